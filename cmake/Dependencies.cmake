@@ -1,0 +1,49 @@
+# Every dependency, found where tools/setup.sh put it.
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+# Protobuf before Torch: the torch wheel ships an old copy that must not be found first.
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_program(PROTOC protoc REQUIRED)
+find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
+
+file(GLOB SITE_PACKAGES ${FIRESTEEL_DEPS}/venv/lib/python3*/site-packages)
+set(torch_root ${SITE_PACKAGES}/torch)
+if(FIRESTEEL_TORCH)
+  set(torch_root ${FIRESTEEL_TORCH})
+endif()
+if(NOT Torch_DIR)
+  list(PREPEND CMAKE_PREFIX_PATH ${torch_root}/share/cmake)
+endif()
+find_package(Torch REQUIRED)
+# The wheel's interface flags: its include folders hold an old protobuf, so only torch layers see them.
+add_library(firesteel_torch INTERFACE)
+target_include_directories(firesteel_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+target_link_libraries(firesteel_torch INTERFACE ${TORCH_LIBRARIES})
+
+add_library(arrow_cpp SHARED IMPORTED)
+file(GLOB arrow_library ${SITE_PACKAGES}/pyarrow/libarrow.so.*)
+set_target_properties(arrow_cpp PROPERTIES IMPORTED_LOCATION ${arrow_library})
+target_include_directories(arrow_cpp SYSTEM INTERFACE ${SITE_PACKAGES}/pyarrow/include)
+
+add_library(duckdb_cpp SHARED IMPORTED)
+set_target_properties(duckdb_cpp PROPERTIES IMPORTED_LOCATION ${FIRESTEEL_DEPS}/duckdb/lib/libduckdb.so
+  IMPORTED_NO_SONAME TRUE)
+target_include_directories(duckdb_cpp SYSTEM INTERFACE ${FIRESTEEL_DEPS}/duckdb/include)
+
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(editline REQUIRED IMPORTED_TARGET libedit)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
+find_library(XGBOOST xgboost REQUIRED)

@@ -1,0 +1,67 @@
+// Ownership of Arrow C structs: release exactly once, errors thrown.
+#include "base/arrow_stream.h"
+
+#include <utility>
+
+#include "base/error.h"
+
+namespace firesteel {
+
+ArrowBatch& ArrowBatch::operator=(ArrowBatch&& other) noexcept {
+  std::swap(array_, other.array_);
+  return *this;
+}
+
+ArrowBatch::~ArrowBatch() {
+  if (array_.release) array_.release(&array_);
+}
+
+ArrowArray ArrowBatch::release() { return std::exchange(array_, ArrowArray{}); }
+
+ArrowSchemaHandle& ArrowSchemaHandle::operator=(ArrowSchemaHandle&& other) noexcept {
+  std::swap(schema_, other.schema_);
+  return *this;
+}
+
+ArrowSchemaHandle::~ArrowSchemaHandle() {
+  if (schema_.release) schema_.release(&schema_);
+}
+
+ArrowStream::ArrowStream(ArrowStream&& other) noexcept
+    : raise(std::move(other.raise)), stream_(std::exchange(other.stream_, ArrowArrayStream{})) {}
+
+ArrowStream& ArrowStream::operator=(ArrowStream&& other) noexcept {
+  std::swap(raise, other.raise);
+  std::swap(stream_, other.stream_);
+  return *this;
+}
+
+ArrowStream::~ArrowStream() {
+  if (stream_.release) stream_.release(&stream_);
+}
+
+namespace {
+[[noreturn]] void fail(ArrowArrayStream& stream, const ArrowStream& owner) {
+  const char* text = stream.get_last_error ? stream.get_last_error(&stream) : nullptr;
+  std::string message = text ? text : "the Arrow stream failed without a message";
+  if (owner.raise) owner.raise(message);
+  throw Error("INTERNAL_ERROR", message);
+}
+}  // namespace
+
+ArrowSchemaHandle ArrowStream::schema() {
+  ArrowSchemaHandle schema;
+  if (stream_.get_schema(&stream_, schema.out()) != 0) fail(stream_, *this);
+  return schema;
+}
+
+std::optional<ArrowBatch> ArrowStream::next() {
+  ArrowArray array{};
+  if (stream_.get_next(&stream_, &array) != 0) fail(stream_, *this);
+  if (!array.release) return std::nullopt;
+  return ArrowBatch(array);
+}
+
+ArrowArrayStream ArrowStream::release() { return std::exchange(stream_, ArrowArrayStream{}); }
+
+}  // namespace firesteel

@@ -1,0 +1,191 @@
+// SQLSTATEs of the error classes (from Spark's error-conditions.json), and the rendering of errors.
+#include "base/error.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <vector>
+
+namespace firesteel {
+
+namespace {
+
+struct ConditionState {
+  std::string_view condition;
+  std::string_view sqlstate;
+};
+
+// By name up to the first dot. Conditions from INVALID_ARTIFACT on to TRAINING_DATA_INVALID that
+// Spark lacks use its class 22 (data) or 42 (rule violations) too.
+constexpr ConditionState kStates[] = {
+    {"AMBIGUOUS_COLUMN_OR_FIELD", "42702"},
+    {"AMBIGUOUS_LATERAL_COLUMN_ALIAS", "42702"},
+    {"AMBIGUOUS_REFERENCE", "42704"},
+    {"ARITHMETIC_OVERFLOW", "22003"},
+    {"ASSIGNMENT_ARITY_MISMATCH", "42802"},
+    {"BINARY_ARITHMETIC_OVERFLOW", "22003"},
+    {"CANNOT_MERGE_SCHEMAS", "42KD9"},
+    {"CANNOT_PARSE_DECIMAL", "22018"},
+    {"CANNOT_PARSE_INTERVAL", "22006"},
+    {"CANNOT_PARSE_TIMESTAMP", "22007"},
+    {"CANNOT_READ_FILE", "22000"},
+    {"CAST_INVALID_INPUT", "22018"},
+    {"CAST_OVERFLOW", "22003"},
+    {"COLUMN_ALREADY_EXISTS", "42711"},
+    {"COLUMN_NOT_FOUND", "42703"},
+    {"CREATE_VIEW_COLUMN_ARITY_MISMATCH", "21S01"},
+    {"DATATYPE_MISMATCH", "42K09"},
+    {"DIVIDE_BY_ZERO", "22012"},
+    {"DUPLICATED_CTE_NAMES", "42602"},
+    {"DISK_FULL", "53100"},
+    {"EXCEPT_OVERLAPPING_COLUMNS", "42702"},
+    {"EXPRESSION_TYPE_IS_NOT_ORDERABLE", "42822"},
+    {"FAILED_READ_FILE", "KD001"},
+    {"FIELD_NOT_FOUND", "42704"},
+    {"GROUP_BY_AGGREGATE", "42903"},
+    {"GROUP_BY_POS_AGGREGATE", "42903"},
+    {"GROUP_BY_POS_OUT_OF_RANGE", "42805"},
+    {"GROUPING_COLUMN_MISMATCH", "42803"},
+    {"INCOMPATIBLE_COLUMN_TYPE", "42825"},
+    {"INTERNAL_ERROR", "XX000"},
+    {"INVALID_ARRAY_INDEX", "22003"},
+    {"INVALID_ARRAY_INDEX_IN_ELEMENT_AT", "22003"},
+    {"INVALID_CONF_VALUE", "22022"},
+    {"INVALID_EXTRACT_FIELD", "42601"},
+    {"INVALID_EXTRACT_FIELD_TYPE", "42000"},
+    {"INVALID_FRACTION_OF_SECOND", "22023"},
+    {"INVALID_IDENTIFIER", "42602"},
+    {"INVALID_INLINE_TABLE", "42000"},
+    {"INVALID_INTERVAL_FORMAT", "22006"},
+    {"INVALID_LAMBDA_FUNCTION_CALL", "42K0D"},
+    {"INVALID_LIMIT_LIKE_EXPRESSION", "42K0E"},
+    {"INVALID_NUMERIC_LITERAL_RANGE", "22003"},
+    {"INVALID_PARAMETER_VALUE", "22023"},
+    {"INVALID_REGEXP_REPLACE", "22023"},
+    {"INVALID_SQL_SYNTAX", "42000"},
+    {"INVALID_TYPED_LITERAL", "42604"},
+    {"INVALID_WHERE_CONDITION", "42903"},
+    {"JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE", "42K0E"},
+    {"MAP_KEY_DOES_NOT_EXIST", "KD006"},
+    {"MALFORMED_CSV_RECORD", "KD000"},
+    {"MISSING_AGGREGATION", "42803"},
+    {"MISSING_ATTRIBUTES", "XX000"},
+    {"MISSING_GROUP_BY", "42803"},
+    {"NESTED_AGGREGATE_FUNCTION", "42607"},
+    {"NON_BOOLEAN_FILTER", "42K09"},
+    {"NUMERIC_OUT_OF_SUPPORTED_RANGE", "22003"},
+    {"NUMERIC_VALUE_OUT_OF_RANGE", "22003"},
+    {"NUM_COLUMNS_MISMATCH", "42826"},
+    {"OPERATION_CANCELED", "HY008"},
+    {"OUT_OF_MEMORY", "53200"},
+    {"PARSE_EMPTY_STATEMENT", "42617"},
+    {"PARSE_SYNTAX_ERROR", "42601"},
+    {"PATH_ALREADY_EXISTS", "42K04"},
+    {"PATH_NOT_FOUND", "42K03"},
+    {"SCALAR_SUBQUERY_TOO_MANY_ROWS", "21000"},
+    {"SORT_BY_WITHOUT_BUCKETING", "42601"},
+    {"TABLE_OR_VIEW_ALREADY_EXISTS", "42P07"},
+    {"TABLE_OR_VIEW_NOT_FOUND", "42P01"},
+    {"TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", "42P07"},
+    {"UNABLE_TO_INFER_SCHEMA", "42KD9"},
+    {"UNBOUND_SQL_PARAMETER", "42P02"},
+    {"UNPIVOT_VALUE_DATA_TYPE_MISMATCH", "42K09"},
+    {"UNRECOGNIZED_SQL_TYPE", "42704"},
+    {"UNRESOLVABLE_TABLE_VALUED_FUNCTION", "42883"},
+    {"UNRESOLVED_COLUMN", "42703"},
+    {"UNRESOLVED_FIELD", "42703"},
+    {"UNRESOLVED_ROUTINE", "42883"},
+    {"UNRESOLVED_STAR_STRUCT_FIELD", "42703"},
+    {"UNRESOLVED_USING_COLUMN_FOR_JOIN", "42703"},
+    {"UNSUPPORTED_DATATYPE", "0A000"},
+    {"UNSUPPORTED_FEATURE", "0A000"},
+    {"UNSUPPORTED_GENERATOR", "42K0E"},
+    {"UNSUPPORTED_SUBQUERY_EXPRESSION_CATEGORY", "0A000"},
+    {"UNTERMINATED_COMMENT", "42601"},
+    {"USER_RAISED_EXCEPTION", "P0001"},
+    {"WRONG_NUM_ARGS", "42605"},
+    // Firesteel's own.
+    {"CHECKPOINT_DAMAGED", "22000"},
+    {"INVALID_ARTIFACT", "22000"},
+    {"INVALID_OPTION", "22023"},
+    {"INVALID_PIPELINE", "42000"},
+    {"IO_ERROR", "58030"},
+    {"TRAINING_DATA_INVALID", "22000"},
+};
+
+/// Levenshtein distance, ignoring case.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const bool same = std::tolower(static_cast<unsigned char>(a[i - 1])) ==
+                        std::tolower(static_cast<unsigned char>(b[j - 1]));
+      const size_t replaced = diagonal + (same ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+Error::Error(std::string condition, std::string message)
+    : condition_(std::move(condition)), message_(std::move(message)) {
+  render();
+}
+
+Error Error::at(Span span) const {
+  Error copy = *this;
+  if (!copy.span_.known()) copy.span_ = span;
+  copy.render();
+  return copy;
+}
+
+Error Error::in(std::string_view sql_text) const {
+  Error copy = *this;
+  if (copy.sql_text_.empty()) copy.sql_text_ = sql_text;
+  copy.render();
+  return copy;
+}
+
+std::string_view Error::sqlstate() const {
+  const auto name = std::string_view(condition_).substr(0, condition_.find('.'));
+  for (const auto& row : kStates) {
+    if (row.condition == name) return row.sqlstate;
+  }
+  return "XX000";
+}
+
+void Error::render() {
+  what_ = fmt::format("[{}] {} SQLSTATE: {}", condition_, message_, sqlstate());
+  if (!span_.known() || span_.start >= static_cast<int>(sql_text_.size())) return;
+  const auto line_start = sql_text_.rfind('\n', span_.start) == std::string::npos || span_.start == 0
+                              ? 0
+                              : sql_text_.rfind('\n', span_.start - 1) + 1;
+  auto line_end = sql_text_.find('\n', span_.start);
+  if (line_end == std::string::npos) line_end = sql_text_.size();
+  const auto stop = std::min<size_t>(span_.stop, line_end);
+  const auto width = std::max<size_t>(1, stop - span_.start);
+  what_ += fmt::format("\n{}\n{:{}}{:^>{}}", sql_text_.substr(line_start, line_end - line_start), "",
+                       span_.start - line_start, "", width);
+}
+
+std::string nearest_name(std::string_view name, const std::string* candidates, size_t count) {
+  const std::string* best = nullptr;
+  size_t best_distance = std::max<size_t>(1, name.size() / 2) + 1;
+  for (size_t i = 0; i < count; ++i) {
+    const size_t distance = edit_distance(name, candidates[i]);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = &candidates[i];
+    }
+  }
+  return best ? *best : std::string();
+}
+
+}  // namespace firesteel

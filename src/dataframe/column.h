@@ -1,0 +1,109 @@
+// Column expressions: `(col("a") + 1).alias("b")`, built as Spark Connect proto.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace spark::connect {
+class Expression;
+}
+
+namespace firesteel {
+
+class WindowSpec;
+
+/// An expression. A cheap value: copies share the proto.
+class Column {
+ public:
+  Column(const char* name);         // NOLINT: as in PySpark, a name stands for the column
+  Column(const std::string& name);  // NOLINT
+  explicit Column(std::shared_ptr<const spark::connect::Expression> expression);
+
+  Column alias(const std::string& name) const;
+  /// A Spark type: "int", "decimal(10,2)".
+  Column cast(const std::string& type) const;
+  Column isNull() const;
+  Column isNotNull() const;
+  Column isin(const std::vector<Column>& values) const;
+  Column between(const Column& low, const Column& high) const;
+  Column like(const std::string& pattern) const;
+  Column rlike(const std::string& pattern) const;
+  Column startswith(const Column& prefix) const;
+  Column endswith(const Column& suffix) const;
+  Column contains(const Column& part) const;
+  Column substr(int position, int length) const;
+  Column getItem(const Column& key) const;
+  Column getField(const std::string& name) const;
+  Column eqNullSafe(const Column& other) const;
+  Column otherwise(const Column& value) const;
+  Column when(const Column& condition, const Column& value) const;
+  Column asc() const;
+  Column asc_nulls_last() const;
+  Column desc() const;
+  Column desc_nulls_first() const;
+  Column over(const WindowSpec& window) const;
+
+  const spark::connect::Expression& expression() const { return *expression_; }
+
+ private:
+  std::shared_ptr<const spark::connect::Expression> expression_;
+};
+
+Column col(const std::string& name);
+Column lit(int value);
+Column lit(int64_t value);
+Column lit(double value);
+Column lit(bool value);
+Column lit(const char* value);
+Column lit(const std::string& value);
+
+#define FIRESTEEL_COLUMN_OPERATOR(op)                                                   \
+  Column operator op(const Column& left, const Column& right);                          \
+  inline Column operator op(const Column& left, int right) { return left op lit(right); } \
+  inline Column operator op(const Column& left, double right) { return left op lit(right); } \
+  inline Column operator op(int left, const Column& right) { return lit(left) op right; } \
+  inline Column operator op(double left, const Column& right) { return lit(left) op right; }
+FIRESTEEL_COLUMN_OPERATOR(+)
+FIRESTEEL_COLUMN_OPERATOR(-)
+FIRESTEEL_COLUMN_OPERATOR(*)
+FIRESTEEL_COLUMN_OPERATOR(/)
+FIRESTEEL_COLUMN_OPERATOR(%)
+FIRESTEEL_COLUMN_OPERATOR(==)
+FIRESTEEL_COLUMN_OPERATOR(!=)
+FIRESTEEL_COLUMN_OPERATOR(<)
+FIRESTEEL_COLUMN_OPERATOR(<=)
+FIRESTEEL_COLUMN_OPERATOR(>)
+FIRESTEEL_COLUMN_OPERATOR(>=)
+#undef FIRESTEEL_COLUMN_OPERATOR
+Column operator&&(const Column& left, const Column& right);
+Column operator||(const Column& left, const Column& right);
+Column operator!(const Column& column);
+Column operator-(const Column& column);
+
+/// A window: `Window::partitionBy({"carrier"}).orderBy({"day"}).rowsBetween(-7, -1)`.
+class WindowSpec {
+ public:
+  WindowSpec partitionBy(const std::vector<Column>& keys) const;
+  WindowSpec orderBy(const std::vector<Column>& keys) const;
+  WindowSpec rowsBetween(int64_t start, int64_t end) const;
+  WindowSpec rangeBetween(int64_t start, int64_t end) const;
+
+ private:
+  friend class Column;
+  enum class Frame { kDefault, kRows, kRange };
+  std::vector<Column> partition_, order_;
+  Frame frame_ = Frame::kDefault;
+  int64_t start_ = 0, end_ = 0;
+};
+
+struct Window {
+  static constexpr int64_t unboundedPreceding = INT64_MIN;
+  static constexpr int64_t unboundedFollowing = INT64_MAX;
+  static constexpr int64_t currentRow = 0;
+  static WindowSpec partitionBy(const std::vector<Column>& keys) { return WindowSpec().partitionBy(keys); }
+  static WindowSpec orderBy(const std::vector<Column>& keys) { return WindowSpec().orderBy(keys); }
+};
+
+}  // namespace firesteel

@@ -1,0 +1,44 @@
+// Where a plan runs: the embedded engine or a Spark cluster. Code above never knows which.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/arrow_stream.h"
+#include "plan/types.h"
+
+namespace spark::connect {
+class Command;
+class Relation;
+}  // namespace spark::connect
+
+namespace firesteel {
+
+/// Runs plans. Thread-safe. Streams must not outlive it.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  /// The schema of a plan, known without running it.
+  virtual Schema schema(const spark::connect::Relation& relation) = 0;
+  /// Runs a plan. The stream's Arrow types follow `schema`.
+  virtual ArrowStream execute(const spark::connect::Relation& relation) = 0;
+  /// Runs a command: a write, a view.
+  virtual void run(const spark::connect::Command& command) = 0;
+  /// A SQL statement: a query comes back as its plan, not yet run; a command is run, and its rows
+  /// come back as a plan.
+  virtual spark::connect::Relation sql(std::string_view text) = 0;
+  /// The plan and what it runs as.
+  virtual std::string explain(const spark::connect::Relation& relation) = 0;
+  /// Stops what is running now, from any thread: its stream throws OPERATION_CANCELED.
+  virtual void interrupt() = 0;
+  /// Share done of the query running now, 0 to 1; negative when unknown.
+  virtual double progress() = 0;
+  /// A session setting, e.g. "spark.sql.session.timeZone"; throws on a bad value.
+  virtual void set_config(const std::string& key, const std::string& value) = 0;
+  virtual std::string config(const std::string& key) = 0;
+};
+
+}  // namespace firesteel
