@@ -27,6 +27,8 @@ find_package(Torch REQUIRED)
 add_library(firesteel_torch INTERFACE)
 target_include_directories(firesteel_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 target_link_libraries(firesteel_torch INTERFACE ${TORCH_LIBRARIES})
+# The wheel's headers hold a newer fmt too, whose library it does not carry.
+target_compile_definitions(firesteel_torch INTERFACE FMT_HEADER_ONLY)
 
 add_library(arrow_cpp SHARED IMPORTED)
 file(GLOB arrow_library ${SITE_PACKAGES}/pyarrow/libarrow.so.*)

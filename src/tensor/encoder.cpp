@@ -1,0 +1,744 @@
+// Packing of Arrow columns into records, one column at a time: the types and the kind of a column
+// are looked at once per column and batch, never per value.
+#include "tensor/encoder.h"
+
+#include <fmt/format.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <unordered_map>
+#include <utility>
+
+#include "base/error.h"
+#include "tensor/arrow_values.h"
+
+namespace firesteel {
+
+namespace {
+
+/// How the values of an Arrow column are stored.
+enum class Storage {
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kUint8,
+  kUint16,
+  kUint32,
+  kUint64,
+  kHalf,
+  kFloat,
+  kDouble,
+  kBoolean,
+  kDecimal,
+  kText,
+  kLargeText,
+  kTextView,
+  kDateDays,
+  kDateMilliseconds,
+  kTimestamp,
+  kNull,
+};
+
+struct ColumnType {
+  Storage storage = Storage::kNull;
+  double decimal_scale = 1;
+  int64_t units_per_second = 1;
+
+  bool is_text() const { return storage >= Storage::kText && storage <= Storage::kTextView; }
+  bool is_integer() const { return storage <= Storage::kUint64; }
+  bool is_number() const { return storage <= Storage::kDecimal; }
+  bool is_time() const { return storage >= Storage::kDateDays && storage <= Storage::kTimestamp; }
+};
+
+[[noreturn]] void unsuitable(const EncoderSpec& spec, std::string_view format,
+                             std::string_view needed) {
+  throw Error("TRAINING_DATA_INVALID", fmt::format("Column `{}` has the Arrow type '{}', and {}.",
+                                                   spec.column, format, needed));
+}
+
+ColumnType column_type(const ArrowSchema& schema, const EncoderSpec& spec) {
+  const std::string_view format = schema.format;
+  if (format.size() == 1) {
+    switch (format[0]) {
+      case 'c':
+        return {Storage::kInt8};
+      case 's':
+        return {Storage::kInt16};
+      case 'i':
+        return {Storage::kInt32};
+      case 'l':
+        return {Storage::kInt64};
+      case 'C':
+        return {Storage::kUint8};
+      case 'S':
+        return {Storage::kUint16};
+      case 'I':
+        return {Storage::kUint32};
+      case 'L':
+        return {Storage::kUint64};
+      case 'e':
+        return {Storage::kHalf};
+      case 'f':
+        return {Storage::kFloat};
+      case 'g':
+        return {Storage::kDouble};
+      case 'b':
+        return {Storage::kBoolean};
+      case 'u':
+        return {Storage::kText};
+      case 'U':
+        return {Storage::kLargeText};
+      case 'n':
+        return {Storage::kNull};
+      default:
+        break;
+    }
+  }
+  if (format == "vu") return {Storage::kTextView};
+  if (format == "tdD") return {Storage::kDateDays};
+  if (format == "tdm") return {Storage::kDateMilliseconds, 1, 1000};
+  if (format.starts_with("ts") && format.size() >= 4) {
+    switch (format[2]) {
+      case 's':
+        return {Storage::kTimestamp, 1, 1};
+      case 'm':
+        return {Storage::kTimestamp, 1, 1'000};
+      case 'u':
+        return {Storage::kTimestamp, 1, 1'000'000};
+      case 'n':
+        return {Storage::kTimestamp, 1, 1'000'000'000};
+      default:
+        break;
+    }
+  }
+  if (format.starts_with("d:")) {  // "d:precision,scale[,bits]"
+    const auto comma = format.find(',');
+    const auto second = format.find(',', comma + 1);
+    if (comma != std::string_view::npos &&
+        (second == std::string_view::npos || format.substr(second + 1) == "128")) {
+      int scale = 0;
+      std::from_chars(format.data() + comma + 1, format.data() + format.size(), scale);
+      return {Storage::kDecimal, std::pow(10.0, scale)};
+    }
+  }
+  unsuitable(spec, format, "no feature can be made of that type; cast it to a number or a string");
+}
+
+/// Calls `use` with the reader of a column of numbers (booleans are 0 and 1).
+template <typename Use>
+void with_numbers(const ColumnType& type, const ArrowArray& array, Use use) {
+  switch (type.storage) {
+    case Storage::kInt8:
+      return use(arrow::Fixed<int8_t>(array));
+    case Storage::kInt16:
+      return use(arrow::Fixed<int16_t>(array));
+    case Storage::kInt32:
+      return use(arrow::Fixed<int32_t>(array));
+    case Storage::kInt64:
+      return use(arrow::Fixed<int64_t>(array));
+    case Storage::kUint8:
+      return use(arrow::Fixed<uint8_t>(array));
+    case Storage::kUint16:
+      return use(arrow::Fixed<uint16_t>(array));
+    case Storage::kUint32:
+      return use(arrow::Fixed<uint32_t>(array));
+    case Storage::kUint64:
+      return use(arrow::Fixed<uint64_t>(array));
+    case Storage::kHalf:
+      return use(arrow::Half(array));
+    case Storage::kFloat:
+      return use(arrow::Fixed<float>(array));
+    case Storage::kDouble:
+      return use(arrow::Fixed<double>(array));
+    case Storage::kBoolean:
+      return use(arrow::Boolean(array));
+    case Storage::kDecimal:
+      return use(arrow::Decimal128(array, type.decimal_scale));
+    case Storage::kDateDays:
+      return use(arrow::Fixed<int32_t>(array));
+    case Storage::kDateMilliseconds:
+    case Storage::kTimestamp:
+      return use(arrow::Fixed<int64_t>(array));
+    case Storage::kText:
+    case Storage::kLargeText:
+    case Storage::kTextView:
+    case Storage::kNull:
+      return;
+  }
+}
+
+template <typename Use>
+void with_texts(const ColumnType& type, const ArrowArray& array, Use use) {
+  if (type.storage == Storage::kText) return use(arrow::Text<int32_t>(array));
+  if (type.storage == Storage::kLargeText) return use(arrow::Text<int64_t>(array));
+  if (type.storage == Storage::kTextView) return use(arrow::TextView(array));
+}
+
+/// Word → id, by open addressing. Holds views of the vocabulary.
+class WordTable {
+ public:
+  explicit WordTable(const std::vector<std::string>& words)
+      : slots_(std::bit_ceil(words.size() * 2 + 2)), mask_(slots_.size() - 1) {
+    for (size_t i = 0; i < words.size(); ++i) {
+      const uint64_t hash = XXH3_64bits(words[i].data(), words[i].size());
+      size_t at = hash & mask_;
+      while (slots_[at].id >= 0 && slots_[at].word != words[i]) at = (at + 1) & mask_;
+      if (slots_[at].id < 0)
+        slots_[at] = {words[i], static_cast<uint32_t>(hash >> 32), static_cast<int32_t>(i)};
+    }
+  }
+  /// The index of a word in the vocabulary, or -1.
+  int64_t find(std::string_view word) const {
+    const uint64_t hash = XXH3_64bits(word.data(), word.size());
+    for (size_t at = hash & mask_; slots_[at].id >= 0; at = (at + 1) & mask_) {
+      if (slots_[at].check == static_cast<uint32_t>(hash >> 32) && slots_[at].word == word) {
+        return slots_[at].id;
+      }
+    }
+    return -1;
+  }
+
+ private:
+  struct Slot {
+    std::string_view word;
+    uint32_t check = 0;
+    int32_t id = -1;
+  };
+  std::vector<Slot> slots_;
+  size_t mask_;
+};
+
+/// Integer → id: an array when the integers lie close together, else a hash table.
+class IntegerTable {
+ public:
+  explicit IntegerTable(const std::vector<std::string>& words) {
+    std::vector<std::pair<int64_t, int64_t>> numbers;
+    for (size_t i = 0; i < words.size(); ++i) {
+      int64_t number = 0;
+      const char* end = words[i].data() + words[i].size();
+      const auto [stop, code] = std::from_chars(words[i].data(), end, number);
+      if (words[i] == "true" || words[i] == "false") {
+        number = words[i] == "true";
+      } else if (code != std::errc() || stop != end) {
+        continue;  // No integer reads so; the id stays unused.
+      }
+      numbers.emplace_back(number, static_cast<int64_t>(i));
+    }
+    if (numbers.empty()) return;
+    const auto [low, high] = std::minmax_element(numbers.begin(), numbers.end());
+    low_ = low->first;
+    const uint64_t range = static_cast<uint64_t>(high->first) - static_cast<uint64_t>(low_);
+    if (range < (1u << 16)) {
+      dense_.assign(range + 1, -1);
+      for (const auto& [number, id] : numbers) dense_[number - low_] = static_cast<int32_t>(id);
+    } else {
+      sparse_.insert(numbers.begin(), numbers.end());
+    }
+  }
+  int64_t find(int64_t number) const {
+    const uint64_t place = static_cast<uint64_t>(number) - static_cast<uint64_t>(low_);
+    if (place < dense_.size()) return dense_[place];
+    if (sparse_.empty()) return -1;
+    const auto found = sparse_.find(number);
+    return found == sparse_.end() ? -1 : found->second;
+  }
+
+ private:
+  int64_t low_ = 0;
+  std::vector<int32_t> dense_;
+  std::unordered_map<int64_t, int64_t> sparse_;
+};
+
+int64_t hashed_id(std::string_view text, int64_t buckets) {
+  return kFirstWordId +
+         static_cast<int64_t>(XXH64(text.data(), text.size(), 0) % static_cast<uint64_t>(buckets));
+}
+
+/// An integer as the text that Spark's cast gives.
+struct IntegerText {
+  explicit IntegerText(int64_t number, bool boolean) {
+    if (boolean) {
+      view = number ? "true" : "false";
+    } else {
+      view = {buffer, static_cast<size_t>(std::to_chars(buffer, buffer + 24, number).ptr - buffer)};
+    }
+  }
+  char buffer[24];
+  std::string_view view;
+};
+
+int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+
+int64_t parts_of(DatePart part) {
+  switch (part) {
+    case DatePart::kMonth:
+      return 12;
+    case DatePart::kDayOfMonth:
+      return 31;
+    case DatePart::kDayOfWeek:
+      return 7;
+    case DatePart::kHour:
+      return 24;
+  }
+  return 0;
+}
+
+/// The part, from 0. Calendar arithmetic of http://howardhinnant.github.io/date_algorithms.html.
+int64_t date_part(int64_t seconds, DatePart part) {
+  const int64_t days = floor_divide(seconds, 86400);
+  if (part == DatePart::kHour) return (seconds - days * 86400) / 3600;
+  if (part == DatePart::kDayOfWeek)
+    return days - 7 * floor_divide(days + 3, 7) + 3;  // Monday is 0.
+  const int64_t shifted = days + 719468;
+  const int64_t era = floor_divide(shifted, 146097);
+  const int64_t day_of_era = shifted - era * 146097;
+  const int64_t year =
+      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const int64_t day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+  const int64_t month = (5 * day_of_year + 2) / 153;  // March is 0.
+  if (part == DatePart::kDayOfMonth) return day_of_year - (153 * month + 2) / 5;
+  return (month + 2) % 12;
+}
+
+uint32_t id_width(int64_t count) { return count <= 256 ? 1 : count <= 65536 ? 2 : 4; }
+
+void store_id(std::byte* at, uint32_t width, int64_t id) {
+  if (width == 1) {
+    *at = static_cast<std::byte>(id);
+  } else if (width == 2) {
+    const auto value = static_cast<uint16_t>(id);
+    std::memcpy(at, &value, 2);
+  } else {
+    const auto value = static_cast<uint32_t>(id);
+    std::memcpy(at, &value, 4);
+  }
+}
+
+int64_t load_id(const std::byte* at, uint32_t width) {
+  if (width == 1) return static_cast<uint8_t>(*at);
+  if (width == 2) {
+    uint16_t value;
+    std::memcpy(&value, at, 2);
+    return value;
+  }
+  uint32_t value;
+  std::memcpy(&value, at, 4);
+  return value;
+}
+
+void store_float(std::byte* at, float value) { std::memcpy(at, &value, 4); }
+
+}  // namespace
+
+int64_t EncoderSpec::numeric_count() const {
+  return kind == EncoderKind::kNumeric ? (missing_flag ? 2 : 1) : 0;
+}
+
+bool EncoderSpec::is_categorical() const {
+  return kind == EncoderKind::kCategorical || kind == EncoderKind::kHashed ||
+         kind == EncoderKind::kDate;
+}
+
+int64_t EncoderSpec::cardinality() const {
+  switch (kind) {
+    case EncoderKind::kCategorical:
+      return kFirstWordId + static_cast<int64_t>(vocabulary.size());
+    case EncoderKind::kHashed:
+      return kFirstWordId + buckets;
+    case EncoderKind::kDate:
+      return kFirstWordId + parts_of(part);
+    case EncoderKind::kNumeric:
+    case EncoderKind::kLabel:
+    case EncoderKind::kWeight:
+      return 0;
+  }
+  return 0;
+}
+
+std::string EncoderSpec::feature_name() const {
+  return kind == EncoderKind::kDate ? fmt::format("{}({})", date_part_name(part), column) : column;
+}
+
+RecordLayout::RecordLayout(const std::vector<EncoderSpec>& specs, bool with_label) {
+  for (const auto& spec : specs) numeric_count += spec.numeric_count();
+  uint32_t numeric_at = 0;
+  auto offset = static_cast<uint32_t>(numeric_count * 4);
+  std::vector<std::string> categorical_names;
+  for (const auto& spec : specs) {
+    Slot slot;
+    if (spec.kind == EncoderKind::kNumeric) {
+      slot = {numeric_at, static_cast<uint32_t>(spec.numeric_count() * 4)};
+      numeric_at += slot.width;
+      names.push_back(spec.feature_name());
+      if (spec.missing_flag) names.push_back(spec.column + " is missing");
+    } else if (spec.is_categorical()) {
+      slot = {offset, id_width(spec.cardinality())};
+      offset += slot.width;
+      categorical.push_back(slot);
+      cardinalities.push_back(spec.cardinality());
+      categorical_names.push_back(spec.feature_name());
+    } else if (with_label && spec.kind == EncoderKind::kLabel) {
+      has_label = true;
+      task = spec.task;
+      label = slot = {offset, task == Task::kBinary       ? 1u
+                              : task == Task::kMulticlass ? id_width(spec.vocabulary.size())
+                                                          : 4u};
+      offset += slot.width;
+    } else if (with_label && spec.kind == EncoderKind::kWeight) {
+      has_weight = true;
+      weight = slot = {offset, 4};
+      offset += 4;
+    }
+    slots.push_back(slot);
+  }
+  names.insert(names.end(), categorical_names.begin(), categorical_names.end());
+  record_bytes = offset;
+}
+
+Batch RecordLayout::make_batch(int64_t rows) const {
+  Batch batch;
+  batch.numeric = torch::empty({rows, numeric_count}, torch::kFloat32);
+  batch.categorical = torch::empty({rows, static_cast<int64_t>(categorical.size())}, torch::kInt64);
+  if (has_label) {
+    batch.label = torch::empty({rows}, task == Task::kMulticlass ? torch::kInt64 : torch::kFloat32);
+  }
+  if (has_weight) batch.weight = torch::empty({rows}, torch::kFloat32);
+  return batch;
+}
+
+void RecordLayout::unpack(const std::byte* const* records, int64_t rows, Batch* batch) const {
+  constexpr int64_t kAhead = 12;  // Records lie anywhere in memory: ask for them before their turn.
+  auto* numeric = static_cast<float*>(batch->numeric.data_ptr());
+  auto* ids = static_cast<int64_t*>(batch->categorical.data_ptr());
+  void* labels = has_label ? batch->label.data_ptr() : nullptr;
+  auto* weights = has_weight ? static_cast<float*>(batch->weight.data_ptr()) : nullptr;
+  const size_t numeric_bytes = static_cast<size_t>(numeric_count) * 4;
+  const Slot* first = categorical.data();
+  const Slot* last = first + categorical.size();
+  for (int64_t row = 0; row < rows; ++row) {
+    if (row + kAhead < rows) {
+      __builtin_prefetch(records[row + kAhead]);
+      __builtin_prefetch(records[row + kAhead] + record_bytes - 1);
+    }
+    const std::byte* record = records[row];
+    std::memcpy(numeric, record, numeric_bytes);
+    numeric += numeric_count;
+    for (const Slot* slot = first; slot != last; ++slot) {
+      *ids++ = load_id(record + slot->offset, slot->width);
+    }
+    if (labels) {
+      if (task == Task::kMulticlass) {
+        static_cast<int64_t*>(labels)[row] = load_id(record + label.offset, label.width);
+      } else if (task == Task::kBinary) {
+        static_cast<float*>(labels)[row] = static_cast<float>(record[label.offset]);
+      } else {
+        std::memcpy(static_cast<float*>(labels) + row, record + label.offset, 4);
+      }
+    }
+    if (weights) std::memcpy(weights + row, record + weight.offset, 4);
+  }
+}
+
+/// One column: its place in the batch, its type, and its tables.
+struct Encoder::Column {
+  EncoderSpec spec;
+  int64_t place = 0;  // in the batch
+  ColumnType type;
+  ColumnType index_type;  // of a dictionary's indices
+  bool is_dictionary = false;
+  RecordLayout::Slot slot;
+  std::unique_ptr<WordTable> words;
+  std::unique_ptr<IntegerTable> integers;
+  size_t stride = 0;
+
+  void encode(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  void encode_numeric(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  void encode_label(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  void encode_weight(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  template <typename Id>
+  void encode_ids(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  /// Calls `take(row, id)` for each row, with `unknown` and `null` where there is no word.
+  template <typename Take>
+  void each_id(const ArrowArray& array, int64_t begin, int64_t count, int64_t first,
+               int64_t unknown, int64_t null, Take take) const;
+  void check_type(std::string_view format) const;
+};
+
+Encoder::Encoder(const std::vector<EncoderSpec>& specs, const ArrowSchema& schema, bool with_label)
+    : layout_(specs, with_label) {
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < schema.n_children; ++i) names.emplace_back(schema.children[i]->name);
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const auto& spec = specs[i];
+    if (layout_.slots[i].width == 0) continue;  // A label that prediction does without.
+    Column column;
+    column.spec = spec;
+    column.slot = layout_.slots[i];
+    column.stride = layout_.record_bytes;
+    const auto found = std::find(names.begin(), names.end(), spec.column);
+    if (found == names.end()) {
+      const std::string near = nearest_name(spec.column, names);
+      throw Error("UNRESOLVED_COLUMN.WITH_SUGGESTION",
+                  fmt::format("The rows have no column `{}`, which the model reads.{}", spec.column,
+                              near.empty() ? "" : fmt::format(" Did you mean `{}`?", near)));
+    }
+    column.place = found - names.begin();
+    const ArrowSchema& child = *schema.children[column.place];
+    column.is_dictionary = child.dictionary != nullptr;
+    if (column.is_dictionary) column.index_type = column_type(child, spec);
+    column.type = column_type(column.is_dictionary ? *child.dictionary : child, spec);
+    column.check_type(column.is_dictionary ? child.dictionary->format : child.format);
+    columns_.push_back(std::move(column));
+    Column& kept = columns_.back();
+    // The table views words of the spec it lies beside; moving both leaves the words in place.
+    if (kept.type.is_text()) {
+      kept.words = std::make_unique<WordTable>(kept.spec.vocabulary);
+    } else {
+      kept.integers = std::make_unique<IntegerTable>(kept.spec.vocabulary);
+    }
+  }
+}
+
+Encoder::Encoder(Encoder&&) noexcept = default;
+Encoder::~Encoder() = default;
+
+void Encoder::Column::check_type(std::string_view format) const {
+  if (type.storage == Storage::kNull) {
+    unsuitable(spec, format, "all its values are null: leave it out");
+  }
+  if (is_dictionary && !type.is_text()) {
+    unsuitable(spec, format, "dictionaries of anything but strings are not read: cast it");
+  }
+  switch (spec.kind) {
+    case EncoderKind::kNumeric:
+    case EncoderKind::kWeight:
+      if (!type.is_number()) {
+        unsuitable(spec, format,
+                   type.is_text() ? "a numeric feature needs numbers: list it as categorical, or "
+                                    "cast it to double"
+                                  : "a numeric feature needs numbers: list it as date");
+      }
+      return;
+    case EncoderKind::kCategorical:
+    case EncoderKind::kHashed:
+      if (!type.is_text() && !type.is_integer() && type.storage != Storage::kBoolean) {
+        unsuitable(spec, format,
+                   "a categorical feature needs strings, integers or booleans: list it as numeric "
+                   "or date, or cast it to string");
+      }
+      return;
+    case EncoderKind::kDate:
+      if (!type.is_time()) unsuitable(spec, format, "a date feature needs a date or a timestamp");
+      if (spec.part == DatePart::kHour && type.storage == Storage::kDateDays) {
+        unsuitable(spec, format, "a date has no hour: use a timestamp");
+      }
+      return;
+    case EncoderKind::kLabel:
+      if (spec.task == Task::kMulticlass || !spec.vocabulary.empty()) {
+        if (!type.is_text() && !type.is_integer() && type.storage != Storage::kBoolean) {
+          unsuitable(spec, format, "classes are strings, integers or booleans: cast it");
+        }
+      } else if (!type.is_number()) {
+        unsuitable(spec, format, "this label must be a number");
+      }
+      return;
+  }
+}
+
+void Encoder::encode(const ArrowArray& batch, int64_t begin, int64_t count, std::byte* out) const {
+  // Blocks that stay in the cache while every column writes into them.
+  constexpr int64_t kBlock = 1024;
+  for (int64_t done = 0; done < count; done += kBlock) {
+    const int64_t rows = std::min(kBlock, count - done);
+    for (const auto& column : columns_) {
+      column.encode(*batch.children[column.place], batch.offset + begin + done, rows,
+                    out + done * layout_.record_bytes);
+    }
+  }
+}
+
+Batch Encoder::encode(const ArrowArray& batch) const {
+  const auto bytes =
+      std::make_unique_for_overwrite<std::byte[]>(batch.length * layout_.record_bytes + 1);
+  encode(batch, 0, batch.length, bytes.get());
+  std::vector<const std::byte*> records(batch.length);
+  for (int64_t i = 0; i < batch.length; ++i) records[i] = bytes.get() + i * layout_.record_bytes;
+  Batch tensors = layout_.make_batch(batch.length);
+  layout_.unpack(records.data(), batch.length, &tensors);
+  return tensors;
+}
+
+void Encoder::Column::encode(const ArrowArray& array, int64_t begin, int64_t count,
+                             std::byte* out) const {
+  begin += array.offset;
+  switch (spec.kind) {
+    case EncoderKind::kNumeric:
+      return encode_numeric(array, begin, count, out + slot.offset);
+    case EncoderKind::kLabel:
+      return encode_label(array, begin, count, out + slot.offset);
+    case EncoderKind::kWeight:
+      return encode_weight(array, begin, count, out + slot.offset);
+    case EncoderKind::kCategorical:
+    case EncoderKind::kHashed:
+    case EncoderKind::kDate:
+      if (slot.width == 1) return encode_ids<uint8_t>(array, begin, count, out + slot.offset);
+      if (slot.width == 2) return encode_ids<uint16_t>(array, begin, count, out + slot.offset);
+      return encode_ids<uint32_t>(array, begin, count, out + slot.offset);
+  }
+}
+
+void Encoder::Column::encode_numeric(const ArrowArray& array, int64_t begin, int64_t count,
+                                     std::byte* out) const {
+  const arrow::Validity validity(array);
+  const double mean = spec.mean, factor = spec.deviation > 0 ? 1 / spec.deviation : 1;
+  with_numbers(type, array, [&](const auto& value) {
+    std::byte* at = out;
+    for (int64_t i = begin; i < begin + count; ++i, at += stride) {
+      const double scaled = (static_cast<double>(value(i)) - mean) * factor;
+      const bool missing = !validity.valid(i) || !std::isfinite(scaled);
+      store_float(at, missing ? 0.0f : static_cast<float>(scaled));
+      if (spec.missing_flag) store_float(at + 4, missing ? 1.0f : 0.0f);
+    }
+  });
+}
+
+template <typename Take>
+void Encoder::Column::each_id(const ArrowArray& array, int64_t begin, int64_t count, int64_t first,
+                              int64_t unknown, int64_t null, Take take) const {
+  const arrow::Validity validity(array);
+  const auto id_of = [&](int64_t found) { return found < 0 ? unknown : first + found; };
+  const auto text_id = [&](std::string_view text) {
+    return spec.kind == EncoderKind::kHashed ? hashed_id(text, spec.buckets)
+                                             : id_of(words->find(text));
+  };
+  if (is_dictionary) {
+    // Ids of the dictionary's words once, then one look-up per row.
+    const ArrowArray& dictionary = *array.dictionary;
+    const arrow::Validity word_validity(dictionary);
+    std::vector<int64_t> ids(dictionary.length, null);
+    with_texts(type, dictionary, [&](const auto& text) {
+      for (int64_t i = 0; i < dictionary.length; ++i) {
+        const int64_t at = i + dictionary.offset;
+        if (word_validity.valid(at)) ids[i] = text_id(text(at));
+      }
+    });
+    with_numbers(index_type, array, [&](const auto& index) {
+      for (int64_t i = 0; i < count; ++i) {
+        const bool valid = validity.valid(begin + i);
+        take(i, valid ? ids[static_cast<size_t>(index(begin + i))] : null);
+      }
+    });
+  } else if (type.is_text()) {
+    with_texts(type, array, [&](const auto& text) {
+      for (int64_t i = 0; i < count; ++i) {
+        take(i, validity.valid(begin + i) ? text_id(text(begin + i)) : null);
+      }
+    });
+  } else if (spec.kind == EncoderKind::kDate) {
+    const int64_t units = type.units_per_second;
+    const bool days = type.storage == Storage::kDateDays;
+    with_numbers(type, array, [&](const auto& value) {
+      for (int64_t i = 0; i < count; ++i) {
+        if (!validity.valid(begin + i)) {
+          take(i, null);
+          continue;
+        }
+        const auto time = static_cast<int64_t>(value(begin + i));
+        take(i, first + date_part(days ? time * 86400 : floor_divide(time, units), spec.part));
+      }
+    });
+  } else {
+    const bool boolean = type.storage == Storage::kBoolean;
+    with_numbers(type, array, [&](const auto& value) {
+      for (int64_t i = 0; i < count; ++i) {
+        if (!validity.valid(begin + i)) {
+          take(i, null);
+          continue;
+        }
+        const auto number = static_cast<int64_t>(value(begin + i));
+        take(i, spec.kind == EncoderKind::kHashed
+                    ? hashed_id(IntegerText(number, boolean).view, spec.buckets)
+                    : id_of(integers->find(number)));
+      }
+    });
+  }
+}
+
+template <typename Id>
+void Encoder::Column::encode_ids(const ArrowArray& array, int64_t begin, int64_t count,
+                                 std::byte* out) const {
+  each_id(array, begin, count, kFirstWordId, kUnknownId, kNullId, [&](int64_t i, int64_t id) {
+    const auto narrow = static_cast<Id>(id);
+    std::memcpy(out + i * stride, &narrow, sizeof(Id));
+  });
+}
+
+void Encoder::Column::encode_label(const ArrowArray& array, int64_t begin, int64_t count,
+                                   std::byte* out) const {
+  int64_t missing = 0, wrong = 0;
+  if (spec.task == Task::kMulticlass || !spec.vocabulary.empty()) {
+    each_id(array, begin, count, 0, -1, -2, [&](int64_t i, int64_t id) {
+      missing += id == -2;
+      wrong += id == -1;
+      store_id(out + i * stride, slot.width, std::max<int64_t>(id, 0));
+    });
+  } else {
+    const arrow::Validity validity(array);
+    const double mean = spec.mean, factor = spec.deviation > 0 ? 1 / spec.deviation : 1;
+    with_numbers(type, array, [&](const auto& value) {
+      for (int64_t i = 0; i < count; ++i) {
+        const double label = static_cast<double>(value(begin + i));
+        const bool valid = validity.valid(begin + i) && std::isfinite(label);
+        missing += !valid;
+        if (spec.task == Task::kBinary) {
+          wrong += valid && label != 0 && label != 1;
+          store_id(out + i * stride, 1, valid && label == 1);
+        } else {
+          store_float(out + i * stride, valid ? static_cast<float>((label - mean) * factor) : 0.0f);
+        }
+      }
+    });
+  }
+  if (missing > 0) {
+    throw Error(
+        "TRAINING_DATA_INVALID",
+        fmt::format("The label `{}` is null or not a number in {} of {} rows read together. "
+                    "Filter such rows out before training.",
+                    spec.column, missing, count));
+  }
+  if (wrong > 0) {
+    throw Error(
+        "TRAINING_DATA_INVALID",
+        fmt::format("The label `{}` has values that are none of its classes in {} of {} rows "
+                    "read together{}.",
+                    spec.column, wrong, count,
+                    spec.vocabulary.empty() ? ": a binary label is 0 or 1" : ""));
+  }
+}
+
+void Encoder::Column::encode_weight(const ArrowArray& array, int64_t begin, int64_t count,
+                                    std::byte* out) const {
+  const arrow::Validity validity(array);
+  int64_t wrong = 0;
+  with_numbers(type, array, [&](const auto& value) {
+    for (int64_t i = 0; i < count; ++i) {
+      const auto weight = static_cast<float>(value(begin + i));
+      wrong += !validity.valid(begin + i) || !std::isfinite(weight) || weight < 0;
+      store_float(out + i * stride, weight);
+    }
+  });
+  if (wrong > 0) {
+    throw Error("TRAINING_DATA_INVALID",
+                fmt::format("The weight `{}` is null, negative or not a number in {} rows.",
+                            spec.column, wrong));
+  }
+}
+
+}  // namespace firesteel
