@@ -81,9 +81,8 @@ class TypeParser {
     size_t stop = at_;
     while (stop < text_.size() && is_name_byte(text_[stop])) ++stop;
     stop = std::min(std::max(stop, at_ + 1), text_.size());
-    const auto near = at_ < text_.size()
-                          ? fmt::format("'{}'", text_.substr(at_, stop - at_))
-                          : std::string("end of input");
+    const auto near = at_ < text_.size() ? fmt::format("'{}'", text_.substr(at_, stop - at_))
+                                         : std::string("end of input");
     throw Error("PARSE_SYNTAX_ERROR", fmt::format("Syntax error at or near {}.", near))
         .at({static_cast<int>(at_), static_cast<int>(stop)})
         .in(text_);
@@ -206,8 +205,8 @@ class TypeParser {
     }
     const auto* found = std::ranges::lower_bound(kTypeNames, name, {}, &TypeName::name);
     if (found == std::end(kTypeNames) || found->name != name) {
-      throw Error("UNSUPPORTED_DATATYPE", fmt::format("Unsupported data type \"{}\".",
-                                                      std::string(word)))
+      throw Error("UNSUPPORTED_DATATYPE",
+                  fmt::format("Unsupported data type \"{}\".", std::string(word)))
           .at({static_cast<int>(start), static_cast<int>(at_)})
           .in(text_);
     }

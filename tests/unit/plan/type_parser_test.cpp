@@ -41,11 +41,13 @@ TEST(TypeParser, ReadsEveryName) {
        "struct<a:int,b:string,c d:array<float>>"},
       {"struct<>", "struct<>"},
   };
-  for (const auto& [text, simple] : cases) EXPECT_EQ(parse_type(text).simple_string(), simple) << text;
+  for (const auto& [text, simple] : cases)
+    EXPECT_EQ(parse_type(text).simple_string(), simple) << text;
 }
 
 TEST(TypeParser, ReadsSchemas) {
-  const auto schema = parse_schema("a INT NOT NULL, `b ``c` ARRAY<STRING>, d: decimal(4,1) COMMENT 'x'");
+  const auto schema =
+      parse_schema("a INT NOT NULL, `b ``c` ARRAY<STRING>, d: decimal(4,1) COMMENT 'x'");
   ASSERT_EQ(schema.size(), 3u);
   EXPECT_EQ(schema[0].name, "a");
   EXPECT_FALSE(schema[0].nullable);
