@@ -169,7 +169,7 @@ std::optional<Expression> Grammar::predicate(Expression& left, int start) {
   }
   if (in_.accept("IN")) return finish(in_predicate(std::move(left), start));
   if (in_.is_any("LIKE", "ILIKE", "RLIKE", "REGEXP")) {
-    return finish(like_predicate(std::move(left), start));
+    return like_predicate(std::move(left), negated, start);
   }
   in_.seek(before);
   return std::nullopt;
@@ -197,7 +197,7 @@ Expression Grammar::in_predicate(Expression left, int start) {
   return function("in", std::move(arguments), start);
 }
 
-Expression Grammar::like_predicate(Expression left, int start) {
+Expression Grammar::like_predicate(Expression left, bool negated, int start) {
   std::string name = in_.take().upper == "REGEXP" ? "rlike" : "";
   if (name.empty()) {
     for (const char c : in_.token_at(in_.position() - 1).text) {
@@ -211,6 +211,8 @@ Expression Grammar::like_predicate(Expression left, int start) {
     bool first = true;
     for (auto& pattern : expression_list()) {
       Expression one = make(name, start, left, std::move(pattern));
+      // NOT LIKE ALL refuses every pattern: the negation is of each.
+      if (negated) one = make("not", start, std::move(one));
       made = first ? std::move(one) : make(joint, start, std::move(made), std::move(one));
       first = false;
     }
@@ -231,7 +233,8 @@ Expression Grammar::like_predicate(Expression left, int start) {
     }
     arguments.push_back(string_literal());
   }
-  return function(name, std::move(arguments), start);
+  Expression made = function(name, std::move(arguments), start);
+  return negated ? make("not", start, std::move(made)) : made;
 }
 
 /// Operators of this level and tighter ones, by precedence climbing.

@@ -93,7 +93,7 @@ class Grammar {
   Expression predicated();
   std::optional<Expression> predicate(Expression& left, int start);
   Expression in_predicate(Expression left, int start);
-  Expression like_predicate(Expression left, int start);
+  Expression like_predicate(Expression left, bool negated, int start);
   Expression operators(int least_level);
   Expression unary();
   std::vector<Expression> expression_list();

@@ -236,22 +236,26 @@ class Lexer {
         .in(sql_);
   }
 
+  /// e3, E+3
+  bool exponent_at(size_t ahead) const {
+    if (peek(ahead) != 'e' && peek(ahead) != 'E') return false;
+    const bool sign = peek(ahead + 1) == '+' || peek(ahead + 1) == '-';
+    return is_digit(peek(ahead + (sign ? 2 : 1)));
+  }
+
   TokenKind number() {
     const size_t start = at_;
     auto kind = TokenKind::kInteger;
     while (is_digit(peek())) ++at_;
-    if (peek() == '.' && (is_digit(peek(1)) || !is_name_byte(peek(1)))) {
+    if (peek() == '.' && (is_digit(peek(1)) || !is_name_byte(peek(1)) || exponent_at(1))) {
       kind = TokenKind::kDecimal;
       ++at_;
       while (is_digit(peek())) ++at_;
     }
-    if (peek() == 'e' || peek() == 'E') {
-      const size_t digits = peek(1) == '+' || peek(1) == '-' ? 2 : 1;
-      if (is_digit(peek(digits))) {
-        kind = TokenKind::kExponent;
-        at_ += digits;
-        while (is_digit(peek())) ++at_;
-      }
+    if (exponent_at(0)) {
+      kind = TokenKind::kExponent;
+      at_ += 2;
+      while (is_digit(peek())) ++at_;
     }
     if (!is_name_byte(peek())) return kind;
     size_t stop = at_;
