@@ -3,9 +3,16 @@
 function(firesteel_layer name)
   cmake_parse_arguments(layer "" "" "SEES;PRIVATE;PRECOMPILE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+  if(NOT sources)
+    file(TOUCH ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
+    set(sources ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
+  endif()
   add_library(firesteel_${name} STATIC ${sources})
   target_include_directories(firesteel_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
-  target_compile_options(firesteel_${name} PRIVATE -Wall -Wextra -Werror)
+  target_compile_options(firesteel_${name} PRIVATE -Wall -Wextra -Werror
+    -Wno-missing-field-initializers  # designated initialisers leave defaults out on purpose
+    -Wno-stringop-overflow -Wno-restrict -Wno-array-bounds  # false alarms of g++ 12 in std::string
+  )
   target_link_libraries(firesteel_${name} PUBLIC ${layer_SEES} fmt::fmt PRIVATE ${layer_PRIVATE})
   if(layer_PRECOMPILE)
     target_precompile_headers(firesteel_${name} PRIVATE ${layer_PRECOMPILE})
@@ -20,7 +27,10 @@ function(firesteel_unit_tests layer)
     return()
   endif()
   add_executable(test_${layer} ${sources})
-  target_compile_options(test_${layer} PRIVATE -Wall -Wextra -Werror)
+  target_compile_options(test_${layer} PRIVATE -Wall -Wextra -Werror
+    -Wno-missing-field-initializers  # designated initialisers leave defaults out on purpose
+    -Wno-stringop-overflow -Wno-restrict -Wno-array-bounds  # false alarms of g++ 12 in std::string
+  )
   target_compile_definitions(test_${layer} PRIVATE FIRESTEEL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_link_libraries(test_${layer} PRIVATE firesteel_${layer} ${ARGN} GTest::gtest_main)
   add_test(NAME unit_${layer} COMMAND test_${layer})

@@ -140,7 +140,6 @@ class DataFrame {
   DataFrame sample(double fraction, std::optional<int64_t> seed = {}) const;
   std::vector<DataFrame> randomSplit(const std::vector<double>& weights,
                                      std::optional<int64_t> seed = {}) const;
-  DataFrame describe(const std::vector<std::string>& columns = {}) const;
   DataFrame repartition(int partitions) const;
 
   Schema schema() const;

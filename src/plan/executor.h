@@ -30,6 +30,9 @@ class Executor {
   /// A SQL statement: a query comes back as its plan, not yet run; a command is run, and its rows
   /// come back as a plan.
   virtual spark::connect::Relation sql(std::string_view text) = 0;
+  /// Rows from elsewhere as a plan. They are read now and held, on disk when they are many, until
+  /// the executor ends.
+  virtual spark::connect::Relation import(ArrowStream rows) = 0;
   /// The plan and what it runs as.
   virtual std::string explain(const spark::connect::Relation& relation) = 0;
   /// Stops what is running now, from any thread: its stream throws OPERATION_CANCELED.

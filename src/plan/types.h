@@ -44,7 +44,7 @@ struct DataType {
   int precision = 0, scale = 0;       // kDecimal
   int start_field = 0, end_field = 0;  // intervals: 0 day (year) … 3 second (1 month)
   /// kStruct: its fields. kArray: one, "element". kMap: two, "key" and "value".
-  std::shared_ptr<const std::vector<Field>> fields;
+  std::shared_ptr<const std::vector<Field>> fields = {};
 
   bool operator==(const DataType& other) const;  // names and nullability included
 

@@ -1,0 +1,145 @@
+// firesteel sql: one statement, or a shell with history.
+#include <fmt/format.h>
+#include <histedit.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+
+namespace firesteel::cli {
+
+namespace {
+
+struct SqlOptions {
+  std::string text, file, format = "table", output;
+  int rows = 20;
+  bool vertical = false, whole = false;
+};
+
+void run_statement(const Session& spark, const std::string& text, const SqlOptions& options) {
+  const auto df = spark.sql(text);
+  if (df.schema().empty()) return;
+  if (options.format == "table") {
+    fmt::print("{}", df.showString(options.rows, options.whole ? 0 : 20, options.vertical));
+  } else {
+    write_rows(df, options.format, options.output);
+  }
+}
+
+/// The statements of a text, split at semicolons outside quotes and comments.
+std::vector<std::string> statements(const std::string& text) {
+  std::vector<std::string> out(1);
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\'' || c == '"' || c == '`') {
+      size_t end = i + 1;
+      while (end < text.size() && text[end] != c) end += text[end] == '\\' && c != '`' ? 2 : 1;
+      out.back() += text.substr(i, end - i + 1);
+      i = end;
+    } else if (c == '-' && i + 1 < text.size() && text[i + 1] == '-') {
+      while (i < text.size() && text[i] != '\n') out.back() += text[i++];
+      out.back() += '\n';
+    } else if (c == ';') {
+      out.emplace_back();
+    } else {
+      out.back() += c;
+    }
+  }
+  std::erase_if(out, [](const std::string& s) { return s.find_first_not_of(" \t\r\n") == std::string::npos; });
+  return out;
+}
+
+bool complete(const std::string& text) {
+  const auto end = text.find_last_not_of(" \t\r\n");
+  return end != std::string::npos && text[end] == ';';
+}
+
+const char* prompt_text = "firesteel> ";
+const char* prompt(EditLine*) { return prompt_text; }
+
+int shell(const Session& spark, const SqlOptions& options) {
+  const char* home = std::getenv("HOME");
+  const std::string history_file = std::string(home ? home : ".") + "/.firesteel_history";
+  EditLine* editor = el_init("firesteel", stdin, stdout, stderr);
+  History* history = history_init();
+  HistEvent event;
+  ::history(history, &event, H_SETSIZE, 1000);
+  ::history(history, &event, H_LOAD, history_file.c_str());
+  el_set(editor, EL_PROMPT, prompt);
+  el_set(editor, EL_EDITOR, "emacs");
+  el_set(editor, EL_HIST, ::history, history);
+  fmt::print("Spark SQL. A statement ends with a semicolon; quit with Ctrl-D.\n");
+  std::string text;
+  for (;;) {
+    prompt_text = text.empty() ? "firesteel> " : "        -> ";
+    int count = 0;
+    const char* line = el_gets(editor, &count);
+    if (!line || count <= 0) break;
+    text += line;
+    if (text == "quit\n" || text == "exit\n") break;
+    if (text.find_first_not_of(" \t\r\n") == std::string::npos) text.clear();
+    if (!complete(text)) continue;
+    ::history(history, &event, H_ENTER, text.c_str());
+    ::history(history, &event, H_SAVE, history_file.c_str());
+    for (const auto& statement : statements(text)) {
+      try {
+        interrupted() = false;
+        run_statement(spark, statement, options);
+      } catch (const Error& error) {
+        fmt::print("{}\n", error.what());
+      }
+    }
+    std::fflush(stdout);
+    text.clear();
+  }
+  history_end(history);
+  el_end(editor);
+  fmt::print("\n");
+  return 0;
+}
+
+}  // namespace
+
+Run sql_command(CLI::App& app, const GlobalOptions& options) {
+  auto sql = std::make_shared<SqlOptions>();
+  app.add_option("statement", sql->text, "Spark SQL; several statements are separated by semicolons");
+  app.add_option("-f,--file", sql->file, "Read the statements from a file");
+  app.add_option("--format", sql->format, "table, csv, json, parquet or arrow")
+      ->check(CLI::IsMember({"table", "csv", "json", "parquet", "arrow"}));
+  app.add_option("-o,--output", sql->output, "Write to a file (needed for parquet)");
+  app.add_option("-n,--rows", sql->rows, "Rows shown in a table (default 20)");
+  app.add_flag("--vertical", sql->vertical, "One line per value");
+  app.add_flag("--whole", sql->whole, "Do not cut long values");
+  return [sql, &options] {
+    if (!sql->file.empty()) {
+      std::ifstream in(sql->file);
+      if (!in) throw Error("PATH_NOT_FOUND", fmt::format("The SQL file {} cannot be read.", sql->file));
+      sql->text.assign(std::istreambuf_iterator<char>(in), {});
+    }
+    const auto spark = open_session(options);
+    if (sql->text.empty() && isatty(STDIN_FILENO)) return shell(spark, *sql);
+    if (sql->text.empty()) sql->text.assign(std::istreambuf_iterator<char>(std::cin), {});
+    const auto all = statements(sql->text);
+    if (all.empty()) throw Error("PARSE_EMPTY_STATEMENT", "There is no statement. Give one, e.g. firesteel sql \"SELECT 1\".");
+    for (const auto& statement : all) run_statement(spark, statement, *sql);
+    return 0;
+  };
+}
+
+Run explain_command(CLI::App& app, const GlobalOptions& options) {
+  auto text = std::make_shared<std::string>();
+  app.add_option("query", *text, "Spark SQL")->required();
+  return [text, &options] {
+    const auto spark = open_session(options);
+    const auto df = spark.sql(*text);
+    fmt::print("{}\n{}", schema_tree(df.schema()), df.explain());
+    return 0;
+  };
+}
+
+}  // namespace firesteel::cli

@@ -1,0 +1,60 @@
+// The table of subcommands. A command registers its options on its CLI::App and returns what to run.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "dataframe/session.h"
+#include "engine/database.h"
+
+namespace firesteel::cli {
+
+/// Options before the subcommand, shared by all.
+struct GlobalOptions {
+  DatabaseOptions database;
+  std::string time_zone = "UTC";
+};
+
+/// A session on the embedded engine, with Ctrl-C stopping its queries.
+Session open_session(const GlobalOptions& options);
+
+/// Its return value is the exit code.
+using Run = std::function<int()>;
+using Command = Run (*)(CLI::App& app, const GlobalOptions& options);
+
+Run sql_command(CLI::App& app, const GlobalOptions& options);
+Run run_command(CLI::App& app, const GlobalOptions& options);
+Run predict_command(CLI::App& app, const GlobalOptions& options);
+Run show_command(CLI::App& app, const GlobalOptions& options);
+Run explain_command(CLI::App& app, const GlobalOptions& options);
+Run functions_command(CLI::App& app, const GlobalOptions& options);
+Run doctor_command(CLI::App& app, const GlobalOptions& options);
+Run completion_command(CLI::App& app, const GlobalOptions& options);
+
+struct CommandRow {
+  const char* name;
+  const char* summary;
+  const char* examples;
+  Command command;
+};
+inline constexpr CommandRow kCommands[] = {
+    {"run", "Run a pipeline file: from raw data to a trained, tested, saved model",
+     "firesteel run examples/flights/pipeline.toml\nfiresteel run pipeline.toml --output model --resume", run_command},
+    {"predict", "Predict with a saved model",
+     "firesteel predict model --in tomorrow.parquet --out predictions", predict_command},
+    {"sql", "Run Spark SQL, or open a shell",
+     "firesteel sql \"SELECT carrier, count(*) FROM csv.`flights.csv` GROUP BY 1\"\nfiresteel sql --format csv \"SELECT 1\"\nfiresteel sql",
+     sql_command},
+    {"show", "Show a pipeline's step: schema, rows, nulls and quantiles, or the tensors the model would get",
+     "firesteel show pipeline.toml labelled\nfiresteel show pipeline.toml features --batch", show_command},
+    {"explain", "Show how a query or a pipeline's step runs", "firesteel explain \"SELECT 1 + 1\"", explain_command},
+    {"functions", "List the SQL functions, or describe one", "firesteel functions\nfiresteel functions substring_index",
+     functions_command},
+    {"doctor", "Check this machine: versions, threads, memory, GPU", "firesteel doctor", doctor_command},
+    {"completion", "Print a shell's completion script", "source <(firesteel completion bash)", completion_command},
+};
+
+}  // namespace firesteel::cli

@@ -1,0 +1,91 @@
+// Formats through Arrow C++ (ipc) and the engine's own writers (csv, json, parquet).
+#include "cli/output.h"
+
+#include <arrow/c/bridge.h>
+#include <arrow/io/file.h>
+#include <arrow/io/stdio.h>
+#include <arrow/ipc/writer.h>
+#include <arrow/record_batch.h>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+namespace firesteel::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+template <typename T>
+T checked(arrow::Result<T> result, const std::string& what) {
+  if (!result.ok()) throw Error("IO_ERROR", fmt::format("{}: {}", what, result.status().message()));
+  return std::move(result).ValueOrDie();
+}
+
+void checked(const arrow::Status& status, const std::string& what) {
+  if (!status.ok()) throw Error("IO_ERROR", fmt::format("{}: {}", what, status.message()));
+}
+
+void write_arrow(const DataFrame& df, const std::string& path) {
+  auto stream = df.toArrowStream();
+  auto raw_schema = stream.schema();
+  ArrowSchema c_schema = *raw_schema.get();
+  raw_schema.out()->release = nullptr;  // the importer owns it now
+  const auto schema = checked(arrow::ImportSchema(&c_schema), "schema");
+  std::shared_ptr<arrow::io::OutputStream> sink;
+  if (path.empty()) {
+    sink = std::make_shared<arrow::io::StdoutStream>();
+  } else {
+    sink = checked(arrow::io::FileOutputStream::Open(path), path);
+  }
+  const auto writer = checked(arrow::ipc::MakeStreamWriter(sink, schema), path);
+  while (auto batch = stream.next()) {
+    ArrowArray array = batch->release();
+    checked(writer->WriteRecordBatch(*checked(arrow::ImportRecordBatch(&array, schema), path)), path);
+  }
+  checked(writer->Close(), path);
+  checked(sink->Close(), path);
+}
+
+/// A folder of part files beside the result, emptied into it.
+void write_through_engine(const DataFrame& df, const std::string& format, const std::string& path) {
+  const fs::path folder = fs::temp_directory_path() / fmt::format("firesteel-{}", ::getpid());
+  struct Remove {
+    fs::path path;
+    ~Remove() {
+      std::error_code ignored;
+      fs::remove_all(path, ignored);
+    }
+  } remove{folder};
+  df.write().format(format).mode("overwrite").option("header", "true").save(folder.string());
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (!entry.path().filename().string().starts_with("part-")) continue;
+    if (path.empty()) {
+      std::ifstream in(entry.path(), std::ios::binary);
+      char buffer[1 << 16];
+      while (in.read(buffer, sizeof buffer) || in.gcount() > 0) {
+        if (std::fwrite(buffer, 1, in.gcount(), stdout) != static_cast<size_t>(in.gcount())) {
+          throw Error("IO_ERROR", "The output could not be written.");
+        }
+      }
+    } else {
+      const fs::path part = path + ".part";
+      fs::copy_file(entry.path(), part, fs::copy_options::overwrite_existing);
+      fs::rename(part, path);
+    }
+  }
+}
+
+}  // namespace
+
+void write_rows(const DataFrame& df, const std::string& format, const std::string& path) {
+  if (format == "arrow") return write_arrow(df, path);
+  if (format == "parquet" && path.empty()) {
+    throw Error("INVALID_OPTION", "Parquet needs a file: give --output FILE.");
+  }
+  write_through_engine(df, format, path);
+}
+
+}  // namespace firesteel::cli

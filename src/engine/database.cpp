@@ -1,0 +1,335 @@
+// DuckDB's C++ API: connections, streams, types and errors.
+#include "engine/database.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+#include <set>
+
+#include "duckdb.hpp"
+#include "duckdb/common/arrow/result_arrow_wrapper.hpp"
+#include "duckdb/main/chunk_scan_state/query_result.hpp"
+#include "duckdb.h"
+#include "engine/kernels.h"
+#include "functions/coercion.h"
+
+namespace firesteel {
+
+namespace {
+
+constexpr int64_t kBatchRows = 65536;
+
+DataType spark_type(const duckdb::LogicalType& type, const std::string& column) {
+  using Id = duckdb::LogicalTypeId;
+  switch (type.id()) {
+    case Id::SQLNULL:
+      return make_type(TypeKind::kNull);
+    case Id::BOOLEAN:
+      return make_type(TypeKind::kBoolean);
+    case Id::TINYINT:
+      return make_type(TypeKind::kByte);
+    case Id::UTINYINT:
+    case Id::SMALLINT:
+      return make_type(TypeKind::kShort);
+    case Id::USMALLINT:
+    case Id::INTEGER:
+      return make_type(TypeKind::kInteger);
+    case Id::UINTEGER:
+    case Id::BIGINT:
+      return make_type(TypeKind::kLong);
+    case Id::UBIGINT:
+      return decimal_type(20, 0);
+    case Id::HUGEINT:
+    case Id::UHUGEINT:
+      return decimal_type(38, 0);
+    case Id::FLOAT:
+      return make_type(TypeKind::kFloat);
+    case Id::DOUBLE:
+      return make_type(TypeKind::kDouble);
+    case Id::DECIMAL:
+      return decimal_type(duckdb::DecimalType::GetWidth(type), duckdb::DecimalType::GetScale(type));
+    case Id::VARCHAR:
+    case Id::UUID:
+    case Id::ENUM:
+      return make_type(TypeKind::kString);
+    case Id::BLOB:
+      return make_type(TypeKind::kBinary);
+    case Id::DATE:
+      return make_type(TypeKind::kDate);
+    case Id::TIMESTAMP_TZ:
+      return make_type(TypeKind::kTimestamp);
+    case Id::TIMESTAMP:
+    case Id::TIMESTAMP_SEC:
+    case Id::TIMESTAMP_MS:
+    case Id::TIMESTAMP_NS:
+      return make_type(TypeKind::kTimestampNtz);
+    case Id::INTERVAL:
+      return make_type(TypeKind::kDayTimeInterval);
+    case Id::LIST:
+      return array_type(spark_type(duckdb::ListType::GetChildType(type), column));
+    case Id::ARRAY:
+      return array_type(spark_type(duckdb::ArrayType::GetChildType(type), column));
+    case Id::MAP:
+      return map_type(spark_type(duckdb::MapType::KeyType(type), column),
+                      spark_type(duckdb::MapType::ValueType(type), column));
+    case Id::STRUCT: {
+      Schema fields;
+      for (const auto& child : duckdb::StructType::GetChildTypes(type)) {
+        fields.push_back({child.first, spark_type(child.second, column), true});
+      }
+      return struct_type(std::move(fields));
+    }
+    default:
+      throw Error("UNSUPPORTED_DATATYPE",
+                  fmt::format("The column `{}` has the type {}, which Spark lacks.", column, type.ToString()));
+  }
+}
+
+/// Replaces the formats of UTC timestamps as the schema passes through.
+struct StreamHolder {
+  duckdb::unique_ptr<duckdb::Connection> connection;
+  duckdb::unique_ptr<duckdb::ResultArrowArrayStreamWrapper> wrapper;
+  Schema schema;
+  std::function<void(duckdb::Connection*)> closed;
+  ~StreamHolder() {
+    wrapper.reset();
+    closed(connection.get());
+  }
+};
+
+int stream_schema(ArrowArrayStream* stream, ArrowSchema* out) {
+  auto* holder = static_cast<StreamHolder*>(stream->private_data);
+  const int code = holder->wrapper->stream.get_schema(&holder->wrapper->stream, out);
+  if (code != 0) return code;
+  for (int64_t i = 0; i < out->n_children && i < static_cast<int64_t>(holder->schema.size()); ++i) {
+    if (holder->schema[i].type.kind == TypeKind::kTimestamp) out->children[i]->format = "tsu:UTC";
+    if (!holder->schema[i].nullable) out->children[i]->flags &= ~ARROW_FLAG_NULLABLE;
+  }
+  return 0;
+}
+
+int stream_next(ArrowArrayStream* stream, ArrowArray* out) {
+  auto* holder = static_cast<StreamHolder*>(stream->private_data);
+  return holder->wrapper->stream.get_next(&holder->wrapper->stream, out);
+}
+
+const char* stream_error(ArrowArrayStream* stream) {
+  auto* holder = static_cast<StreamHolder*>(stream->private_data);
+  return holder->wrapper->stream.get_last_error(&holder->wrapper->stream);
+}
+
+void stream_release(ArrowArrayStream* stream) {
+  delete static_cast<StreamHolder*>(stream->private_data);
+  stream->release = nullptr;
+}
+
+/// Runs `body`, turning DuckDB's exceptions into ours.
+template <typename Body>
+auto guarded(Body body) {
+  try {
+    return body();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw from_duckdb(duckdb::ErrorData(error).Message());
+  }
+}
+
+}  // namespace
+
+struct Database::State {
+  duckdb::unique_ptr<duckdb::DuckDB> database;
+  std::mutex mutex;
+  std::set<duckdb::Connection*> running;
+
+  duckdb::unique_ptr<duckdb::Connection> connect() {
+    auto connection = duckdb::make_uniq<duckdb::Connection>(*database);
+    std::lock_guard lock(mutex);
+    running.insert(connection.get());
+    return connection;
+  }
+  void close(duckdb::Connection* connection) {
+    std::lock_guard lock(mutex);
+    running.erase(connection);
+  }
+};
+
+Database::Database(const DatabaseOptions& options) : state_(std::make_shared<State>()) {
+  guarded([&] {
+    duckdb::DBConfig config;
+    config.SetOptionByName("allow_unsigned_extensions", duckdb::Value::BOOLEAN(false));
+    config.SetOptionByName("autoinstall_known_extensions", duckdb::Value::BOOLEAN(false));
+    if (options.threads > 0) config.SetOptionByName("threads", duckdb::Value::BIGINT(options.threads));
+    if (!options.memory_limit.empty()) config.SetOptionByName("memory_limit", duckdb::Value(options.memory_limit));
+    if (!options.temp_directory.empty()) config.SetOptionByName("temp_directory", duckdb::Value(options.temp_directory));
+    if (!options.temp_size_limit.empty()) {
+      config.SetOptionByName("max_temp_directory_size", duckdb::Value(options.temp_size_limit));
+    }
+    state_->database = duckdb::make_uniq<duckdb::DuckDB>(nullptr, &config);
+    register_kernels(*state_->database->instance);
+    duckdb::Connection connection(*state_->database);
+    for (const char* sql : {"SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL enable_progress_bar = false",
+                            "SET GLOBAL default_null_order = 'nulls_first'", kKernelMacros}) {
+      const auto result = connection.Query(sql);
+      if (result->HasError()) throw Error("INTERNAL_ERROR", result->GetError());
+    }
+  });
+}
+
+Database::~Database() = default;
+
+ArrowStream Database::query(const std::string& sql, const Schema& schema) {
+  return guarded([&] {
+    auto holder = std::make_unique<StreamHolder>();
+    holder->closed = [state = state_](duckdb::Connection* connection) { state->close(connection); };
+    holder->connection = state_->connect();
+    holder->connection->EnableProfiling();
+    holder->connection->DisableProfiling();
+    holder->connection->context->config.enable_progress_bar = true;
+    holder->connection->context->config.print_progress_bar = false;
+    auto result = holder->connection->SendQuery(sql);
+    if (result->HasError()) throw from_duckdb(result->GetError());
+    holder->wrapper = duckdb::make_uniq<duckdb::ResultArrowArrayStreamWrapper>(std::move(result), kBatchRows);
+    holder->schema = schema;
+    ArrowArrayStream stream{.get_schema = stream_schema, .get_next = stream_next, .get_last_error = stream_error,
+                            .release = stream_release, .private_data = holder.release()};
+    ArrowStream out(stream);
+    out.raise = [](const std::string& message) { throw from_duckdb(message); };
+    return out;
+  });
+}
+
+void Database::execute(const std::string& sql) {
+  guarded([&] {
+    auto connection = state_->connect();
+    const auto result = connection->Query(sql);
+    state_->close(connection.get());
+    if (result->HasError()) throw from_duckdb(result->GetError());
+  });
+}
+
+std::vector<DatabaseColumn> Database::describe(const std::string& sql) {
+  return guarded([&] {
+    duckdb::Connection connection(*state_->database);
+    const auto statement = connection.Prepare(sql);
+    if (statement->HasError()) throw from_duckdb(statement->GetError());
+    std::vector<DatabaseColumn> columns;
+    for (size_t i = 0; i < statement->GetTypes().size(); ++i) {
+      const auto& name = statement->GetNames()[i];
+      const auto& type = statement->GetTypes()[i];
+      DatabaseColumn column{name, spark_type(type, name), sql_name(name)};
+      if (type.id() == duckdb::LogicalTypeId::TIMESTAMP_TZ) {
+        column.sql = fmt::format("make_timestamp(epoch_us({}))", column.sql);
+      } else if (type.ToString() != duckdb_type(column.type) && column.type.kind != TypeKind::kNull) {
+        column.sql = fmt::format("CAST({} AS {})", column.sql, duckdb_type(column.type));
+      }
+      columns.push_back(std::move(column));
+    }
+    return columns;
+  });
+}
+
+std::vector<std::vector<std::optional<std::string>>> Database::rows(const std::string& sql) {
+  return guarded([&] {
+    auto connection = state_->connect();
+    const auto result = connection->Query(sql);
+    state_->close(connection.get());
+    if (result->HasError()) throw from_duckdb(result->GetError());
+    std::vector<std::vector<std::optional<std::string>>> out;
+    for (size_t row = 0; row < result->RowCount(); ++row) {
+      auto& cells = out.emplace_back();
+      for (size_t column = 0; column < result->ColumnCount(); ++column) {
+        const auto value = result->GetValue(column, row);
+        cells.push_back(value.IsNull() ? std::nullopt : std::optional<std::string>(value.ToString()));
+      }
+    }
+    return out;
+  });
+}
+
+void Database::create_table(const std::string& name, ArrowStream rows) {
+  guarded([&] {
+    auto connection = state_->connect();
+    auto raw = rows.release();
+    auto as_c = reinterpret_cast<duckdb_connection>(connection.get());
+    const std::string view = name + "_stream";
+    if (duckdb_arrow_scan(as_c, view.c_str(), reinterpret_cast<duckdb_arrow_stream>(&raw)) == DuckDBError) {
+      const char* text = raw.get_last_error ? raw.get_last_error(&raw) : nullptr;
+      const std::string message = text ? text : "the Arrow stream could not be read";
+      state_->close(connection.get());
+      throw from_duckdb(message);
+    }
+    const auto result = connection->Query(fmt::format("CREATE TABLE {} AS SELECT * FROM {}", sql_name(name), sql_name(view)));
+    connection->Query(fmt::format("DROP VIEW IF EXISTS {}", sql_name(view)));
+    if (raw.release) raw.release(&raw);
+    state_->close(connection.get());
+    if (result->HasError()) {
+      if (rows.raise) rows.raise(result->GetError());
+      throw from_duckdb(result->GetError());
+    }
+  });
+}
+
+std::string Database::explain(const std::string& sql) {
+  const auto plan = rows("EXPLAIN " + sql);
+  std::string out;
+  for (const auto& row : plan) out += row.back().value_or("") + "\n";
+  return out;
+}
+
+void Database::interrupt() {
+  std::lock_guard lock(state_->mutex);
+  for (auto* connection : state_->running) connection->Interrupt();
+}
+
+double Database::progress() {
+  std::lock_guard lock(state_->mutex);
+  for (auto* connection : state_->running) {
+    const double share = connection->GetQueryProgress();
+    if (share >= 0) return share / 100;
+  }
+  return -1;
+}
+
+std::string Database::version() { return duckdb::DuckDB::LibraryVersion(); }
+
+Error from_duckdb(const std::string& message) {
+  if (const auto raised = raised_error(message)) return *raised;
+  const auto colon = message.find(": ");
+  const std::string kind = message.substr(0, colon == std::string::npos ? 0 : colon);
+  std::string text = colon == std::string::npos ? message : message.substr(colon + 2);
+  // Behind the first line stands the generated SQL, which is not the user's.
+  const auto line = text.find("\n\nLINE ");
+  if (line != std::string::npos) text.resize(line);
+  const auto has = [&](std::string_view part) { return text.find(part) != std::string::npos; };
+  if (kind == "INTERRUPT Error") return Error("OPERATION_CANCELED", "The operation was cancelled.");
+  if (kind == "Out of Memory Error") {
+    return Error("OUT_OF_MEMORY", fmt::format("The memory limit is reached: {} Raise it (--memory, spark.memory.limit) or "
+                                              "free space in the temporary folder.", text.substr(0, text.find('\n'))));
+  }
+  if (has("No space left on device")) {
+    return Error("DISK_FULL", fmt::format("{}. Free space or choose another folder.", text.substr(0, text.find('\n'))));
+  }
+  if (kind == "Out of Range Error" || has("Overflow in") || has("out of range")) {
+    if (has("Overflow in") || has("Overflow on") || has("overflow")) {
+      return Error("ARITHMETIC_OVERFLOW", fmt::format("{} If necessary set \"spark.sql.ansi.enabled\" to \"false\" to bypass "
+                                                      "this error.", text));
+    }
+    return Error("CAST_OVERFLOW", text);
+  }
+  if (kind == "Conversion Error") {
+    return Error(has("out of range") ? "CAST_OVERFLOW" : "CAST_INVALID_INPUT", text);
+  }
+  if (has("More than one row returned by a subquery")) {
+    return Error("SCALAR_SUBQUERY_TOO_MANY_ROWS",
+                 "More than one row returned by a subquery used as an expression.");
+  }
+  if (has("CSV Error")) return Error("MALFORMED_CSV_RECORD", text);
+  if (kind == "IO Error" || has("magic bytes") || has("parquet") || has("Parquet") || has("TProtocol") || has("JSON")) {
+    return Error("FAILED_READ_FILE.NO_HINT", fmt::format("Encountered error while reading a file: {}", text));
+  }
+  return Error("INTERNAL_ERROR", fmt::format("{}: {}", kind, text));
+}
+
+}  // namespace firesteel

@@ -1,0 +1,62 @@
+// DuckDB behind a small door: SQL in, Arrow out, its errors turned into ours. Nothing of Spark's
+// plans is known here, and no DuckDB header is needed to use it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/arrow_stream.h"
+#include "base/error.h"
+#include "plan/types.h"
+
+namespace firesteel {
+
+struct DatabaseOptions {
+  std::string memory_limit;       // "4GB"; empty: 80% of the machine's memory
+  int threads = 0;                // 0: all cores
+  std::string temp_directory;     // where operators spill; empty: a folder of the system's
+  std::string temp_size_limit;    // "50GB"; empty: 90% of the free disk
+};
+
+/// A DuckDB column as Spark would type it.
+struct DatabaseColumn {
+  std::string name;
+  DataType type;
+  /// SQL that makes a `type` of the column; a bare name when it is one already.
+  std::string sql;
+};
+
+/// One in-memory database that spills to disk. Thread-safe: every query has its own connection.
+class Database {
+ public:
+  explicit Database(const DatabaseOptions& options);
+  ~Database();
+
+  /// Runs a query. `schema` names the columns whose timestamps are moments in UTC.
+  ArrowStream query(const std::string& sql, const Schema& schema);
+  void execute(const std::string& sql);
+  /// A query's columns without running it. Types that Spark lacks throw UNSUPPORTED_DATATYPE.
+  std::vector<DatabaseColumn> describe(const std::string& sql);
+  /// A small result as text, nulls as nothing.
+  std::vector<std::vector<std::optional<std::string>>> rows(const std::string& sql);
+  /// Makes a table of a stream's rows.
+  void create_table(const std::string& name, ArrowStream rows);
+  /// DuckDB's plan of a query, as text.
+  std::string explain(const std::string& sql);
+
+  void interrupt();
+  double progress();
+  static std::string version();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// DuckDB's message as Spark's error: class by kind, never the generated SQL.
+Error from_duckdb(const std::string& message);
+
+}  // namespace firesteel

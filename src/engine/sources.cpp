@@ -1,0 +1,269 @@
+// Parquet, CSV and JSON through DuckDB's readers; types found as Spark finds them.
+#include "engine/sources.h"
+
+#include <fmt/format.h>
+#include <glob.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "functions/coercion.h"
+
+namespace firesteel {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string path_list(const std::vector<std::string>& files) {
+  std::string out;
+  for (const auto& file : files) out += (out.empty() ? "" : ", ") + sql_string(file);
+  return "[" + out + "]";
+}
+
+std::string text_option(const SourceRequest& request, std::initializer_list<const char*> names,
+                        const std::string& otherwise) {
+  for (const char* name : names) {
+    const auto found = request.options.find(name);
+    if (found != request.options.end()) return found->second;
+  }
+  return otherwise;
+}
+
+bool flag_option(const SourceRequest& request, const char* name, bool otherwise) {
+  auto value = text_option(request, {name}, otherwise ? "true" : "false");
+  std::transform(value.begin(), value.end(), value.begin(), ::tolower);
+  if (value != "true" && value != "false") {
+    throw Error("INVALID_OPTION", fmt::format("The option `{}` takes true or false, not '{}'.", name, value));
+  }
+  return value == "true";
+}
+
+/// Options that are read; any other is an error when it would change the rows, else passed over.
+void check_options(const SourceRequest& request, const std::vector<std::string>& known) {
+  for (const auto& [key, value] : request.options) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    const auto nearest = nearest_name(key, known);
+    throw Error("INVALID_OPTION", fmt::format("The {} source has no option `{}`.{}", request.format, key,
+                                              nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)));
+  }
+}
+
+Scan described(Database& database, const std::string& from, const std::string& what) {
+  Scan scan{.from = from, .columns = {}};
+  try {
+    for (auto& column : database.describe("SELECT * FROM " + from)) {
+      scan.columns.push_back({{column.name, column.type, true}, column.sql});
+    }
+  } catch (const Error& error) {
+    throw Error(error.condition() == "INTERNAL_ERROR" ? "FAILED_READ_FILE.NO_HINT" : error.condition(),
+                fmt::format("{} ({})", error.message(), what));
+  }
+  return scan;
+}
+
+/// The user's schema in place of the file's: columns by name, cast, absent ones null.
+Scan with_schema(Scan scan, const Schema& schema, const SourceRequest& request) {
+  if (schema.empty()) return scan;
+  const bool failfast = text_option(request, {"mode"}, "PERMISSIVE") == "FAILFAST";
+  std::vector<Scan::Column> columns;
+  for (const auto& field : schema) {
+    const auto found = std::find_if(scan.columns.begin(), scan.columns.end(),
+                                    [&](const Scan::Column& column) { return column.field.name == field.name; });
+    Resolved value{.sql = fmt::format("CAST(NULL AS {})", duckdb_type(field.type)), .type = field.type};
+    if (found != scan.columns.end()) {
+      value = cast({.sql = found->sql, .type = found->field.type, .name = field.name}, field.type, "UTC", !failfast);
+    }
+    columns.push_back({{field.name, field.type, true}, value.sql});
+  }
+  scan.columns = std::move(columns);
+  return scan;
+}
+
+// Spark's CSV inference: the narrowest of these that every value of the whole file fits.
+constexpr TypeKind kInferred[] = {TypeKind::kInteger, TypeKind::kLong, TypeKind::kDouble,
+                                  TypeKind::kTimestamp, TypeKind::kBoolean};
+
+std::string fits_sql(const std::string& column, TypeKind kind) {
+  const auto trimmed = fmt::format("trim({})", column);
+  switch (kind) {
+    case TypeKind::kTimestamp:
+      return fmt::format("(TRY_CAST({0} AS TIMESTAMP) IS NOT NULL AND length({0}) >= 8)", trimmed);
+    case TypeKind::kBoolean:
+      return fmt::format("lower({}) IN ('true', 'false')", trimmed);
+    case TypeKind::kDouble:
+      return fmt::format("(TRY_CAST({0} AS DOUBLE) IS NOT NULL AND NOT contains({0}, '_'))", trimmed);
+    default:
+      return fmt::format("(TRY_CAST({0} AS {1}) IS NOT NULL AND regexp_full_match({0}, '[+-]?[0-9]+'))", trimmed,
+                         duckdb_type(make_type(kind)));
+  }
+}
+
+/// Tests one candidate type per column over `from` at once; true where all values fit.
+std::vector<bool> test_types(Database& database, const std::string& from, const std::vector<DatabaseColumn>& columns,
+                             const std::vector<int>& candidates) {
+  std::string list;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const auto test = candidates[i] < static_cast<int>(std::size(kInferred))
+                          ? fmt::format("coalesce(bool_and({}), true)", fits_sql(columns[i].sql, kInferred[candidates[i]]))
+                          : std::string("true");
+    list += (i ? ", " : "") + test;
+  }
+  const auto row = database.rows(fmt::format("SELECT {} FROM {}", list, from)).at(0);
+  std::vector<bool> out;
+  for (const auto& cell : row) out.push_back(cell == "true");
+  return out;
+}
+
+Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& files, Database& database) {
+  check_options(request, {"header", "sep", "delimiter", "quote", "escape", "nullvalue", "inferschema", "mode",
+                          "comment", "ignoreleadingwhitespace", "ignoretrailingwhitespace", "multiline", "encoding",
+                          "emptyvalue", "path"});
+  const bool header = flag_option(request, "header", false);
+  const auto separator = text_option(request, {"sep", "delimiter"}, ",");
+  const auto mode = text_option(request, {"mode"}, "PERMISSIVE");
+  std::string null_texts = "['']";
+  const auto null_text = text_option(request, {"nullvalue"}, "");
+  if (!null_text.empty()) null_texts = fmt::format("['', {}]", sql_string(null_text));
+  std::string reader = fmt::format(
+      "read_csv({}, header = {}, delim = {}, quote = {}, escape = {}, nullstr = {}, auto_detect = true, "
+      "sample_size = 1000, strict_mode = false, null_padding = {}",
+      path_list(files), header, sql_string(separator == "\\t" ? "\t" : separator),
+      sql_string(text_option(request, {"quote"}, "\"")), sql_string(text_option(request, {"escape"}, "\"")), null_texts,
+      mode == "FAILFAST" ? "false" : "true");
+  if (mode == "DROPMALFORMED") reader += ", ignore_errors = true";
+  const auto comment = text_option(request, {"comment"}, "");
+  if (!comment.empty()) reader += fmt::format(", comment = {}", sql_string(comment));
+  const std::string as_text = reader + ", all_varchar = true)";
+  auto columns = database.describe("SELECT * FROM " + as_text);
+  if (columns.empty()) {
+    throw Error("UNABLE_TO_INFER_SCHEMA", fmt::format("Unable to infer schema for CSV: {} is empty. Give the schema.", files[0]));
+  }
+  // Without a header Spark names the columns _c0, _c1 …
+  auto shown_name = [&](size_t i) { return header ? columns[i].name : fmt::format("_c{}", i); };
+  Scan scan{.from = as_text, .columns = {}};
+  for (size_t i = 0; i < columns.size(); ++i) {
+    scan.columns.push_back({{shown_name(i), make_type(TypeKind::kString), true}, columns[i].sql});
+  }
+  if (!request.schema.empty()) {
+    if (!header) {
+      for (size_t i = 0; i < scan.columns.size() && i < request.schema.size(); ++i) scan.columns[i].field.name = request.schema[i].name;
+    }
+    return with_schema(std::move(scan), request.schema, request);
+  }
+  if (!flag_option(request, "inferschema", false)) return scan;
+  // A sample proposes a type for each column, then the whole file must agree.
+  std::vector<int> candidates(columns.size(), 0);
+  for (const bool whole : {false, true}) {
+    const auto from = whole ? as_text : fmt::format("(SELECT * FROM {} LIMIT 2000)", as_text);
+    for (;;) {
+      const auto fits = test_types(database, from, columns, candidates);
+      bool all = true;
+      for (size_t i = 0; i < fits.size(); ++i) {
+        if (!fits[i]) {
+          ++candidates[i];
+          all = false;
+        }
+      }
+      if (all) break;
+    }
+  }
+  // Verified columns are parsed by the reader itself, which is faster than casting text.
+  std::string types;
+  std::vector<Scan::Column> typed;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    DataType type = make_type(candidates[i] < static_cast<int>(std::size(kInferred)) ? kInferred[candidates[i]] : TypeKind::kString);
+    types += fmt::format("{}{}: {}", types.empty() ? "" : ", ", sql_string(columns[i].name), sql_string(duckdb_type(type)));
+    typed.push_back({{shown_name(i), type, true}, columns[i].sql});
+  }
+  return {.from = fmt::format("{}, types = {{{}}})", reader, types), .columns = std::move(typed)};
+}
+
+Scan scan_json(const SourceRequest& request, const std::vector<std::string>& files, Database& database) {
+  check_options(request, {"multiline", "mode", "path", "primitivesasstring", "encoding"});
+  const bool multiline = flag_option(request, "multiline", false);
+  const auto reader = fmt::format("read_json({}, format = '{}', maximum_depth = -1, sample_size = -1, dateformat = '%', "
+                                  "timestampformat = '%', convert_strings_to_integers = false)",
+                                  path_list(files), multiline ? "auto" : "newline_delimited");
+  auto scan = described(database, reader, fmt::format("JSON of {}", files[0]));
+  // As Spark's inference: fields in alphabetical order.
+  std::sort(scan.columns.begin(), scan.columns.end(),
+            [](const Scan::Column& a, const Scan::Column& b) { return a.field.name < b.field.name; });
+  return with_schema(std::move(scan), request.schema, request);
+}
+
+Scan scan_parquet(const SourceRequest& request, const std::vector<std::string>& files, Database& database) {
+  check_options(request, {"mergeschema", "path", "compression", "recursivefilelookup"});
+  const bool partitioned = files[0].find('=') != std::string::npos;
+  const auto reader = fmt::format("read_parquet({}, hive_partitioning = {}, union_by_name = {})", path_list(files),
+                                  partitioned, flag_option(request, "mergeschema", false));
+  return with_schema(described(database, reader, fmt::format("Parquet of {}", files[0])), request.schema, request);
+}
+
+}  // namespace
+
+std::vector<std::string> expand_path(const std::string& given, const std::string&) {
+  const std::string path = given.starts_with("file://") ? given.substr(7) : given;
+  std::vector<std::string> files;
+  auto add_folder = [&](const fs::path& folder) {
+    for (auto entry = fs::recursive_directory_iterator(folder); entry != fs::recursive_directory_iterator(); ++entry) {
+      const auto name = entry->path().filename().string();
+      if (name[0] == '_' || name[0] == '.') {
+        if (entry->is_directory()) entry.disable_recursion_pending();
+        continue;
+      }
+      if (entry->is_regular_file()) files.push_back(entry->path().string());
+    }
+  };
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) {
+    add_folder(path);
+  } else if (fs::exists(path, ignored)) {
+    files.push_back(path);
+  } else {
+    glob_t found{};
+    if (::glob(path.c_str(), GLOB_BRACE, nullptr, &found) == 0) {
+      for (size_t i = 0; i < found.gl_pathc; ++i) {
+        if (fs::is_directory(found.gl_pathv[i])) {
+          add_folder(found.gl_pathv[i]);
+        } else {
+          files.emplace_back(found.gl_pathv[i]);
+        }
+      }
+    }
+    globfree(&found);
+    if (files.empty()) {
+      throw Error("PATH_NOT_FOUND", fmt::format("Path does not exist: {}.", given));
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Scan scan_source(const SourceRequest& request, Database& database) {
+  static const std::vector<std::string> formats = {"parquet", "csv", "json"};
+  if (std::find(formats.begin(), formats.end(), request.format) == formats.end()) {
+    throw Error("DATA_SOURCE_NOT_FOUND",
+                fmt::format("There is no data source `{}`. Supported are parquet, csv and json.", request.format));
+  }
+  std::vector<std::string> files;
+  for (const auto& path : request.paths) {
+    const auto more = expand_path(path, request.format);
+    files.insert(files.end(), more.begin(), more.end());
+  }
+  if (files.empty()) {
+    throw Error("UNABLE_TO_INFER_SCHEMA",
+                fmt::format("Unable to infer schema for {}: {} holds no file. Give the schema.", request.format,
+                            request.paths.empty() ? "(no path)" : request.paths[0]));
+  }
+  for (const auto& file : files) {
+    if (fs::file_size(file) == 0 && files.size() == 1) {
+      throw Error("UNABLE_TO_INFER_SCHEMA", fmt::format("Unable to infer schema: the file {} is empty.", file));
+    }
+  }
+  if (request.format == "csv") return scan_csv(request, files, database);
+  if (request.format == "json") return scan_json(request, files, database);
+  return scan_parquet(request, files, database);
+}
+
+}  // namespace firesteel

@@ -1,0 +1,27 @@
+// Files as sources of rows, with Spark's options.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/database.h"
+#include "lower/lower.h"
+
+namespace firesteel {
+
+/// What is read: the options' keys are in lower case.
+struct SourceRequest {
+  std::string format;
+  std::vector<std::string> paths;
+  std::map<std::string, std::string> options;
+  Schema schema;  // empty: read from the files
+};
+
+/// How DuckDB reads the files. Throws PATH_NOT_FOUND, UNABLE_TO_INFER_SCHEMA, INVALID_OPTION …
+Scan scan_source(const SourceRequest& request, Database& database);
+
+/// The files that a path means: itself, a folder's files (hidden ones left out), a glob's.
+std::vector<std::string> expand_path(const std::string& path, const std::string& extension);
+
+}  // namespace firesteel

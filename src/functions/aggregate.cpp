@@ -1,0 +1,199 @@
+// Aggregates and window functions.
+#include <fmt/format.h>
+
+#include "functions/coercion.h"
+#include "functions/groups.h"
+
+namespace firesteel {
+
+namespace {
+
+using enum TypeKind;
+
+Resolved sum(std::vector<Resolved>& a, const CallContext& call) {
+  if (a[0].type.kind == kString || a[0].is_null()) a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
+  if (a[0].type.kind == kDayTimeInterval || a[0].type.kind == kYearMonthInterval) {
+    return {.sql = fmt::format("sum({})", a[0].sql), .type = a[0].type};
+  }
+  if (a[0].type.kind == kDecimal) {
+    return {.sql = fmt::format("sum({})", a[0].sql),
+            .type = bounded_decimal(a[0].type.precision + 10, a[0].type.scale), .exact = false};
+  }
+  if (a[0].type.is_integral()) {
+    return {.sql = fmt::format("sum({})", a[0].sql), .type = make_type(kLong), .exact = false};
+  }
+  return {.sql = fmt::format("sum(CAST({} AS DOUBLE))", a[0].sql), .type = make_type(kDouble)};
+}
+
+Resolved avg(std::vector<Resolved>& a, const CallContext& call) {
+  if (a[0].type.kind == kDecimal) {
+    const auto type = bounded_decimal(a[0].type.precision + 4, a[0].type.scale + 4);
+    const auto sums = bounded_decimal(38, a[0].type.scale);
+    return {.sql = fmt::format("spark_decimal_divide(CAST(sum({0})/*over*/ AS {1}), CAST(nullif(count({0})/*over*/, 0) AS DECIMAL(20,0)), CAST(NULL AS {2}))",
+                               a[0].sql, duckdb_type(sums), duckdb_type(type)),
+            .type = type, .exact = false};
+  }
+  a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
+  return {.sql = fmt::format("avg({})", a[0].sql), .type = make_type(kDouble)};
+}
+
+Resolved count(std::vector<Resolved>& a, const CallContext&) {
+  std::string sql = "count(*)";
+  if (a.size() == 1 && !a[0].literal.empty() && !a[0].is_null()) {
+    sql = "count(*)";
+  } else if (a.size() == 1) {
+    sql = fmt::format("count({})", a[0].sql);
+  } else {
+    std::string all;
+    for (const auto& value : a) all += fmt::format("{}{} IS NOT NULL", all.empty() ? "" : " AND ", value.sql);
+    sql = fmt::format("count(CASE WHEN {} THEN 1 END)", all);
+  }
+  return {.sql = sql, .type = make_type(kLong), .nullable = false};
+}
+
+/// first/last(expr[, ignoreNulls])
+Resolved edge(std::vector<Resolved>& a, const char* function) {
+  const bool ignore = a.size() > 1 && a[1].literal == "true";
+  return {.sql = ignore ? fmt::format("{}({}) FILTER (WHERE {} IS NOT NULL)", function, a[0].sql, a[0].sql)
+                        : fmt::format("{}({})", function, a[0].sql),
+          .type = a[0].type, .exact = a[0].exact};
+}
+Resolved first(std::vector<Resolved>& a, const CallContext&) { return edge(a, "first"); }
+Resolved last(std::vector<Resolved>& a, const CallContext&) { return edge(a, "last"); }
+
+Resolved percentile(std::vector<Resolved>& a, const CallContext& call) {
+  a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
+  const bool many = a[1].type.kind == kArray;
+  return {.sql = fmt::format("quantile_cont({}, {})", a[0].sql, a[1].sql),
+          .type = many ? array_type(make_type(kDouble)) : make_type(kDouble)};
+}
+
+Resolved shifted(std::vector<Resolved>& a, const CallContext& call, const char* function) {
+  std::string sql = fmt::format("{}({}", function, a[0].sql);
+  if (a.size() > 1) sql += ", " + a[1].sql;
+  if (a.size() > 2) sql += ", " + coerce(a[2], a[0].type, call.time_zone).sql;
+  return {.sql = sql + ")", .type = a[0].type, .exact = a[0].exact,
+          .name = fmt::format("{}({}, {}, {})", function, a[0].name, a.size() > 1 ? a[1].name : "1", a.size() > 2 ? a[2].name : "NULL")};
+}
+Resolved lag(std::vector<Resolved>& a, const CallContext& call) { return shifted(a, call, "lag"); }
+Resolved lead(std::vector<Resolved>& a, const CallContext& call) { return shifted(a, call, "lead"); }
+
+}  // namespace
+
+// clang-format off
+constexpr FunctionSpec kAggregates[] = {
+    {.name = "any_value", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = first, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "any_value({0})",
+     .doc = "Some value of the group.", .example = "any_value(5)", .gives = "5"},
+    {.name = "approx_count_distinct", .signature = "(expr: any, [error: double]) -> long", .lowering = "approx_count_distinct({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever, .print = "approx_count_distinct({0})",
+     .doc = "About how many different values.", .example = "approx_count_distinct(1)", .gives = "1"},
+    {.name = "avg", .signature = "(expr: any) -> any", .lower = avg, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The mean; nulls are skipped.", .example = "avg(3)", .gives = "3.0"},
+    {.name = "bool_and", .signature = "(expr: boolean) -> boolean", .lowering = "bool_and({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Whether all are true.", .example = "bool_and(true)", .gives = "true"},
+    {.name = "bool_or", .signature = "(expr: boolean) -> boolean", .lowering = "bool_or({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Whether one is true.", .example = "bool_or(false)", .gives = "false"},
+    {.name = "collect_list", .signature = "(expr: T) -> array<T>", .lowering = "coalesce(list({0}) FILTER (WHERE {0} IS NOT NULL)/*over*/, [])", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
+     .doc = "The values as an array, without nulls.", .example = "collect_list(1)", .gives = "[1]"},
+    {.name = "collect_set", .signature = "(expr: T) -> array<T>", .lowering = "coalesce(list(DISTINCT {0}) FILTER (WHERE {0} IS NOT NULL)/*over*/, [])", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
+     .doc = "The different values as an array, in no order.", .example = "collect_set(1)", .gives = "[1]"},
+    {.name = "corr", .signature = "(y: double, x: double) -> double", .lowering = "corr({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Pearson's correlation.", .example = "corr(1, 2)", .gives = "NULL"},
+    {.name = "count", .signature = "(expr: any...) -> long", .lower = count, .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
+     .doc = "Rows whose arguments are not null; `count(*)` all rows.", .example = "count(*)", .gives = "1"},
+    {.name = "count_if", .signature = "(condition: boolean) -> long", .lowering = "count(CASE WHEN {0} THEN 1 END)", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
+     .doc = "Rows for which the condition is true.", .example = "count_if(true)", .gives = "1"},
+    {.name = "covar_pop", .signature = "(y: double, x: double) -> double", .lowering = "covar_pop({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Population covariance.", .example = "covar_pop(1, 2)", .gives = "0.0"},
+    {.name = "covar_samp", .signature = "(y: double, x: double) -> double", .lowering = "covar_samp({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Sample covariance.", .example = "covar_samp(1, 2)", .gives = "NULL"},
+    {.name = "first", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = first, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "first({0})",
+     .doc = "The first value of the group.", .example = "first(10)", .gives = "10"},
+    {.name = "first_value", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = first, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "first_value({0})",
+     .doc = "The first value of the group.", .example = "first_value(10)", .gives = "10"},
+    {.name = "kurtosis", .signature = "(expr: double) -> double", .lowering = "kurtosis_pop({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Kurtosis of the population.", .example = "kurtosis(1)", .gives = "NULL"},
+    {.name = "last", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = last, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "last({0})",
+     .doc = "The last value of the group.", .example = "last(10)", .gives = "10"},
+    {.name = "last_value", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = last, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "last_value({0})",
+     .doc = "The last value of the group.", .example = "last_value(10)", .gives = "10"},
+    {.name = "max", .signature = "(expr: T) -> T", .lowering = "max({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The greatest value.", .example = "max(3)", .gives = "3"},
+    {.name = "max_by", .signature = "(value: T, order: U) -> T", .lowering = "arg_max({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The value beside the greatest `order`.", .example = "max_by('a', 10)", .gives = "a"},
+    {.name = "mean", .signature = "(expr: any) -> any", .lower = avg, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The mean; nulls are skipped.", .example = "mean(3)", .gives = "3.0"},
+    {.name = "median", .signature = "(expr: double) -> double", .lowering = "median({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The median, exact.", .example = "median(3)", .gives = "3.0"},
+    {.name = "min", .signature = "(expr: T) -> T", .lowering = "min({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The least value.", .example = "min(3)", .gives = "3"},
+    {.name = "min_by", .signature = "(value: T, order: U) -> T", .lowering = "arg_min({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The value beside the least `order`.", .example = "min_by('a', 10)", .gives = "a"},
+    {.name = "mode", .signature = "(expr: T) -> T", .lowering = "mode({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The most frequent value.", .example = "mode(7)", .gives = "7"},
+    {.name = "percentile", .signature = "(expr: any, percentage: any) -> any", .lower = percentile, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "percentile({0}, {1}, 1)",
+     .doc = "The exact percentile, interpolated.", .example = "percentile(10, 0.3)", .gives = "10.0"},
+    {.name = "skewness", .signature = "(expr: double) -> double", .lowering = "spark_skewness(count({0})/*over*/, sum({0})/*over*/, sum({0} * {0})/*over*/, sum({0} * {0} * {0})/*over*/)", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Skewness of the population.", .example = "skewness(1)", .gives = "NULL"},
+    {.name = "stddev", .signature = "(expr: double) -> double", .lowering = "stddev_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Standard deviation of the sample.", .example = "stddev(1)", .gives = "NULL"},
+    {.name = "stddev_pop", .signature = "(expr: double) -> double", .lowering = "stddev_pop({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Standard deviation of the population.", .example = "stddev_pop(1)", .gives = "0.0"},
+    {.name = "stddev_samp", .signature = "(expr: double) -> double", .lowering = "stddev_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Standard deviation of the sample.", .example = "stddev_samp(1)", .gives = "NULL"},
+    {.name = "sum", .signature = "(expr: any) -> any", .lower = sum, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The sum; nulls are skipped. Overflow is an error.", .example = "sum(5)", .gives = "5"},
+    {.name = "var_pop", .signature = "(expr: double) -> double", .lowering = "var_pop({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Variance of the population.", .example = "var_pop(1)", .gives = "0.0"},
+    {.name = "var_samp", .signature = "(expr: double) -> double", .lowering = "var_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Variance of the sample.", .example = "var_samp(1)", .gives = "NULL"},
+    {.name = "variance", .signature = "(expr: double) -> double", .lowering = "var_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Variance of the sample.", .example = "variance(1)", .gives = "NULL"},
+};
+
+constexpr FunctionSpec kWindows[] = {
+    {.name = "cume_dist", .signature = "() -> double", .lowering = "cume_dist()", .kind = FunctionKind::kWindow, .nulls = Nulls::kNever,
+     .doc = "Share of rows not after this one.", .example = "cume_dist() OVER (ORDER BY 1)", .gives = "1.0"},
+    {.name = "dense_rank", .signature = "() -> int", .lowering = "dense_rank()", .kind = FunctionKind::kWindow, .nulls = Nulls::kNever, .print = "DENSE_RANK()",
+     .doc = "Rank without gaps.", .example = "dense_rank() OVER (ORDER BY 1)", .gives = "1"},
+    {.name = "lag", .signature = "(expr: any, [offset: int], [default: any]) -> any", .lower = lag, .kind = FunctionKind::kWindow, .nulls = Nulls::kAlways,
+     .doc = "The value some rows before.", .example = "lag(1) OVER (ORDER BY 1)", .gives = "NULL"},
+    {.name = "lead", .signature = "(expr: any, [offset: int], [default: any]) -> any", .lower = lead, .kind = FunctionKind::kWindow, .nulls = Nulls::kAlways,
+     .doc = "The value some rows behind.", .example = "lead(1) OVER (ORDER BY 1)", .gives = "NULL"},
+    {.name = "nth_value", .signature = "(expr: T, offset: int) -> T", .lowering = "nth_value({0}, {1})", .kind = FunctionKind::kWindow, .nulls = Nulls::kAlways,
+     .doc = "The value in row `offset` of the frame.", .example = "nth_value(1, 1) OVER (ORDER BY 1)", .gives = "1"},
+    {.name = "ntile", .signature = "(buckets: int) -> int", .lowering = "ntile({0})", .kind = FunctionKind::kWindow, .nulls = Nulls::kNever,
+     .doc = "Which of so many equal parts the row is in.", .example = "ntile(4) OVER (ORDER BY 1)", .gives = "1"},
+    {.name = "percent_rank", .signature = "() -> double", .lowering = "percent_rank()", .kind = FunctionKind::kWindow, .nulls = Nulls::kNever, .print = "PERCENT_RANK()",
+     .doc = "Rank as a share.", .example = "percent_rank() OVER (ORDER BY 1)", .gives = "0.0"},
+    {.name = "rank", .signature = "() -> int", .lowering = "rank()", .kind = FunctionKind::kWindow, .nulls = Nulls::kNever, .print = "RANK()",
+     .doc = "Rank with gaps.", .example = "rank() OVER (ORDER BY 1)", .gives = "1"},
+    {.name = "row_number", .signature = "() -> int", .lowering = "row_number()", .kind = FunctionKind::kWindow, .nulls = Nulls::kNever,
+     .doc = "Number of the row, from 1.", .example = "row_number() OVER (ORDER BY 1)", .gives = "1"},
+};
+
+constexpr FunctionSpec kMiscellaneous[] = {
+    {.name = "crc32", .signature = "(expr: string) -> long", .lowering = "spark_crc32({0})",
+     .doc = "CRC-32 checksum.", .example = "crc32('Spark')", .gives = "1557323817"},
+    {.name = "hash", .signature = "(expr: string) -> int", .lowering = "spark_murmur3({0}, 42)",
+     .doc = "Murmur3 hash of a string.", .example = "hash('Spark')", .gives = "228093765"},
+    {.name = "md5", .signature = "(expr: string) -> string", .lowering = "md5({0})",
+     .doc = "MD5 checksum in hexadecimal.", .example = "md5('Spark')", .gives = "8cde774d6f7333752ed72cacddb05126"},
+    {.name = "monotonically_increasing_id", .signature = "() -> long", .lowering = "(row_number() OVER () - 1)", .nulls = Nulls::kNever,
+     .doc = "A number that grows from row to row.", .example = "monotonically_increasing_id()", .gives = "0"},
+    {.name = "rand", .signature = "([seed: long]) -> double", .lowering = "random()", .nulls = Nulls::kNever,
+     .doc = "A random number from 0 to 1. The seed is not that of Spark's generator.", .example = "rand() < 1", .gives = "true"},
+    {.name = "sha2", .signature = "(expr: string, bits: int) -> string", .lowering = "CASE {1} WHEN 256 THEN sha256({0}) WHEN 0 THEN sha256({0}) END", .nulls = Nulls::kAlways,
+     .doc = "SHA-256 checksum in hexadecimal.", .example = "sha2('Spark', 256)", .gives = "529bc3b07127ecb7e53a4dcf1991d9152c24537d919178022b2c42657f79a26b"},
+    {.name = "typeof", .signature = "(expr: any) -> string", .lower = [](std::vector<Resolved>& a, const CallContext&) {
+       return Resolved{.sql = sql_string(a[0].type.simple_string()), .type = make_type(kString), .nullable = false};
+     }, .nulls = Nulls::kNever,
+     .doc = "The type's name.", .example = "typeof(array(1))", .gives = "array<int>"},
+};
+// clang-format on
+static_assert(checked(kAggregates) && checked(kWindows) && checked(kMiscellaneous));
+
+std::span<const FunctionSpec> aggregate_rows() { return kAggregates; }
+std::span<const FunctionSpec> window_rows() { return kWindows; }
+std::span<const FunctionSpec> miscellaneous_rows() { return kMiscellaneous; }
+
+}  // namespace firesteel

@@ -1,0 +1,456 @@
+// Spark's ANSI type rules, and the SQL of casts.
+#include "functions/coercion.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace firesteel {
+
+namespace {
+
+using enum TypeKind;
+
+constexpr char kRaise = '\x1f';  // separates the parts of a raised error's text
+
+int precedence(TypeKind kind) { return static_cast<int>(kind); }
+
+DataType wider_decimal(const DataType& a, const DataType& b) {
+  const int scale = std::max(a.scale, b.scale);
+  const int range = std::max(a.precision - a.scale, b.precision - b.scale);
+  return bounded_decimal(range + scale, scale);
+}
+
+std::optional<DataType> common_with_string(const DataType& other) {
+  if (other.is_integral()) return make_type(kLong);
+  if (other.is_numeric()) return make_type(kDouble);
+  if (other.is_nested()) return std::nullopt;
+  return other;
+}
+
+bool castable(const DataType& from, const DataType& to) {
+  if (from == to || from.kind == kNull || from.kind == to.kind) {
+    if (from.kind == kArray && to.kind == kArray) return castable(from.element(), to.element());
+    if (from.kind == kMap && to.kind == kMap) {
+      return castable(from.key(), to.key()) && castable(from.value(), to.value());
+    }
+    if (from.kind == kStruct && to.kind == kStruct) {
+      if (from.fields->size() != to.fields->size()) return false;
+      for (size_t i = 0; i < from.fields->size(); ++i) {
+        if (!castable((*from.fields)[i].type, (*to.fields)[i].type)) return false;
+      }
+    }
+    return true;
+  }
+  switch (to.kind) {
+    case kString:
+      return true;
+    case kBinary:
+      return from.kind == kString || from.is_integral();
+    case kBoolean:
+      return from.is_numeric() || from.kind == kString;
+    case kByte:
+    case kShort:
+    case kInteger:
+    case kLong:
+    case kFloat:
+    case kDouble:
+    case kDecimal:
+      return from.is_numeric() || from.kind == kString || from.kind == kBoolean ||
+             from.kind == kTimestamp;
+    case kDate:
+      return from.kind == kString || from.is_datetime();
+    case kTimestamp:
+      return from.kind == kString || from.is_datetime() || from.is_numeric();
+    case kTimestampNtz:
+      return from.kind == kString || from.is_datetime();
+    case kDayTimeInterval:
+    case kYearMonthInterval:
+      return from.kind == kString;
+    default:
+      return false;
+  }
+}
+
+/// Local wall-clock time of a UTC timestamp.
+std::string to_local(const std::string& sql, const std::string& zone) {
+  if (zone == "UTC") return sql;
+  return fmt::format("timezone({}, timezone('UTC', {}))", sql_string(zone), sql);
+}
+
+std::string to_utc(const std::string& sql, const std::string& zone) {
+  if (zone == "UTC") return sql;
+  return fmt::format("timezone('UTC', timezone({}, {}))", sql_string(zone), sql);
+}
+
+std::string invalid_input(const Resolved& value, const DataType& to) {
+  return raise_sql("CAST_INVALID_INPUT",
+                   fmt::format("The value '\x1e' of the type \"{}\" cannot be cast to \"{}\" because "
+                               "it is malformed. Correct the value as per the syntax, or change its "
+                               "target type. Use `try_cast` to tolerate malformed input and return "
+                               "NULL instead.",
+                               value.type.sql(), to.sql()),
+                   value.span);
+}
+
+/// `attempt`, or an error that quotes the value when `attempt` is null though the value is not.
+std::string checked_parse(const Resolved& value, const std::string& attempt, const DataType& to,
+                          bool try_cast) {
+  if (try_cast) return attempt;
+  std::string raise = invalid_input(value, to);
+  // error('… \x1e …') becomes error(concat('… ', value, ' …')).
+  const auto mark = raise.find('\x1e');
+  raise = raise.substr(0, mark) + "' || CAST(" + value.sql + " AS VARCHAR) || '" +
+          raise.substr(mark + 1);
+  return fmt::format("CASE WHEN {0} IS NULL AND {1} IS NOT NULL THEN {2} ELSE {0} END", attempt,
+                     value.sql, raise);
+}
+
+std::string string_cast(const Resolved& value, const DataType& to, const std::string& zone,
+                        bool try_cast) {
+  const std::string trimmed = fmt::format("trim({}, ' \t\n\r')", value.sql);
+  switch (to.kind) {
+    case kBoolean:
+      // DuckDB takes 't', 'true', '1' …; Spark also 'y', 'yes', 'n', 'no'.
+      return checked_parse(
+          value,
+          fmt::format("CASE WHEN lower({0}) IN ('t', 'true', 'y', 'yes', '1') THEN true "
+                      "WHEN lower({0}) IN ('f', 'false', 'n', 'no', '0') THEN false END",
+                      trimmed),
+          to, try_cast);
+    case kTimestamp:
+      return checked_parse(
+          value,
+          fmt::format("CASE WHEN regexp_matches({0}, '(Z|[+-]\\d{{1,2}}(:?\\d{{2}})?)$') AND "
+                      "strpos({0}, ':') > 0 THEN TRY_CAST({0} AS TIMESTAMP) ELSE {1} END",
+                      trimmed, to_utc(fmt::format("TRY_CAST({} AS TIMESTAMP)", trimmed), zone)),
+          to, try_cast);
+    case kDate:
+      return checked_parse(value, fmt::format("TRY_CAST(TRY_CAST({} AS TIMESTAMP) AS DATE)", trimmed),
+                           to, try_cast);
+    case kBinary:
+      return fmt::format("encode({})", value.sql);
+    case kByte:
+    case kShort:
+    case kInteger:
+    case kLong:
+      // Spark refuses '1.5' and '1e3' as integers; DuckDB would round them.
+      return checked_parse(value,
+                           fmt::format("CASE WHEN regexp_full_match({0}, '[+-]?[0-9]+') THEN "
+                                       "TRY_CAST({0} AS {1}) END",
+                                       trimmed, duckdb_type(to)),
+                           to, try_cast);
+    default:
+      return checked_parse(value, fmt::format("TRY_CAST({} AS {})", trimmed, duckdb_type(to)), to,
+                           try_cast);
+  }
+}
+
+std::string to_string_sql(const Resolved& value, const std::string& zone) {
+  const std::string& x = value.sql;
+  switch (value.type.kind) {
+    case kFloat:
+    case kDouble:
+      return fmt::format("spark_number_text({})", x);
+    case kTimestamp:
+    case kTimestampNtz: {
+      const auto local = value.type.kind == kTimestamp ? to_local(x, zone) : x;
+      return fmt::format("CAST({} AS VARCHAR)", local);
+    }
+    case kBinary:
+      return fmt::format("decode({})", x);
+    case kArray:
+    case kMap:
+    case kStruct: {
+      // Spark prints [1, 2], {a -> 1} and {1, x}: built from the parts.
+      if (value.type.kind == kArray) {
+        Resolved element{.sql = "e", .type = value.type.element()};
+        return fmt::format(
+            "CASE WHEN {0} IS NOT NULL THEN '[' || array_to_string(list_transform({0}, lambda e: "
+            "coalesce({1}, 'null')), ', ') || ']' END",
+            x, to_string_sql(element, zone));
+      }
+      if (value.type.kind == kMap) {
+        Resolved key{.sql = "e.key", .type = value.type.key()};
+        Resolved item{.sql = "e.value", .type = value.type.value()};
+        return fmt::format(
+            "CASE WHEN {0} IS NOT NULL THEN '{{' || array_to_string(list_transform(map_entries({0}), "
+            "lambda e: {1} || ' -> ' || coalesce({2}, 'null')), ', ') || '}}' END",
+            x, to_string_sql(key, zone), to_string_sql(item, zone));
+      }
+      std::string parts;
+      for (const auto& field : *value.type.fields) {
+        Resolved part{.sql = fmt::format("({}).{}", x, sql_name(field.name)), .type = field.type};
+        parts += fmt::format("{}coalesce({}, 'null')", parts.empty() ? "" : " || ', ' || ",
+                             to_string_sql(part, zone));
+      }
+      return fmt::format("CASE WHEN {} IS NOT NULL THEN '{{' || {} || '}}' END", x,
+                         parts.empty() ? "''" : parts);
+    }
+    default:
+      return fmt::format("CAST({} AS VARCHAR)", x);
+  }
+}
+
+std::string numeric_cast(const Resolved& value, const DataType& to, bool try_cast) {
+  const char* word = try_cast ? "TRY_CAST" : "CAST";
+  // Spark truncates fractions toward zero; DuckDB rounds.
+  const bool truncates = to.is_integral() && !value.type.is_integral();
+  const std::string inner = truncates ? fmt::format("trunc({})", value.sql) : value.sql;
+  return fmt::format("{}({} AS {})", word, inner, duckdb_type(to));
+}
+
+std::string cast_sql(const Resolved& value, const DataType& to, const std::string& zone,
+                     bool try_cast) {
+  const DataType& from = value.type;
+  const char* word = try_cast ? "TRY_CAST" : "CAST";
+  if (from.kind == kNull) return fmt::format("CAST(NULL AS {})", duckdb_type(to));
+  if (to.kind == kString) return to_string_sql(value, zone);
+  if (from.kind == kString) return string_cast(value, to, zone, try_cast);
+  if (from.is_numeric() && to.kind == kBoolean) return fmt::format("({} <> 0)", value.sql);
+  if (from.is_numeric() && to.kind == kTimestamp) {
+    return fmt::format("make_timestamp(CAST({} * 1000000 AS BIGINT))",
+                       from.is_integral() ? fmt::format("CAST({} AS BIGINT)", value.sql) : value.sql);
+  }
+  if (from.kind == kTimestamp && to.is_numeric()) {
+    const auto seconds = fmt::format("(epoch_us({}) / 1e6)", value.sql);
+    return to.is_integral() ? fmt::format("{}(floor({}) AS {})", word, seconds, duckdb_type(to))
+                            : fmt::format("{}({} AS {})", word, seconds, duckdb_type(to));
+  }
+  if (from.is_numeric() && to.is_numeric()) return numeric_cast(value, to, try_cast);
+  if (to.kind == kTimestamp && from.kind != kTimestamp) {
+    return to_utc(fmt::format("CAST({} AS TIMESTAMP)", value.sql), zone);
+  }
+  if (from.kind == kTimestamp) {
+    return fmt::format("CAST({} AS {})", to_local(value.sql, zone), duckdb_type(to));
+  }
+  return fmt::format("{}({} AS {})", word, value.sql, duckdb_type(to));
+}
+
+}  // namespace
+
+std::string duckdb_type(const DataType& type) {
+  switch (type.kind) {
+    case kNull:
+      return "INTEGER";
+    case kBoolean:
+      return "BOOLEAN";
+    case kByte:
+      return "TINYINT";
+    case kShort:
+      return "SMALLINT";
+    case kInteger:
+      return "INTEGER";
+    case kLong:
+      return "BIGINT";
+    case kFloat:
+      return "FLOAT";
+    case kDouble:
+      return "DOUBLE";
+    case kDecimal:
+      return fmt::format("DECIMAL({},{})", type.precision, type.scale);
+    case kString:
+      return "VARCHAR";
+    case kBinary:
+      return "BLOB";
+    case kDate:
+      return "DATE";
+    case kTimestamp:
+    case kTimestampNtz:
+      return "TIMESTAMP";
+    case kDayTimeInterval:
+    case kYearMonthInterval:
+      return "INTERVAL";
+    case kArray:
+      return duckdb_type(type.element()) + "[]";
+    case kMap:
+      return fmt::format("MAP({}, {})", duckdb_type(type.key()), duckdb_type(type.value()));
+    case kStruct: {
+      std::string inner;
+      for (const auto& field : *type.fields) {
+        inner += fmt::format("{}{} {}", inner.empty() ? "" : ", ", sql_name(field.name),
+                             duckdb_type(field.type));
+      }
+      return fmt::format("STRUCT({})", inner);
+    }
+  }
+  return "";
+}
+
+std::optional<DataType> common_type(const DataType& a, const DataType& b) {
+  if (a == b) return a;
+  if (a.kind == kNull) return b;
+  if (b.kind == kNull) return a;
+  if (a.kind == kString && b.kind != kString) return common_with_string(b);
+  if (b.kind == kString && a.kind != kString) return common_with_string(a);
+  if (a.is_numeric() && b.is_numeric()) {
+    if (a.kind == kDecimal || b.kind == kDecimal) {
+      if (a.is_fractional() || b.is_fractional()) return make_type(kDouble);
+      return wider_decimal(decimal_for(a), decimal_for(b));
+    }
+    const TypeKind wider = std::max(a.kind, b.kind);
+    // An integer beside a float would lose digits as a float.
+    return make_type(wider == kFloat ? kDouble : wider);
+  }
+  if (a.is_datetime() && b.is_datetime()) {
+    return make_type(a.kind == kTimestamp || b.kind == kTimestamp ? kTimestamp : kTimestampNtz);
+  }
+  if (a.kind == kArray && b.kind == kArray) {
+    const auto element = common_type(a.element(), b.element());
+    if (!element) return std::nullopt;
+    return array_type(*element, (*a.fields)[0].nullable || (*b.fields)[0].nullable);
+  }
+  if (a.kind == kMap && b.kind == kMap) {
+    const auto key = common_type(a.key(), b.key());
+    const auto value = common_type(a.value(), b.value());
+    if (!key || !value) return std::nullopt;
+    return map_type(*key, *value, (*a.fields)[1].nullable || (*b.fields)[1].nullable);
+  }
+  if (a.kind == kStruct && b.kind == kStruct && a.fields->size() == b.fields->size()) {
+    Schema fields;
+    for (size_t i = 0; i < a.fields->size(); ++i) {
+      const auto type = common_type((*a.fields)[i].type, (*b.fields)[i].type);
+      if (!type) return std::nullopt;
+      fields.push_back({(*a.fields)[i].name, *type, (*a.fields)[i].nullable || (*b.fields)[i].nullable});
+    }
+    return struct_type(std::move(fields));
+  }
+  if (a.kind == b.kind && (a.kind == kDayTimeInterval || a.kind == kYearMonthInterval)) {
+    DataType type = a;
+    type.start_field = std::min(a.start_field, b.start_field);
+    type.end_field = std::max(a.end_field, b.end_field);
+    return type;
+  }
+  return std::nullopt;
+}
+
+bool implicitly_castable(const Resolved& value, const DataType& to) {
+  const DataType& from = value.type;
+  if (from == to || from.kind == kNull) return true;
+  if (from.kind == kString) return !to.is_nested() && to.kind != kNull;
+  if (to.kind == kString) return !from.is_nested() && from.kind != kBinary;
+  if (from.is_numeric() && to.is_numeric()) {
+    if (precedence(from.kind) <= precedence(to.kind)) return true;
+    if (from.kind == kDecimal && to.is_fractional()) return true;
+    // A literal narrows when its value fits: substring('abc', 1L).
+    if (from.is_integral() && to.is_integral() && !value.literal.empty()) {
+      long long number = 0;
+      std::from_chars(value.literal.data(), value.literal.data() + value.literal.size(), number);
+      return number >= INT32_MIN && number <= INT32_MAX && to.kind == kInteger;
+    }
+    return false;
+  }
+  if (from.is_datetime() && to.is_datetime()) return true;
+  if (from.kind == to.kind && from.is_nested()) {
+    for (size_t i = 0; i < from.fields->size(); ++i) {
+      if (i >= to.fields->size()) return false;
+      Resolved part{.sql = "", .type = (*from.fields)[i].type};
+      if (!implicitly_castable(part, (*to.fields)[i].type)) return false;
+    }
+    return from.fields->size() == to.fields->size();
+  }
+  return from.kind == to.kind;
+}
+
+Resolved cast(const Resolved& value, const DataType& to, const std::string& time_zone,
+              bool try_cast) {
+  if (!castable(value.type, to)) {
+    throw Error("DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION",
+                fmt::format("Cannot resolve \"CAST({} AS {})\" due to data type mismatch: cannot cast "
+                            "\"{}\" to \"{}\".",
+                            value.name, to.sql(), value.type.sql(), to.sql()))
+        .at(value.span);
+  }
+  Resolved result = value;
+  result.nullable = value.nullable || try_cast;
+  if (value.type == to && value.exact) return result;
+  result.type = to;
+  result.exact = true;
+  if (value.type == to) {
+    result.sql = fmt::format("CAST({} AS {})", value.sql, duckdb_type(to));
+    return result;
+  }
+  result.sql = cast_sql(value, to, time_zone, try_cast);
+  if (value.type.kind != kNull) result.literal.clear();
+  return result;
+}
+
+Resolved coerce(const Resolved& value, const DataType& to, const std::string& time_zone) {
+  Resolved result = cast(value, to, time_zone);
+  result.literal = value.literal;
+  result.name = value.name;
+  return result;
+}
+
+DataType decimal_for(const DataType& type) {
+  switch (type.kind) {
+    case kByte:
+      return decimal_type(3, 0);
+    case kShort:
+      return decimal_type(5, 0);
+    case kInteger:
+      return decimal_type(10, 0);
+    case kLong:
+      return decimal_type(20, 0);
+    case kDecimal:
+      return type;
+    default:
+      return decimal_type(38, 18);
+  }
+}
+
+DataType decimal_for(const Resolved& value) {
+  if (value.type.is_integral() && !value.literal.empty() && !value.is_null()) {
+    const bool negative = value.literal.front() == '-';
+    return decimal_type(std::max<int>(1, static_cast<int>(value.literal.size()) - negative), 0);
+  }
+  return decimal_for(value.type);
+}
+
+DataType bounded_decimal(int precision, int scale) {
+  if (precision <= 38) return decimal_type(precision, scale);
+  const int digits = precision - scale;
+  return decimal_type(38, std::max(38 - digits, std::min(scale, 6)));
+}
+
+std::string raise_sql(std::string_view condition, std::string_view message, Span span) {
+  const std::string text = fmt::format("{0}{1}{0}{2}{0}{3}{0}{4}", kRaise, condition, span.start,
+                                       span.stop, message);
+  return fmt::format("error({})", sql_string(text));
+}
+
+std::optional<Error> raised_error(std::string_view text) {
+  const auto first = text.find(kRaise);
+  if (first == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(first + 1);
+  std::string parts[3];
+  for (auto& part : parts) {
+    const auto end = text.find(kRaise);
+    if (end == std::string_view::npos) return std::nullopt;
+    part = text.substr(0, end);
+    text.remove_prefix(end + 1);
+  }
+  const Span span{std::atoi(parts[1].c_str()), std::atoi(parts[2].c_str())};
+  return Error(parts[0], std::string(text)).at(span);
+}
+
+std::string sql_string(std::string_view text) {
+  std::string out = "'";
+  for (char c : text) {
+    if (c == '\'') out += '\'';
+    out += c;
+  }
+  return out + "'";
+}
+
+std::string sql_name(std::string_view name) {
+  std::string out = "\"";
+  for (char c : name) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + "\"";
+}
+
+}  // namespace firesteel

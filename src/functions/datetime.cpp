@@ -1,0 +1,268 @@
+// Dates and times. Timestamps are UTC in the engine; parts are taken in the session's time zone.
+#include <fmt/format.h>
+
+#include "functions/coercion.h"
+#include "functions/groups.h"
+
+namespace firesteel {
+
+namespace {
+
+using enum TypeKind;
+
+/// A part of a date or of a timestamp's local time, as an int.
+Resolved part(std::vector<Resolved>& a, const CallContext& call, const char* function) {
+  const auto kind = a[0].type.kind;
+  const bool clock = function == std::string_view("hour") || function == std::string_view("minute") ||
+                     function == std::string_view("second");
+  if (kind != kDate && kind != kTimestampNtz) {
+    if (!a[0].type.is_datetime()) a[0] = coerce(a[0], make_type(clock ? kTimestamp : kDate), call.time_zone);
+    if (a[0].type.kind == kTimestamp) a[0] = cast(a[0], make_type(kTimestampNtz), call.time_zone);
+  }
+  Resolved result{.sql = fmt::format("{}({})", function, a[0].sql), .type = make_type(kInteger),
+                  .nullable = a[0].nullable, .exact = false};
+  return result;
+}
+#define PART(function, duckdb)                                              \
+  Resolved function(std::vector<Resolved>& a, const CallContext& call) {    \
+    return part(a, call, duckdb);                                           \
+  }
+PART(year_of, "year")
+PART(quarter_of, "quarter")
+PART(month_of, "month")
+PART(week_of, "weekofyear")
+PART(day_of, "day")
+PART(day_of_year, "dayofyear")
+PART(hour_of, "hour")
+PART(minute_of, "minute")
+PART(second_of, "second")
+#undef PART
+
+/// Spark counts days of the week from Sunday = 1.
+Resolved day_of_week(std::vector<Resolved>& a, const CallContext& call) {
+  auto result = part(a, call, "dayofweek");
+  result.sql = fmt::format("({} + 1)", result.sql);
+  return result;
+}
+/// … and in `weekday` from Monday = 0.
+Resolved week_day(std::vector<Resolved>& a, const CallContext& call) {
+  auto result = part(a, call, "isodow");
+  result.sql = fmt::format("({} - 1)", result.sql);
+  return result;
+}
+
+std::string lower_text(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+/// extract('field', source)
+Resolved extract(std::vector<Resolved>& a, const CallContext& call) {
+  const std::string field = lower_text(a[0].literal);
+  const std::string name = fmt::format("extract({} FROM {})", a[0].name, a[1].name);
+  std::vector<Resolved> source = {a[1]};
+  Resolved result;
+  struct Entry { std::string_view field; LowerFunction lower; };
+  static constexpr Entry kFields[] = {{"year", year_of}, {"years", year_of}, {"yr", year_of}, {"quarter", quarter_of}, {"qtr", quarter_of},
+                                      {"month", month_of}, {"mon", month_of}, {"months", month_of}, {"week", week_of}, {"weeks", week_of},
+                                      {"day", day_of}, {"d", day_of}, {"days", day_of}, {"dayofweek", day_of_week}, {"dow", day_of_week},
+                                      {"dayofweek_iso", nullptr}, {"doy", day_of_year}, {"hour", hour_of}, {"hours", hour_of}, {"h", hour_of},
+                                      {"minute", minute_of}, {"minutes", minute_of}, {"min", minute_of}};
+  for (const auto& entry : kFields) {
+    if (entry.field == field && entry.lower) {
+      result = entry.lower(source, call);
+      result.name = name;
+      return result;
+    }
+  }
+  if (field == "second" || field == "seconds" || field == "s") {
+    auto moment = coerce(a[1], make_type(kTimestamp), call.time_zone);
+    result = {.sql = fmt::format("CAST((epoch_us({0}) - 60000000 * (epoch_us({0}) // 60000000)) / 1e6 AS DECIMAL(8,6))", moment.sql),
+              .type = decimal_type(8, 6), .nullable = moment.nullable};
+    result.name = name;
+    return result;
+  }
+  throw Error("INVALID_EXTRACT_FIELD", fmt::format("Cannot extract `{}` from \"{}\".", a[0].literal, a[1].name)).at(call.span);
+}
+
+/// Java's pattern letters as strftime's. Only letters that mean the same are taken.
+std::string strftime_pattern(const std::string& java, const CallContext& call) {
+  static constexpr std::pair<std::string_view, std::string_view> kLetters[] = {
+      {"yyyy", "%Y"}, {"y", "%Y"}, {"yy", "%y"}, {"MMMM", "%B"}, {"MMM", "%b"}, {"MM", "%m"}, {"M", "%-m"},
+      {"dd", "%d"}, {"d", "%-d"}, {"HH", "%H"}, {"H", "%-H"}, {"hh", "%I"}, {"h", "%-I"}, {"mm", "%M"}, {"m", "%-M"},
+      {"ss", "%S"}, {"s", "%-S"}, {"SSS", "%g"}, {"SSSSSS", "%f"}, {"a", "%p"}, {"EEEE", "%A"}, {"EEE", "%a"}, {"E", "%a"},
+      {"DDD", "%j"}, {"D", "%-j"}};
+  std::string out;
+  for (size_t i = 0; i < java.size();) {
+    if (java[i] == '\'') {
+      const auto end = java.find('\'', i + 1);
+      if (end == std::string::npos) break;
+      out += end == i + 1 ? std::string("'") : java.substr(i + 1, end - i - 1);
+      i = end + 1;
+      continue;
+    }
+    if (!std::isalpha(static_cast<unsigned char>(java[i]))) {
+      out += java[i] == '%' ? std::string("%%") : std::string(1, java[i]);
+      ++i;
+      continue;
+    }
+    size_t end = i;
+    while (end < java.size() && java[end] == java[i]) ++end;
+    const auto letters = java.substr(i, end - i);
+    const auto* found = std::find_if(std::begin(kLetters), std::end(kLetters), [&](const auto& row) { return row.first == letters; });
+    if (found == std::end(kLetters)) {
+      throw Error("UNSUPPORTED_FEATURE.DATETIME_PATTERN", fmt::format("The pattern letters `{}` of {} are not supported.", letters, call.name)).at(call.span);
+    }
+    out += found->second;
+    i = end;
+  }
+  return out;
+}
+
+const std::string& constant(const Resolved& value, const CallContext& call) {
+  if (value.literal.empty()) {
+    throw Error("UNSUPPORTED_FEATURE.DATETIME_PATTERN", fmt::format("The format of {} must be a literal.", call.name)).at(call.span);
+  }
+  return value.literal;
+}
+
+Resolved date_format(std::vector<Resolved>& a, const CallContext& call) {
+  auto moment = a[0].type.kind == kDate ? a[0] : coerce(a[0], make_type(kTimestamp), call.time_zone);
+  if (moment.type.kind == kTimestamp) moment = cast(moment, make_type(kTimestampNtz), call.time_zone);
+  return {.sql = fmt::format("strftime({}, {})", moment.sql, sql_string(strftime_pattern(constant(a[1], call), call))),
+          .type = make_type(kString), .nullable = a[0].nullable};
+}
+
+Resolved parse_with(std::vector<Resolved>& a, const CallContext& call, TypeKind kind) {
+  if (a.size() == 1) return cast(a[0], make_type(kind), call.time_zone);
+  const auto parsed = fmt::format("strptime({}, {})", coerce(a[0], make_type(kString), call.time_zone).sql,
+                                  sql_string(strftime_pattern(constant(a[1], call), call)));
+  Resolved ntz{.sql = parsed, .type = make_type(kTimestampNtz), .nullable = a[0].nullable};
+  return cast(ntz, make_type(kind), call.time_zone);
+}
+Resolved to_date(std::vector<Resolved>& a, const CallContext& call) {
+  const auto name = fmt::format("to_date({}{})", a[0].name, a.size() > 1 ? ", " + a[1].name : "");
+  auto result = parse_with(a, call, kDate);
+  result.name = name;
+  return result;
+}
+Resolved to_timestamp(std::vector<Resolved>& a, const CallContext& call) {
+  const auto name = fmt::format("to_timestamp({}{})", a[0].name, a.size() > 1 ? ", " + a[1].name : "");
+  auto result = parse_with(a, call, kTimestamp);
+  result.name = name;
+  return result;
+}
+
+Resolved truncated(const Resolved& moment, const Resolved& unit, const CallContext& call, bool date) {
+  static constexpr std::pair<std::string_view, std::string_view> kUnits[] = {
+      {"year", "year"}, {"yyyy", "year"}, {"yy", "year"}, {"quarter", "quarter"}, {"month", "month"}, {"mon", "month"}, {"mm", "month"},
+      {"week", "week"}, {"day", "day"}, {"dd", "day"}, {"hour", "hour"}, {"minute", "minute"}, {"second", "second"}};
+  const auto wanted = lower_text(constant(unit, call));
+  for (const auto& [name, duckdb] : kUnits) {
+    if (name != wanted) continue;
+    if (date) return {.sql = fmt::format("CAST(date_trunc('{}', {}) AS DATE)", duckdb, coerce(moment, make_type(kDate), call.time_zone).sql), .type = make_type(kDate)};
+    auto local = cast(coerce(moment, make_type(kTimestamp), call.time_zone), make_type(kTimestampNtz), call.time_zone);
+    local.sql = fmt::format("date_trunc('{}', {})", duckdb, local.sql);
+    return cast(local, make_type(kTimestamp), call.time_zone);
+  }
+  return {.sql = "CAST(NULL AS DATE)", .type = make_type(date ? kDate : kTimestamp)};  // as Spark: an unknown unit gives null
+}
+Resolved trunc_date(std::vector<Resolved>& a, const CallContext& call) {
+  auto result = truncated(a[0], a[1], call, true);
+  result.name = fmt::format("trunc({}, {})", a[0].name, a[1].name);
+  return result;
+}
+Resolved date_trunc(std::vector<Resolved>& a, const CallContext& call) {
+  auto result = truncated(a[1], a[0], call, false);
+  result.name = fmt::format("date_trunc({}, {})", a[0].name, a[1].name);
+  return result;
+}
+
+Resolved last_day(std::vector<Resolved>& a, const CallContext&) {
+  return {.sql = fmt::format("last_day({})", a[0].sql), .type = make_type(kDate), .nullable = a[0].nullable};
+}
+
+Resolved current_date(std::vector<Resolved>&, const CallContext& call) {
+  Resolved now{.sql = "make_timestamp(epoch_us(now()))", .type = make_type(kTimestamp), .nullable = false};
+  auto result = cast(now, make_type(kDate), call.time_zone);
+  result.name = "current_date()";
+  return result;
+}
+
+}  // namespace
+
+// clang-format off
+constexpr FunctionSpec kDateTime[] = {
+    {.name = "add_months", .signature = "(start: date, months: int) -> date", .lowering = "CAST({0} + to_months({1}) AS DATE)",
+     .doc = "The date a number of months later.", .example = "add_months('2016-08-31', 1)", .gives = "2016-09-30"},
+    {.name = "current_date", .signature = "() -> date", .lower = current_date, .nulls = Nulls::kNever,
+     .doc = "Today, in the session's time zone.", .example = "current_date() > DATE'2020-01-01'", .gives = "true"},
+    {.name = "current_timestamp", .signature = "() -> timestamp", .lowering = "make_timestamp(epoch_us(now()))", .nulls = Nulls::kNever,
+     .doc = "Now.", .example = "current_timestamp() > TIMESTAMP'2020-01-01'", .gives = "true"},
+    {.name = "date_add", .signature = "(start: date, days: int) -> date", .lowering = "({0} + {1})",
+     .doc = "The date a number of days later.", .example = "date_add('2016-07-30', 1)", .gives = "2016-07-31"},
+    {.name = "date_format", .signature = "(moment: any, format: string) -> string", .lower = date_format,
+     .doc = "As text of a Java pattern.", .example = "date_format('2016-04-08', 'y')", .gives = "2016"},
+    {.name = "date_sub", .signature = "(start: date, days: int) -> date", .lowering = "({0} - {1})",
+     .doc = "The date a number of days before.", .example = "date_sub('2016-07-30', 1)", .gives = "2016-07-29"},
+    {.name = "date_trunc", .signature = "(unit: string, moment: any) -> timestamp", .lower = date_trunc, .nulls = Nulls::kAlways,
+     .doc = "The start of the year, month, day, hour …", .example = "date_trunc('HOUR', '2015-03-05T09:32:05.359')", .gives = "2015-03-05 09:00:00"},
+    {.name = "datediff", .signature = "(end: date, start: date) -> int", .lowering = "({0} - {1})",
+     .doc = "Days from `start` to `end`.", .example = "datediff('2009-07-31', '2009-07-30')", .gives = "1"},
+    {.name = "day", .signature = "(moment: any) -> int", .lower = day_of,
+     .doc = "Day of the month.", .example = "day('2009-07-30')", .gives = "30"},
+    {.name = "dayofmonth", .signature = "(moment: any) -> int", .lower = day_of,
+     .doc = "Day of the month.", .example = "dayofmonth('2009-07-30')", .gives = "30"},
+    {.name = "dayofweek", .signature = "(moment: any) -> int", .lower = day_of_week,
+     .doc = "Day of the week, from Sunday = 1.", .example = "dayofweek('2009-07-30')", .gives = "5"},
+    {.name = "dayofyear", .signature = "(moment: any) -> int", .lower = day_of_year,
+     .doc = "Day of the year.", .example = "dayofyear('2016-04-09')", .gives = "100"},
+    {.name = "extract", .signature = "(field: string, source: any) -> any", .lower = extract,
+     .doc = "A part of a date or timestamp: `extract(YEAR FROM x)`.", .example = "extract(MONTH FROM DATE'2019-08-12')", .gives = "8"},
+    {.name = "hour", .signature = "(moment: any) -> int", .lower = hour_of,
+     .doc = "Hour of the day, in the session's time zone.", .example = "hour('2009-07-30 12:58:59')", .gives = "12"},
+    {.name = "last_day", .signature = "(date: date) -> date", .lower = last_day,
+     .doc = "The last day of the month.", .example = "last_day('2009-01-12')", .gives = "2009-01-31"},
+    {.name = "make_date", .signature = "(year: int, month: int, day: int) -> date", .lowering = "make_date({0}, {1}, {2})",
+     .doc = "A date of its parts.", .example = "make_date(2013, 7, 15)", .gives = "2013-07-15"},
+    {.name = "minute", .signature = "(moment: any) -> int", .lower = minute_of,
+     .doc = "Minute of the hour.", .example = "minute('2009-07-30 12:58:59')", .gives = "58"},
+    {.name = "month", .signature = "(moment: any) -> int", .lower = month_of,
+     .doc = "Month of the year.", .example = "month('2016-07-30')", .gives = "7"},
+    {.name = "now", .signature = "() -> timestamp", .lowering = "make_timestamp(epoch_us(now()))", .nulls = Nulls::kNever,
+     .doc = "Now.", .example = "now() > TIMESTAMP'2020-01-01'", .gives = "true"},
+    {.name = "quarter", .signature = "(moment: any) -> int", .lower = quarter_of,
+     .doc = "Quarter of the year.", .example = "quarter('2016-08-31')", .gives = "3"},
+    {.name = "second", .signature = "(moment: any) -> int", .lower = second_of,
+     .doc = "Second of the minute.", .example = "second('2009-07-30 12:58:59')", .gives = "59"},
+    {.name = "timestamp_micros", .signature = "(value: long) -> timestamp", .lowering = "make_timestamp({0})",
+     .doc = "The moment so many microseconds after 1970.", .example = "timestamp_micros(1230219000123123)", .gives = "2008-12-25 15:30:00.123123"},
+    {.name = "timestamp_millis", .signature = "(value: long) -> timestamp", .lowering = "make_timestamp({0} * 1000)",
+     .doc = "The moment so many milliseconds after 1970.", .example = "timestamp_millis(1230219000123)", .gives = "2008-12-25 15:30:00.123"},
+    {.name = "timestamp_seconds", .signature = "(value: long) -> timestamp", .lowering = "make_timestamp({0} * 1000000)",
+     .doc = "The moment so many seconds after 1970.", .example = "timestamp_seconds(1230219000)", .gives = "2008-12-25 15:30:00"},
+    {.name = "to_date", .signature = "(value: any, [format: string]) -> date", .lower = to_date,
+     .doc = "Text as a date.", .example = "to_date('2016-12-31', 'yyyy-MM-dd')", .gives = "2016-12-31"},
+    {.name = "to_timestamp", .signature = "(value: any, [format: string]) -> timestamp", .lower = to_timestamp,
+     .doc = "Text as a timestamp.", .example = "to_timestamp('2016-12-31 00:12:00')", .gives = "2016-12-31 00:12:00"},
+    {.name = "trunc", .signature = "(date: any, unit: string) -> date", .lower = trunc_date, .nulls = Nulls::kAlways,
+     .doc = "The first day of the year, quarter, month or week.", .example = "trunc('2009-02-12', 'MM')", .gives = "2009-02-01"},
+    {.name = "unix_micros", .signature = "(moment: timestamp) -> long", .lowering = "epoch_us({0})",
+     .doc = "Microseconds since 1970.", .example = "unix_micros(TIMESTAMP'1970-01-01 00:00:01Z')", .gives = "1000000"},
+    {.name = "unix_seconds", .signature = "(moment: timestamp) -> long", .lowering = "CAST(floor(epoch_us({0}) / 1e6) AS BIGINT)",
+     .doc = "Seconds since 1970.", .example = "unix_seconds(TIMESTAMP'1970-01-01 00:00:01Z')", .gives = "1"},
+    {.name = "unix_timestamp", .signature = "(moment: timestamp) -> long", .lowering = "CAST(floor(epoch_us({0}) / 1e6) AS BIGINT)", .print = "unix_timestamp({0}, yyyy-MM-dd HH:mm:ss)",
+     .doc = "Seconds since 1970.", .example = "unix_timestamp(TIMESTAMP'1970-01-01 00:00:01Z')", .gives = "1"},
+    {.name = "weekday", .signature = "(moment: any) -> int", .lower = week_day,
+     .doc = "Day of the week, from Monday = 0.", .example = "weekday('2009-07-30')", .gives = "3"},
+    {.name = "weekofyear", .signature = "(moment: any) -> int", .lower = week_of,
+     .doc = "ISO week of the year.", .example = "weekofyear('2008-02-20')", .gives = "8"},
+    {.name = "year", .signature = "(moment: any) -> int", .lower = year_of,
+     .doc = "The year.", .example = "year('2016-07-30')", .gives = "2016"},
+};
+// clang-format on
+static_assert(checked(kDateTime));
+
+std::span<const FunctionSpec> datetime_rows() { return kDateTime; }
+
+}  // namespace firesteel

@@ -1,0 +1,20 @@
+// The explicit table of all function rows.
+#include "functions/groups.h"
+
+namespace firesteel {
+
+std::span<const FunctionGroup> function_groups() {
+  static const FunctionGroup groups[] = {
+      {"Operators and conditionals", operator_rows()},
+      {"Mathematics", math_rows()},
+      {"Strings", string_rows()},
+      {"Dates and times", datetime_rows()},
+      {"Arrays, maps and structs", collection_rows()},
+      {"Aggregates", aggregate_rows()},
+      {"Window functions", window_rows()},
+      {"Other", miscellaneous_rows()},
+  };
+  return groups;
+}
+
+}  // namespace firesteel

@@ -1,0 +1,122 @@
+// Mathematics.
+#include <fmt/format.h>
+
+#include "functions/coercion.h"
+#include "functions/groups.h"
+
+namespace firesteel {
+
+namespace {
+
+using enum TypeKind;
+
+/// round half up (Java's HALF_UP: away from zero on ties), keeping integral types.
+Resolved round_half_up(std::vector<Resolved>& a, const CallContext& call) {
+  const int digits = a.size() > 1 ? std::atoi(a[1].literal.c_str()) : 0;
+  if (a.size() == 1) {
+    a.push_back({.sql = "0", .type = make_type(kInteger), .nullable = false, .literal = "0", .name = "0"});
+  }
+  Resolved result{.sql = fmt::format("round({}, {})", a[0].sql, a[1].sql), .type = a[0].type,
+                  .nullable = a[0].nullable};
+  result.name = fmt::format("{}({}, {})", call.name, a[0].name, a[1].name);
+  if (a[0].type.kind == kDecimal) {
+    const int scale = std::min(a[0].type.scale, std::max(digits, 0));
+    result.type = decimal_type(std::min(38, a[0].type.precision - a[0].type.scale + 1 + scale), scale);
+    result.exact = false;
+  } else if (a[0].type.is_integral()) {
+    result.exact = false;
+  } else if (a[0].type.kind == kString || a[0].is_null()) {
+    result.type = make_type(kDouble);
+    result.sql = fmt::format("round({}, {})", coerce(a[0], result.type, call.time_zone).sql, a[1].sql);
+  }
+  return result;
+}
+
+/// floor and ceil: bigint of doubles, decimals of scale 0 of decimals.
+Resolved whole(std::vector<Resolved>& a, const CallContext& call, const char* function) {
+  if (!a[0].type.is_numeric()) a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
+  Resolved result{.sql = "", .type = make_type(kLong), .nullable = a[0].nullable};
+  if (a[0].type.kind == kDecimal) {
+    result.type = decimal_type(a[0].type.precision - a[0].type.scale + 1, 0);
+  }
+  result.sql = fmt::format("CAST({}({}) AS {})", function, a[0].sql, duckdb_type(result.type));
+  result.name = fmt::format("{}({})", function == std::string_view("ceil") ? "CEIL" : "FLOOR", a[0].name);
+  return result;
+}
+Resolved floor_of(std::vector<Resolved>& a, const CallContext& call) { return whole(a, call, "floor"); }
+Resolved ceil_of(std::vector<Resolved>& a, const CallContext& call) { return whole(a, call, "ceil"); }
+
+}  // namespace
+
+// clang-format off
+constexpr FunctionSpec kMath[] = {
+    {.name = "abs", .signature = "(expr: numeric) -> numeric", .lowering = "abs({0})",
+     .doc = "Absolute value.", .example = "abs(-1.5)", .gives = "1.5"},
+    {.name = "acos", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} BETWEEN -1 AND 1 THEN acos({0}) WHEN {0} IS NOT NULL THEN CAST('nan' AS DOUBLE) END", .print = "ACOS({0})",
+     .doc = "Inverse cosine, in radians.", .example = "acos(1)", .gives = "0.0"},
+    {.name = "asin", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} BETWEEN -1 AND 1 THEN asin({0}) WHEN {0} IS NOT NULL THEN CAST('nan' AS DOUBLE) END", .print = "ASIN({0})",
+     .doc = "Inverse sine, in radians.", .example = "asin(0)", .gives = "0.0"},
+    {.name = "atan", .signature = "(expr: double) -> double", .lowering = "atan({0})", .print = "ATAN({0})",
+     .doc = "Inverse tangent, in radians.", .example = "atan(0)", .gives = "0.0"},
+    {.name = "atan2", .signature = "(y: double, x: double) -> double", .lowering = "atan2({0}, {1})", .print = "ATAN2({0}, {1})",
+     .doc = "Angle of the point (x, y), in radians.", .example = "atan2(0, 1)", .gives = "0.0"},
+    {.name = "cbrt", .signature = "(expr: double) -> double", .lowering = "cbrt({0})", .print = "CBRT({0})",
+     .doc = "Cube root.", .example = "cbrt(27)", .gives = "3.0"},
+    {.name = "ceil", .signature = "(expr: any) -> any", .lower = ceil_of,
+     .doc = "Smallest whole number not below.", .example = "ceil(-0.1)", .gives = "0"},
+    {.name = "ceiling", .signature = "(expr: any) -> any", .lower = ceil_of,
+     .doc = "Smallest whole number not below.", .example = "ceiling(5.2)", .gives = "6"},
+    {.name = "cos", .signature = "(expr: double) -> double", .lowering = "cos({0})", .print = "COS({0})",
+     .doc = "Cosine of an angle in radians.", .example = "cos(0)", .gives = "1.0"},
+    {.name = "cosh", .signature = "(expr: double) -> double", .lowering = "cosh({0})", .print = "COSH({0})",
+     .doc = "Hyperbolic cosine.", .example = "cosh(0)", .gives = "1.0"},
+    {.name = "degrees", .signature = "(expr: double) -> double", .lowering = "degrees({0})", .print = "DEGREES({0})",
+     .doc = "Degrees of an angle in radians.", .example = "degrees(0)", .gives = "0.0"},
+    {.name = "e", .signature = "() -> double", .lowering = "exp(1.0::DOUBLE)", .nulls = Nulls::kNever, .print = "E()",
+     .doc = "Euler's number.", .example = "e()", .gives = "2.718281828459045"},
+    {.name = "exp", .signature = "(expr: double) -> double", .lowering = "exp({0})", .print = "EXP({0})",
+     .doc = "Power of Euler's number.", .example = "exp(0)", .gives = "1.0"},
+    {.name = "floor", .signature = "(expr: any) -> any", .lower = floor_of,
+     .doc = "Largest whole number not above.", .example = "floor(-0.1)", .gives = "-1"},
+    {.name = "ln", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} > 0 THEN ln({0}) END", .nulls = Nulls::kAlways,
+     .doc = "Natural logarithm; null of what is not positive.", .example = "ln(1)", .gives = "0.0"},
+    {.name = "log", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} > 0 THEN ln({0}) END", .nulls = Nulls::kAlways, .print = "LOG(E(), {0})",
+     .doc = "Natural logarithm, or that of a base: `log(base, expr)`.", .example = "log(10, 100)", .gives = "2.0"},
+    {.name = "log", .signature = "(base: double, expr: double) -> double", .lowering = "CASE WHEN {1} > 0 AND {0} > 0 THEN ln({1}) / ln({0}) END", .nulls = Nulls::kAlways, .print = "LOG({0}, {1})"},
+    {.name = "log10", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} > 0 THEN log10({0}) END", .nulls = Nulls::kAlways, .print = "LOG10({0})",
+     .doc = "Logarithm to base 10.", .example = "log10(10)", .gives = "1.0"},
+    {.name = "log1p", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} > -1 THEN ln(1 + {0}) END", .nulls = Nulls::kAlways, .print = "LOG1P({0})",
+     .doc = "Natural logarithm of the number plus one.", .example = "log1p(0)", .gives = "0.0"},
+    {.name = "log2", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} > 0 THEN log2({0}) END", .nulls = Nulls::kAlways, .print = "LOG2({0})",
+     .doc = "Logarithm to base 2.", .example = "log2(2)", .gives = "1.0"},
+    {.name = "pi", .signature = "() -> double", .lowering = "pi()", .nulls = Nulls::kNever, .print = "PI()",
+     .doc = "The ratio of a circle's circumference to its diameter.", .example = "pi()", .gives = "3.141592653589793"},
+    {.name = "pow", .signature = "(base: double, exponent: double) -> double", .lowering = "pow({0}, {1})",
+     .doc = "Power.", .example = "pow(2, 3)", .gives = "8.0"},
+    {.name = "power", .signature = "(base: double, exponent: double) -> double", .lowering = "pow({0}, {1})", .print = "POWER({0}, {1})",
+     .doc = "Power.", .example = "power(2, 3)", .gives = "8.0"},
+    {.name = "radians", .signature = "(expr: double) -> double", .lowering = "radians({0})", .print = "RADIANS({0})",
+     .doc = "Radians of an angle in degrees.", .example = "radians(0)", .gives = "0.0"},
+    {.name = "round", .signature = "(expr: any, [scale: int]) -> any", .lower = round_half_up,
+     .doc = "Rounded to `scale` digits after the point, ties away from zero.", .example = "round(2.5, 0)", .gives = "3"},
+    {.name = "sign", .signature = "(expr: double) -> double", .lowering = "CAST(sign({0}) AS DOUBLE)",
+     .doc = "-1.0, 0.0 or 1.0.", .example = "sign(-40)", .gives = "-1.0"},
+    {.name = "signum", .signature = "(expr: double) -> double", .lowering = "CAST(sign({0}) AS DOUBLE)", .print = "SIGNUM({0})",
+     .doc = "-1.0, 0.0 or 1.0.", .example = "signum(40)", .gives = "1.0"},
+    {.name = "sin", .signature = "(expr: double) -> double", .lowering = "sin({0})", .print = "SIN({0})",
+     .doc = "Sine of an angle in radians.", .example = "sin(0)", .gives = "0.0"},
+    {.name = "sinh", .signature = "(expr: double) -> double", .lowering = "sinh({0})", .print = "SINH({0})",
+     .doc = "Hyperbolic sine.", .example = "sinh(0)", .gives = "0.0"},
+    {.name = "sqrt", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} >= 0 THEN sqrt({0}) WHEN {0} IS NOT NULL THEN CAST('nan' AS DOUBLE) END", .print = "SQRT({0})",
+     .doc = "Square root.", .example = "sqrt(4)", .gives = "2.0"},
+    {.name = "tan", .signature = "(expr: double) -> double", .lowering = "tan({0})", .print = "TAN({0})",
+     .doc = "Tangent of an angle in radians.", .example = "tan(0)", .gives = "0.0"},
+    {.name = "tanh", .signature = "(expr: double) -> double", .lowering = "tanh({0})", .print = "TANH({0})",
+     .doc = "Hyperbolic tangent.", .example = "tanh(0)", .gives = "0.0"},
+};
+// clang-format on
+static_assert(checked(kMath));
+
+std::span<const FunctionSpec> math_rows() { return kMath; }
+
+}  // namespace firesteel

@@ -1,0 +1,425 @@
+// Operators and conditionals: arithmetic with Spark's ANSI checks, comparison, logic, CASE.
+#include <fmt/format.h>
+
+#include "functions/coercion.h"
+#include "functions/groups.h"
+
+namespace firesteel {
+
+namespace {
+
+using enum TypeKind;
+
+[[noreturn]] void differing_types(const std::vector<Resolved>& arguments, const CallContext& call) {
+  throw Error("DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES",
+              fmt::format("Cannot resolve \"({0} {2} {1})\" due to data type mismatch: the left and "
+                          "right operands of the binary operator have incompatible types (\"{3}\" "
+                          "and \"{4}\").",
+                          arguments[0].name, arguments[1].name, call.name, arguments[0].type.sql(),
+                          arguments[1].type.sql()))
+      .at(call.span);
+}
+
+bool either(const std::vector<Resolved>& a, TypeKind kind) {
+  return a[0].type.kind == kind || a[1].type.kind == kind;
+}
+
+bool is_interval(const DataType& type) {
+  return type.kind == kDayTimeInterval || type.kind == kYearMonthInterval;
+}
+
+/// Both operands in their common numeric type; decimals keep their own precision.
+DataType unify_numbers(std::vector<Resolved>& a, const CallContext& call) {
+  auto common = common_type(a[0].type, a[1].type);
+  if (common && common->kind == kNull) common = make_type(kDouble);
+  if (common && common->kind == kString) common = make_type(kDouble);
+  if (!common || !common->is_numeric()) differing_types(a, call);
+  for (auto& value : a) {
+    if (common->kind != kDecimal) {
+      value = coerce(value, *common, call.time_zone);
+    } else if (value.type.kind != kDecimal) {
+      value = coerce(value, decimal_for(value), call.time_zone);
+    }
+  }
+  return *common;
+}
+
+Resolved made(std::string sql, DataType type, const std::vector<Resolved>& a, bool exact = true) {
+  bool nullable = false;
+  for (const auto& value : a) nullable = nullable || value.nullable;
+  return {.sql = std::move(sql), .type = std::move(type), .nullable = nullable, .exact = exact};
+}
+
+std::string guard_zero(const Resolved& divisor, const std::string& sql, const CallContext& call) {
+  if (!divisor.literal.empty() && divisor.literal.find_first_of("123456789") != std::string::npos) {
+    return sql;
+  }
+  return fmt::format("CASE WHEN {} = 0 THEN {} ELSE {} END", divisor.sql,
+                     raise_sql("DIVIDE_BY_ZERO",
+                               "Division by zero. Use `try_divide` to tolerate divisor being 0 and "
+                               "return NULL instead.",
+                               call.span),
+                     sql);
+}
+
+/// A moment plus or minus an interval.
+Resolved shift(const Resolved& moment, const Resolved& interval, std::string_view op,
+               const CallContext& call) {
+  const std::string sql = fmt::format("({} {} {})", moment.sql, op, interval.sql);
+  const bool whole_days = interval.type.kind == kYearMonthInterval || interval.type.end_field == 0;
+  if (moment.type.kind == kDate && whole_days) {
+    return made(fmt::format("CAST({} AS DATE)", sql), make_type(kDate), {moment, interval});
+  }
+  if (moment.type.kind == kDate) {
+    Resolved start = coerce(moment, make_type(kTimestamp), call.time_zone);
+    return shift(start, interval, op, call);
+  }
+  return made(sql, moment.type, {moment, interval});
+}
+
+Resolved add(std::vector<Resolved>& a, const CallContext& call) {
+  if (is_interval(a[1].type) && a[0].type.is_datetime()) return shift(a[0], a[1], "+", call);
+  if (is_interval(a[0].type) && a[1].type.is_datetime()) return shift(a[1], a[0], "+", call);
+  if (a[0].type.kind == kDate && a[1].type.is_integral()) {
+    return made(fmt::format("({} + CAST({} AS INTEGER))", a[0].sql, a[1].sql), a[0].type, a);
+  }
+  if (is_interval(a[0].type) && is_interval(a[1].type)) {
+    return made(fmt::format("({} + {})", a[0].sql, a[1].sql), *common_type(a[0].type, a[1].type), a);
+  }
+  const auto common = unify_numbers(a, call);
+  const std::string text = fmt::format("({} + {})", a[0].sql, a[1].sql);
+  if (common.kind != kDecimal) return made(text, common, a);
+  const int scale = std::max(a[0].type.scale, a[1].type.scale);
+  const int range = std::max(a[0].type.precision - a[0].type.scale, a[1].type.precision - a[1].type.scale);
+  return made(text, bounded_decimal(range + scale + 1, scale), a, false);
+}
+
+Resolved subtract(std::vector<Resolved>& a, const CallContext& call) {
+  if (is_interval(a[1].type) && a[0].type.is_datetime()) return shift(a[0], a[1], "-", call);
+  if (a[0].type.kind == kDate && a[1].type.is_integral()) {
+    return made(fmt::format("({} - CAST({} AS INTEGER))", a[0].sql, a[1].sql), a[0].type, a);
+  }
+  if (a[0].type.kind == kDate && a[1].type.kind == kDate) {
+    DataType days = make_type(kDayTimeInterval);
+    days.end_field = 0;
+    return made(fmt::format("to_days(CAST({} - {} AS INTEGER))", a[0].sql, a[1].sql), days, a);
+  }
+  if (a[0].type.is_datetime() && a[1].type.is_datetime()) {
+    for (auto& value : a) value = coerce(value, make_type(kTimestamp), call.time_zone);
+    return made(fmt::format("to_microseconds(epoch_us({}) - epoch_us({}))", a[0].sql, a[1].sql),
+                make_type(kDayTimeInterval), a);
+  }
+  const auto common = unify_numbers(a, call);
+  const std::string text = fmt::format("({} - {})", a[0].sql, a[1].sql);
+  if (common.kind != kDecimal) return made(text, common, a);
+  const int scale = std::max(a[0].type.scale, a[1].type.scale);
+  const int range = std::max(a[0].type.precision - a[0].type.scale, a[1].type.precision - a[1].type.scale);
+  return made(text, bounded_decimal(range + scale + 1, scale), a, false);
+}
+
+Resolved multiply(std::vector<Resolved>& a, const CallContext& call) {
+  for (int i : {0, 1}) {
+    if (is_interval(a[i].type) && a[1 - i].type.is_numeric()) {
+      return made(fmt::format("({} * {})", a[i].sql, a[1 - i].sql), a[i].type, a);
+    }
+  }
+  const auto common = unify_numbers(a, call);
+  const std::string text = fmt::format("({} * {})", a[0].sql, a[1].sql);
+  if (common.kind != kDecimal) return made(text, common, a);
+  const auto type = bounded_decimal(a[0].type.precision + a[1].type.precision + 1,
+                                    a[0].type.scale + a[1].type.scale);
+  return made(text, type, a, false);
+}
+
+Resolved divide(std::vector<Resolved>& a, const CallContext& call) {
+  if (either(a, kDecimal) && !either(a, kDouble) && !either(a, kFloat) && !either(a, kString)) {
+    unify_numbers(a, call);
+    const auto &x = a[0].type, &y = a[1].type;
+    const int scale = std::max(6, x.scale + y.precision + 1);
+    const auto type = bounded_decimal(x.precision - x.scale + y.scale + scale, scale);
+    const auto sql = fmt::format("spark_decimal_divide({}, {}, CAST(NULL AS {}))", a[0].sql, a[1].sql,
+                                 duckdb_type(type));
+    return made(guard_zero(a[1], sql, call), type, a, false);
+  }
+  for (auto& value : a) {
+    if (!value.type.is_numeric() && value.type.kind != kString && !value.is_null()) {
+      differing_types(a, call);
+    }
+    value = coerce(value, make_type(kDouble), call.time_zone);
+  }
+  return made(guard_zero(a[1], fmt::format("({} / {})", a[0].sql, a[1].sql), call), make_type(kDouble),
+              a);
+}
+
+Resolved integral_divide(std::vector<Resolved>& a, const CallContext& call) {
+  unify_numbers(a, call);
+  return made(guard_zero(a[1], fmt::format("CAST(({} // {}) AS BIGINT)", a[0].sql, a[1].sql), call),
+              make_type(kLong), a);
+}
+
+Resolved remainder(std::vector<Resolved>& a, const CallContext& call) {
+  const auto common = unify_numbers(a, call);
+  const std::string zero = raise_sql("REMAINDER_BY_ZERO",
+                                     "Remainder by zero. Use `try_mod` to tolerate divisor being 0 "
+                                     "and return NULL instead.",
+                                     call.span);
+  std::string sql = fmt::format("({} % {})", a[0].sql, a[1].sql);
+  if (a[1].literal.empty() || a[1].literal == "0") {
+    sql = fmt::format("CASE WHEN {} = 0 THEN {} ELSE {} END", a[1].sql, zero, sql);
+  }
+  return made(sql, common, a, common.kind != kDecimal);
+}
+
+Resolved positive_modulus(std::vector<Resolved>& a, const CallContext& call) {
+  const auto common = unify_numbers(a, call);
+  return made(fmt::format("((({0} % {1}) + {1}) % {1})", a[0].sql, a[1].sql), common, a,
+              common.kind != kDecimal);
+}
+
+template <typename Make>
+Resolved compare(std::vector<Resolved>& a, const CallContext& call, Make make) {
+  const auto common = common_type(a[0].type, a[1].type);
+  if (!common || (common->kind == kMap)) differing_types(a, call);
+  if (!(common->kind == kDecimal)) {  // DuckDB compares decimals of any precision
+    for (auto& value : a) {
+      if (value.type != *common) value = coerce(value, *common, call.time_zone);
+    }
+  }
+  return made(make(a[0].sql, a[1].sql), make_type(kBoolean), a);
+}
+
+#define COMPARISON(function, op)                                                       \
+  Resolved function(std::vector<Resolved>& a, const CallContext& call) {               \
+    return compare(a, call, [](const std::string& left, const std::string& right) {    \
+      return fmt::format("({} " op " {})", left, right);                               \
+    });                                                                                \
+  }
+COMPARISON(equal, "=")
+COMPARISON(less, "<")
+COMPARISON(less_or_equal, "<=")
+COMPARISON(greater, ">")
+COMPARISON(greater_or_equal, ">=")
+#undef COMPARISON
+
+Resolved null_safe_equal(std::vector<Resolved>& a, const CallContext& call) {
+  auto result = compare(a, call, [](const std::string& left, const std::string& right) {
+    return fmt::format("({} IS NOT DISTINCT FROM {})", left, right);
+  });
+  result.nullable = false;
+  return result;
+}
+
+/// All arguments in one type, or an error that names the function.
+DataType unify(std::vector<Resolved>& a, size_t first, size_t step, const CallContext& call) {
+  DataType common = make_type(kNull);
+  for (size_t i = first; i < a.size(); i += step) {
+    const auto wider = common_type(common, a[i].type);
+    if (!wider) {
+      throw Error("DATATYPE_MISMATCH.DATA_DIFF_TYPES",
+                  fmt::format("Cannot resolve \"{}\" due to data type mismatch: Input to `{}` should "
+                              "all be the same type, but it's [\"{}\", \"{}\"].",
+                              call.name, call.name, common.sql(), a[i].type.sql()))
+          .at(call.span);
+    }
+    common = *wider;
+  }
+  for (size_t i = first; i < a.size(); i += step) {
+    if (common.kind != kNull) a[i] = coerce(a[i], common, call.time_zone);
+  }
+  return common;
+}
+
+std::string joined(const std::vector<Resolved>& a, size_t first = 0) {
+  std::string out;
+  for (size_t i = first; i < a.size(); ++i) out += (out.empty() ? "" : ", ") + a[i].sql;
+  return out;
+}
+
+Resolved in_list(std::vector<Resolved>& a, const CallContext& call) {
+  std::string names;
+  for (size_t i = 1; i < a.size(); ++i) names += (i > 1 ? ", " : "") + a[i].name;
+  const std::string name = fmt::format("({} IN ({}))", a[0].name, names);
+  unify(a, 0, 1, call);
+  auto result = made(fmt::format("({} IN ({}))", a[0].sql, joined(a, 1)), make_type(kBoolean), a);
+  result.name = name;
+  return result;
+}
+
+Resolved between(std::vector<Resolved>& a, const CallContext& call) {
+  unify(a, 0, 1, call);
+  return made(fmt::format("({} BETWEEN {} AND {})", a[0].sql, a[1].sql, a[2].sql), make_type(kBoolean),
+              a);
+}
+
+Resolved coalesce(std::vector<Resolved>& a, const CallContext& call) {
+  const auto type = unify(a, 0, 1, call);
+  auto result = made(fmt::format("coalesce({})", joined(a)), type, a);
+  result.nullable = true;
+  for (const auto& value : a) result.nullable = result.nullable && value.nullable;
+  return result;
+}
+
+Resolved nullif(std::vector<Resolved>& a, const CallContext& call) {
+  const DataType type = a[0].type;
+  unify(a, 0, 1, call);
+  auto result = made(fmt::format("nullif({}, {})", a[0].sql, a[1].sql), a[0].type, a);
+  result.nullable = true;
+  return type == result.type ? result : coerce(result, type, call.time_zone);
+}
+
+/// when(c1, v1, …[, else])
+Resolved case_when(std::vector<Resolved>& a, const CallContext& call) {
+  std::string name = "CASE";
+  for (size_t i = 0; i + 1 < a.size(); i += 2) {
+    name += fmt::format(" WHEN {} THEN {}", a[i].name, a[i + 1].name);
+  }
+  const bool has_else = a.size() % 2 == 1;
+  if (has_else) name += fmt::format(" ELSE {}", a.back().name);
+  std::vector<Resolved> values;
+  for (size_t i = 1; i < a.size(); i += 2) values.push_back(a[i]);
+  if (has_else) values.push_back(a.back());
+  const auto type = unify(values, 0, 1, call);
+  std::string sql = "CASE";
+  for (size_t i = 0; i + 1 < a.size(); i += 2) {
+    if (a[i].type.kind != kBoolean && !a[i].is_null()) {
+      throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                  fmt::format("Cannot resolve \"{} END\" due to data type mismatch: The condition "
+                              "requires the \"BOOLEAN\" type, however \"{}\" has the type \"{}\".",
+                              name, a[i].name, a[i].type.sql()))
+          .at(call.span);
+    }
+    sql += fmt::format(" WHEN {} THEN {}", a[i].sql, values[i / 2].sql);
+  }
+  if (has_else) sql += " ELSE " + values.back().sql;
+  auto result = made("(" + sql + " END)", type, values);
+  if (!has_else) result.nullable = true;
+  result.name = name + " END";
+  return result;
+}
+
+Resolved if_else(std::vector<Resolved>& a, const CallContext& call) {
+  const std::string name = fmt::format("(IF({}, {}, {}))", a[0].name, a[1].name, a[2].name);
+  auto result = case_when(a, call);
+  result.name = name;
+  return result;
+}
+
+Resolved negative(std::vector<Resolved>& a, const CallContext&) {
+  auto result = made(fmt::format("(- {})", a[0].sql), a[0].type, a, a[0].exact);
+  if (!a[0].literal.empty() && a[0].literal != "NULL") result.literal = "-" + a[0].literal;
+  return result;
+}
+
+Resolved try_divide(std::vector<Resolved>& a, const CallContext& call) {
+  for (auto& value : a) value = coerce(value, make_type(kDouble), call.time_zone);
+  auto result = made(fmt::format("({} / nullif({}, 0))", a[0].sql, a[1].sql), make_type(kDouble), a);
+  result.nullable = true;
+  return result;
+}
+
+Resolved extremum(std::vector<Resolved>& a, const CallContext& call, const char* function) {
+  const auto type = unify(a, 0, 1, call);
+  auto result = made(fmt::format("{}({})", function, joined(a)), type, a);
+  result.nullable = true;
+  for (const auto& value : a) result.nullable = result.nullable && value.nullable;
+  return result;
+}
+Resolved greatest(std::vector<Resolved>& a, const CallContext& call) {
+  return extremum(a, call, "greatest");
+}
+Resolved least(std::vector<Resolved>& a, const CallContext& call) {
+  return extremum(a, call, "least");
+}
+
+}  // namespace
+
+// clang-format off
+constexpr FunctionSpec kOperators[] = {
+    {.name = "!", .signature = "(expr: boolean) -> boolean", .lowering = "(NOT {0})", .print = "(NOT {0})",
+     .doc = "Logical not.", .example = "!true", .gives = "false"},
+    {.name = "%", .signature = "(left: any, right: any) -> any", .lower = remainder, .nulls = Nulls::kAlways, .print = "({0} % {1})",
+     .doc = "Remainder; the sign is the dividend's.", .example = "-7 % 3", .gives = "-1"},
+    {.name = "&", .signature = "(left: N, right: N) -> N", .lowering = "({0} & {1})", .print = "({0} & {1})",
+     .doc = "Bitwise and.", .example = "12 & 10", .gives = "8"},
+    {.name = "*", .signature = "(left: any, right: any) -> any", .lower = multiply, .print = "({0} * {1})",
+     .doc = "Product. Overflow is an error.", .example = "6 * 7", .gives = "42"},
+    {.name = "+", .signature = "(left: any, right: any) -> any", .lower = add, .print = "({0} + {1})",
+     .doc = "Sum. Overflow is an error. A date or timestamp plus an interval, a date plus days.",
+     .example = "DATE'2013-01-31' + INTERVAL 1 MONTH", .gives = "2013-02-28"},
+    {.name = "-", .signature = "(left: any, right: any) -> any", .lower = subtract, .print = "({0} - {1})",
+     .doc = "Difference. Overflow is an error.", .example = "1.50 - 2", .gives = "-0.50"},
+    {.name = "/", .signature = "(left: any, right: any) -> any", .lower = divide, .nulls = Nulls::kAlways, .print = "({0} / {1})",
+     .doc = "Quotient: a double, or a decimal of decimals. Division by zero is an error.",
+     .example = "7 / 2", .gives = "3.5"},
+    {.name = "<", .signature = "(left: any, right: any) -> boolean", .lower = less, .print = "({0} < {1})",
+     .doc = "Less than.", .example = "1 < 2", .gives = "true"},
+    {.name = "<=", .signature = "(left: any, right: any) -> boolean", .lower = less_or_equal, .print = "({0} <= {1})",
+     .doc = "Less than or equal.", .example = "2 <= 1", .gives = "false"},
+    {.name = "<=>", .signature = "(left: any, right: any) -> boolean", .lower = null_safe_equal, .print = "({0} <=> {1})",
+     .doc = "Equal, where two nulls are equal.", .example = "NULL <=> NULL", .gives = "true"},
+    {.name = "==", .signature = "(left: any, right: any) -> boolean", .lower = equal, .print = "({0} = {1})",
+     .doc = "Equal.", .example = "1 == '1'", .gives = "true"},
+    {.name = ">", .signature = "(left: any, right: any) -> boolean", .lower = greater, .print = "({0} > {1})",
+     .doc = "Greater than.", .example = "2 > 1", .gives = "true"},
+    {.name = ">=", .signature = "(left: any, right: any) -> boolean", .lower = greater_or_equal, .print = "({0} >= {1})",
+     .doc = "Greater than or equal.", .example = "1 >= 2", .gives = "false"},
+    {.name = "^", .signature = "(left: N, right: N) -> N", .lowering = "xor({0}, {1})", .print = "({0} ^ {1})",
+     .doc = "Bitwise exclusive or.", .example = "5 ^ 3", .gives = "6"},
+    {.name = "and", .signature = "(left: boolean, right: boolean) -> boolean", .lowering = "({0} AND {1})", .print = "({0} AND {1})",
+     .doc = "Logical and, of three values.", .example = "NULL AND false", .gives = "false"},
+    {.name = "between", .signature = "(expr: any, low: any, high: any) -> boolean", .lower = between,
+     .print = "between({0}, {1}, {2})",
+     .doc = "Whether `low <= expr <= high`.", .example = "2 BETWEEN 1 AND 3", .gives = "true"},
+    {.name = "coalesce", .signature = "(expr: any...) -> any", .lower = coalesce,
+     .doc = "The first argument that is not null.", .example = "coalesce(NULL, 2, 3)", .gives = "2"},
+    {.name = "div", .signature = "(left: any, right: any) -> long", .lower = integral_divide, .nulls = Nulls::kAlways, .print = "({0} div {1})",
+     .doc = "Quotient without its fraction.", .example = "7 div 2", .gives = "3"},
+    {.name = "greatest", .signature = "(first: any, rest: any...) -> any", .lower = greatest,
+     .doc = "The greatest argument; nulls are skipped.", .example = "greatest(3, NULL, 7)", .gives = "7"},
+    {.name = "if", .signature = "(condition: boolean, then: any, otherwise: any) -> any", .lower = if_else,
+     .doc = "`then` where the condition is true, else `otherwise`.", .example = "if(1 < 2, 'a', 'b')", .gives = "a"},
+    {.name = "ifnull", .signature = "(expr: any, otherwise: any) -> any", .lower = coalesce,
+     .doc = "`otherwise` where the first is null.", .example = "ifnull(NULL, 'x')", .gives = "x"},
+    {.name = "in", .signature = "(expr: any, value: any...) -> boolean", .lower = in_list,
+     .doc = "Whether the list holds the value.", .example = "2 IN (1, 2)", .gives = "true"},
+    {.name = "isnan", .signature = "(expr: double) -> boolean", .lowering = "coalesce(isnan({0}), false)", .nulls = Nulls::kNever,
+     .doc = "Whether the number is NaN.", .example = "isnan(double('NaN'))", .gives = "true"},
+    {.name = "isnotnull", .signature = "(expr: any) -> boolean", .lowering = "({0} IS NOT NULL)", .nulls = Nulls::kNever, .print = "({0} IS NOT NULL)",
+     .doc = "Whether the value is there.", .example = "isnotnull(1)", .gives = "true"},
+    {.name = "isnull", .signature = "(expr: any) -> boolean", .lowering = "({0} IS NULL)", .nulls = Nulls::kNever, .print = "({0} IS NULL)",
+     .doc = "Whether the value is null.", .example = "isnull(1)", .gives = "false"},
+    {.name = "least", .signature = "(first: any, rest: any...) -> any", .lower = least,
+     .doc = "The least argument; nulls are skipped.", .example = "least(3, NULL, 7)", .gives = "3"},
+    {.name = "negative", .signature = "(expr: numeric) -> numeric", .lower = negative, .print = "(- {0})",
+     .doc = "The number with its sign turned.", .example = "negative(3)", .gives = "-3"},
+    {.name = "not", .signature = "(expr: boolean) -> boolean", .lowering = "(NOT {0})", .print = "(NOT {0})",
+     .doc = "Logical not.", .example = "NOT false", .gives = "true"},
+    {.name = "nullif", .signature = "(left: any, right: any) -> any", .lower = nullif, .nulls = Nulls::kAlways,
+     .doc = "Null where both are equal, else the first.", .example = "nullif(2, 2)", .gives = "NULL"},
+    {.name = "nvl", .signature = "(expr: any, otherwise: any) -> any", .lower = coalesce,
+     .doc = "`otherwise` where the first is null.", .example = "nvl(NULL, 1)", .gives = "1"},
+    {.name = "or", .signature = "(left: boolean, right: boolean) -> boolean", .lowering = "({0} OR {1})", .print = "({0} OR {1})",
+     .doc = "Logical or, of three values.", .example = "NULL OR true", .gives = "true"},
+    {.name = "pmod", .signature = "(left: any, right: any) -> any", .lower = positive_modulus, .nulls = Nulls::kAlways,
+     .doc = "Remainder that is never negative.", .example = "pmod(-7, 3)", .gives = "2"},
+    {.name = "positive", .signature = "(expr: numeric) -> numeric", .lowering = "{0}", .print = "(+ {0})",
+     .doc = "The number itself.", .example = "positive(3)", .gives = "3"},
+    {.name = "shiftleft", .signature = "(value: N, bits: int) -> N", .lowering = "({0} << {1})",
+     .doc = "Bits moved left.", .example = "shiftleft(2, 1)", .gives = "4"},
+    {.name = "shiftright", .signature = "(value: N, bits: int) -> N", .lowering = "({0} >> {1})",
+     .doc = "Bits moved right, keeping the sign.", .example = "shiftright(4, 1)", .gives = "2"},
+    {.name = "try_divide", .signature = "(left: any, right: any) -> double", .lower = try_divide, .nulls = Nulls::kAlways,
+     .doc = "Quotient, or null where the divisor is zero.", .example = "try_divide(1, 0)", .gives = "NULL"},
+    {.name = "when", .signature = "(condition: any, value: any, rest: any...) -> any", .lower = case_when,
+     .doc = "`CASE WHEN condition THEN value … ELSE … END`.", .example = "CASE WHEN 1 > 2 THEN 'a' ELSE 'b' END", .gives = "b"},
+    {.name = "|", .signature = "(left: N, right: N) -> N", .lowering = "({0} | {1})", .print = "({0} | {1})",
+     .doc = "Bitwise or.", .example = "12 | 10", .gives = "14"},
+    {.name = "~", .signature = "(expr: N) -> N", .lowering = "(~ {0})", .print = "~{0}",
+     .doc = "Bitwise not.", .example = "~ 0", .gives = "-1"},
+};
+// clang-format on
+static_assert(checked(kOperators));
+
+std::span<const FunctionSpec> operator_rows() { return kOperators; }
+
+}  // namespace firesteel

@@ -1,0 +1,761 @@
+// Expressions: names, literals, calls, windows, lambdas, subqueries.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lower/resolver.h"
+
+namespace firesteel {
+
+namespace {
+
+using enum TypeKind;
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+           return std::tolower(static_cast<unsigned char>(x)) ==
+                  std::tolower(static_cast<unsigned char>(y));
+         });
+}
+
+constexpr std::string_view kOver = "/*over*/";
+
+/// Where the clauses behind an aggregate call go: at the marks, or at the end.
+std::string with_clause(std::string sql, const std::string& clause) {
+  if (sql.find(kOver) == std::string::npos) return clause.empty() ? sql : sql + clause;
+  for (size_t at = sql.find(kOver); at != std::string::npos; at = sql.find(kOver, at + clause.size())) {
+    sql.replace(at, kOver.size(), clause);
+  }
+  return sql;
+}
+
+Span to_span(const proto::JvmOrigin& origin) {
+  if (!origin.has_start_index() || !origin.has_stop_index()) return {};
+  return {origin.start_index(), origin.stop_index() + 1};
+}
+
+std::string date_text(int days) {
+  const int64_t z = static_cast<int64_t>(days) + 719468;
+  const int64_t era = (z >= 0 ? z : z - 146096) / 146097;
+  const auto day_of_era = static_cast<unsigned>(z - era * 146097);
+  const unsigned year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const unsigned shifted_month = (5 * day_of_year + 2) / 153;
+  const unsigned day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+  const unsigned month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
+  const int64_t year = static_cast<int64_t>(year_of_era) + era * 400 + (month <= 2);
+  return fmt::format("{:04}-{:02}-{:02}", year, month, day);
+}
+
+std::string timestamp_sql(int64_t micros) { return fmt::format("make_timestamp({})", micros); }
+
+std::string interval_sql(int64_t micros) {
+  // DuckDB keeps days apart from microseconds.
+  const int64_t day = 86400000000;
+  return fmt::format("(to_days({}) + to_microseconds({}))", micros / day, micros % day);
+}
+
+}  // namespace
+
+Span span_of(const proto::Expression& expression) {
+  return to_span(expression.common().origin().jvm_origin());
+}
+
+Span span_of(const proto::Relation& relation) {
+  return to_span(relation.common().origin().jvm_origin());
+}
+
+std::vector<std::string> split_name(const std::string& unparsed) {
+  std::vector<std::string> parts;
+  std::string part;
+  for (size_t i = 0; i < unparsed.size(); ++i) {
+    if (unparsed[i] == '`') {
+      for (++i; i < unparsed.size(); ++i) {
+        if (unparsed[i] == '`') {
+          if (i + 1 >= unparsed.size() || unparsed[i + 1] != '`') break;
+          ++i;
+        }
+        part += unparsed[i];
+      }
+    } else if (unparsed[i] == '.') {
+      parts.push_back(std::move(part));
+      part.clear();
+    } else {
+      part += unparsed[i];
+    }
+  }
+  parts.push_back(std::move(part));
+  return parts;
+}
+
+std::string quoted(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const auto& part : parts) out += fmt::format("{}`{}`", out.empty() ? "" : ".", part);
+  return out;
+}
+
+void unresolved_column(const std::vector<std::string>& parts,
+                       const std::vector<const std::vector<Attribute>*>& levels, Span span) {
+  std::vector<std::string> names;
+  for (const auto* level : levels) {
+    for (const auto& attribute : *level) {
+      if (std::find(names.begin(), names.end(), attribute.name) == names.end()) {
+        names.push_back(attribute.name);
+      }
+    }
+  }
+  if (names.empty()) {
+    throw Error("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
+                fmt::format("A column, variable, or function parameter with name {} cannot be resolved.",
+                            quoted(parts)))
+        .at(span);
+  }
+  // The nearest first, at most five, as Spark does.
+  std::string list;
+  for (int i = 0; i < 5 && !names.empty(); ++i) {
+    auto nearest = nearest_name(parts.back(), names);
+    if (nearest.empty()) nearest = names.front();
+    list += fmt::format("{}`{}`", list.empty() ? "" : ", ", nearest);
+    names.erase(std::find(names.begin(), names.end(), nearest));
+  }
+  throw Error("UNRESOLVED_COLUMN.WITH_SUGGESTION",
+              fmt::format("A column, variable, or function parameter with name {} cannot be resolved. "
+                          "Did you mean one of the following? [{}].",
+                          quoted(parts), list))
+      .at(span);
+}
+
+bool Resolver::same_name(const std::string& a, const std::string& b) const {
+  return settings_.case_sensitive ? a == b : equal_ignoring_case(a, b);
+}
+
+Resolved Resolver::expression(const proto::Expression& expression, Scope& scope) {
+  if (++depth_ > 2000) {
+    throw Error("UNSUPPORTED_FEATURE.DEEP_EXPRESSION", "The expression is nested too deeply.");
+  }
+  struct Leave {
+    int& depth;
+    ~Leave() { --depth; }
+  } leave{depth_};
+  const Span span = span_of(expression);
+  Resolved result;
+  switch (expression.expr_type_case()) {
+    case proto::Expression::kUnresolvedAttribute:
+      result = attribute(expression, scope);
+      break;
+    case proto::Expression::kLiteral:
+      result = literal(expression.literal());
+      break;
+    case proto::Expression::kUnresolvedFunction:
+      result = function(expression.unresolved_function(), scope, span);
+      break;
+    case proto::Expression::kCallFunction: {
+      proto::Expression::UnresolvedFunction call;
+      call.set_function_name(expression.call_function().function_name());
+      *call.mutable_arguments() = expression.call_function().arguments();
+      result = function(call, scope, span);
+      break;
+    }
+    case proto::Expression::kAlias: {
+      result = this->expression(expression.alias().expr(), scope);
+      result.name = expression.alias().name(0);
+      return result;  // its own span is the better one
+    }
+    case proto::Expression::kCast: {
+      const auto& cast_proto = expression.cast();
+      auto value = this->expression(cast_proto.expr(), scope);
+      const auto type = cast_proto.has_type() ? type_from_proto(cast_proto.type()) : parse_type(cast_proto.type_str());
+      const bool try_cast = cast_proto.eval_mode() == proto::Expression::Cast::EVAL_MODE_TRY;
+      value.span = span;
+      const std::string name = value.name;
+      result = cast(value, type, settings_.time_zone, try_cast);
+      // Spark leaves the cast out of a column's name when the column is cast by name alone.
+      const bool plain = cast_proto.expr().has_unresolved_attribute();
+      result.name = plain ? name : fmt::format("{}({} AS {})", try_cast ? "TRY_CAST" : "CAST", name, type.sql());
+      result.literal.clear();
+      break;
+    }
+    case proto::Expression::kExpressionString: {
+      const auto parsed = catalog_.parse_expression(expression.expression_string().expression());
+      try {
+        return this->expression(parsed, scope);
+      } catch (const Error& error) {
+        throw error.in(expression.expression_string().expression());
+      }
+    }
+    case proto::Expression::kWindow:
+      result = window(expression.window(), scope, span);
+      break;
+    case proto::Expression::kUnresolvedExtractValue:
+      result = extract_value(expression.unresolved_extract_value(), scope, span);
+      break;
+    case proto::Expression::kUnresolvedNamedLambdaVariable: {
+      const auto& parts = expression.unresolved_named_lambda_variable().name_parts();
+      for (auto frame = scope.lambdas.rbegin(); frame != scope.lambdas.rend(); ++frame) {
+        const auto found = frame->find(parts.at(0));
+        if (found == frame->end()) continue;
+        result = found->second;
+        for (int i = 1; i < parts.size(); ++i) result = field_of(result, parts[i], span);
+        result.span = span;
+        return result;
+      }
+      unresolved_column({parts.begin(), parts.end()}, scope.levels, span);
+    }
+    case proto::Expression::kSubqueryExpression:
+      result = subquery(expression.subquery_expression(), scope, span);
+      break;
+    case proto::Expression::kUnresolvedStar:
+      throw Error("INVALID_USAGE_OF_STAR_OR_REGEX", "Invalid usage of '*' in an expression.").at(span);
+    case proto::Expression::kSortOrder:
+      return this->expression(expression.sort_order().child(), scope);
+    default: {
+      const auto* field = expression.GetDescriptor()->FindFieldByNumber(expression.expr_type_case());
+      throw Error("UNSUPPORTED_FEATURE.EXPRESSION",
+                  fmt::format("The expression `{}` is not supported by the embedded engine.",
+                              field ? field->name() : "(none)"))
+          .at(span);
+    }
+  }
+  result.span = span;
+  // Equal to a grouping key: what it is made of need not be aggregated.
+  if (scope.keys && !scope.inside_aggregate) {
+    for (const auto& key : *scope.keys) {
+      if (key.sql == result.sql) {
+        std::erase_if(scope.ungrouped, [&](const Resolved& part) {
+          return result.sql.find(part.sql) != std::string::npos;
+        });
+      }
+    }
+  }
+  return result;
+}
+
+std::optional<Resolved> Resolver::find_name(const std::vector<std::string>& parts,
+                                            std::optional<int64_t> plan_id, Scope& scope, Span span,
+                                            int* level_found) {
+  const auto* levels = &scope.levels;
+  std::vector<const std::vector<Attribute>*> aggregate_level;
+  if (scope.inside_aggregate && scope.aggregate_input) {
+    aggregate_level = {scope.aggregate_input};
+    levels = &aggregate_level;
+  }
+  for (size_t level = 0; level < levels->size(); ++level) {
+    // A column may be qualified (t.a) or have fields (a.b): the longest qualifier first.
+    for (size_t before = parts.size(); before-- > 0;) {
+      std::vector<const Attribute*> found;
+      for (const auto& attribute : *(*levels)[level]) {
+        if (!same_name(attribute.name, parts[before])) continue;
+        if (before > attribute.qualifiers.size()) continue;
+        const size_t offset = attribute.qualifiers.size() - before;
+        bool fits = true;
+        for (size_t i = 0; i < before && fits; ++i) {
+          fits = same_name(attribute.qualifiers[offset + i], parts[i]);
+        }
+        if (!fits) continue;
+        if (plan_id && std::find(attribute.plan_ids.begin(), attribute.plan_ids.end(), *plan_id) ==
+                           attribute.plan_ids.end()) {
+          continue;
+        }
+        const bool same = std::any_of(found.begin(), found.end(),
+                                      [&](const Attribute* other) { return other->sql == attribute.sql; });
+        if (!same) found.push_back(&attribute);
+      }
+      if (found.empty()) continue;
+      if (found.size() > 1) {
+        std::string list;
+        for (const auto* attribute : found) {
+          auto full = attribute->qualifiers;
+          full.push_back(attribute->name);
+          list += fmt::format("{}{}", list.empty() ? "" : ", ", quoted(full));
+        }
+        throw Error("AMBIGUOUS_REFERENCE",
+                    fmt::format("Reference {} is ambiguous, could be: [{}].", quoted(parts), list))
+            .at(span);
+      }
+      const Attribute& attribute = *found.front();
+      Resolved result{.sql = attribute.sql, .type = attribute.type, .nullable = attribute.nullable,
+                      .exact = attribute.exact, .name = attribute.name, .span = span};
+      if (!attribute.computed.empty()) {
+        if (scope.inlines) {
+          result.sql = attribute.computed;
+        } else {
+          scope.uses_computed = true;
+        }
+      }
+      for (size_t i = before + 1; i < parts.size(); ++i) result = field_of(result, parts[i], span);
+      *level_found = static_cast<int>(level);
+      return result;
+    }
+  }
+  return std::nullopt;
+}
+
+Resolved Resolver::attribute(const proto::Expression& expression, Scope& scope) {
+  const auto& attribute = expression.unresolved_attribute();
+  const Span span = span_of(expression);
+  const auto parts = split_name(attribute.unparsed_identifier());
+  for (auto frame = scope.lambdas.rbegin(); frame != scope.lambdas.rend(); ++frame) {
+    const auto found = frame->find(parts[0]);
+    if (found == frame->end()) continue;
+    Resolved value = found->second;
+    for (size_t i = 1; i < parts.size(); ++i) value = field_of(value, parts[i], span);
+    return value;
+  }
+  std::optional<int64_t> plan_id;
+  if (attribute.has_plan_id()) plan_id = attribute.plan_id();
+  int level = 0;
+  auto found = find_name(parts, plan_id, scope, span, &level);
+  if (!found && plan_id) found = find_name(parts, std::nullopt, scope, span, &level);
+  if (found) {
+    scope.level_used = std::max(scope.level_used, level);
+    if (scope.keys && !scope.inside_aggregate) scope.ungrouped.push_back(*found);
+    return *found;
+  }
+  for (auto outer = outer_.rbegin(); outer != outer_.rend(); ++outer) {
+    found = find_name(parts, plan_id, **outer, span, &level);
+    if (found) {
+      (*outer)->level_used = std::max((*outer)->level_used, level);
+      return *found;
+    }
+  }
+  unresolved_column(parts, scope.levels, span);
+}
+
+Resolved Resolver::field_of(Resolved value, const std::string& field, Span span) {
+  if (value.type.kind == kMap) {
+    return {.sql = fmt::format("{}[{}]", value.sql, sql_string(field)), .type = value.type.value(),
+            .name = fmt::format("{}[{}]", value.name, field), .span = span};
+  }
+  const bool list = value.type.kind == kArray && value.type.element().kind == kStruct;
+  if (value.type.kind != kStruct && !list) {
+    throw Error("INVALID_EXTRACT_BASE_FIELD_TYPE",
+                fmt::format("Can't extract a value from \"{}\". Need a complex type [STRUCT, ARRAY, MAP] "
+                            "but got \"{}\".",
+                            value.name, value.type.sql()))
+        .at(span);
+  }
+  const auto& fields = *(list ? value.type.element().fields : value.type.fields);
+  for (const auto& candidate : fields) {
+    if (!same_name(candidate.name, field)) continue;
+    Resolved result{.sql = fmt::format("struct_extract({}, {})", value.sql, sql_string(candidate.name)),
+                    .type = candidate.type, .nullable = value.nullable || candidate.nullable,
+                    .name = candidate.name, .span = span};
+    if (list) {
+      result.sql = fmt::format("list_transform({}, lambda e: struct_extract(e, {}))", value.sql,
+                               sql_string(candidate.name));
+      result.type = array_type(candidate.type);
+    }
+    return result;
+  }
+  std::string names;
+  for (const auto& candidate : fields) names += fmt::format("{}`{}`", names.empty() ? "" : ", ", candidate.name);
+  throw Error("FIELD_NOT_FOUND", fmt::format("No such struct field `{}` in {}.", field, names)).at(span);
+}
+
+Resolved Resolver::extract_value(const proto::Expression::UnresolvedExtractValue& extract, Scope& scope,
+                                 Span span) {
+  auto value = expression(extract.child(), scope);
+  auto key = expression(extract.extraction(), scope);
+  if (value.type.kind == kStruct || (value.type.kind == kArray && key.type.kind == kString)) {
+    return field_of(value, key.literal, span);
+  }
+  const auto name = fmt::format("{}[{}]", value.name, key.name);
+  if (value.type.kind == kMap) {
+    key = coerce(key, value.type.key(), settings_.time_zone);
+    return {.sql = fmt::format("{}[{}]", value.sql, key.sql), .type = value.type.value(), .name = name};
+  }
+  if (value.type.kind != kArray) {
+    throw Error("INVALID_EXTRACT_BASE_FIELD_TYPE",
+                fmt::format("Can't extract a value from \"{}\". Need a complex type [STRUCT, ARRAY, MAP] "
+                            "but got \"{}\".",
+                            value.name, value.type.sql()))
+        .at(span);
+  }
+  // Spark's [] is 0-based; list_extract is 1-based.
+  const auto message = fmt::format("The index is out of bounds. Use the SQL function `get()` to tolerate "
+                                   "accessing element at invalid index and return NULL instead.");
+  return {.sql = fmt::format("CASE WHEN {1} < 0 OR {1} >= len({0}) THEN {2} ELSE list_extract({0}, {1} + 1) END",
+                             value.sql, key.sql, raise_sql("INVALID_ARRAY_INDEX", message, span)),
+          .type = value.type.element(), .name = name};
+}
+
+Resolved Resolver::literal(const proto::Expression::Literal& value) {
+  using L = proto::Expression::Literal;
+  auto number = [](std::string text, TypeKind kind) {
+    return Resolved{.sql = kind == kInteger ? text : fmt::format("CAST({} AS {})", text, duckdb_type(make_type(kind))),
+                    .type = make_type(kind), .nullable = false, .literal = text, .name = text};
+  };
+  switch (value.literal_type_case()) {
+    case L::kNull:
+      return {.sql = "NULL", .type = type_from_proto(value.null()), .literal = "NULL", .name = "NULL"};
+    case L::kBoolean: {
+      const std::string text = value.boolean() ? "true" : "false";
+      return {.sql = text, .type = make_type(kBoolean), .nullable = false, .literal = text, .name = text};
+    }
+    case L::kByte:
+      return number(std::to_string(value.byte()), kByte);
+    case L::kShort:
+      return number(std::to_string(value.short_()), kShort);
+    case L::kInteger:
+      return number(std::to_string(value.integer()), kInteger);
+    case L::kLong:
+      return number(std::to_string(value.long_()), kLong);
+    case L::kFloat:
+    case L::kDouble: {
+      const bool single = value.literal_type_case() == L::kFloat;
+      const double x = single ? value.float_() : value.double_();
+      std::string text = single ? fmt::format("{}", value.float_()) : fmt::format("{}", x);
+      if (text.find_first_of(".enN") == std::string::npos) text += ".0";
+      Resolved result = number(text, single ? kFloat : kDouble);
+      result.sql = fmt::format("CAST({} AS {})", std::isfinite(x) ? text : sql_string(text),
+                               single ? "FLOAT" : "DOUBLE");
+      return result;
+    }
+    case L::kDecimal: {
+      const auto& decimal = value.decimal();
+      const auto& text = decimal.value();
+      const auto point = text.find('.');
+      const int digits = static_cast<int>(std::count_if(text.begin(), text.end(), ::isdigit));
+      const int scale = decimal.has_scale() ? decimal.scale()
+                        : point == std::string::npos ? 0 : static_cast<int>(text.size() - point - 1);
+      const auto type = decimal_type(decimal.has_precision() ? decimal.precision() : std::max(digits, scale), scale);
+      return {.sql = fmt::format("CAST({} AS {})", sql_string(text), duckdb_type(type)), .type = type,
+              .nullable = false, .literal = text, .name = text};
+    }
+    case L::kString:
+      return {.sql = sql_string(value.string()), .type = make_type(kString), .nullable = false,
+              .literal = value.string(), .name = value.string()};
+    case L::kBinary: {
+      std::string hex;
+      for (unsigned char c : value.binary()) hex += fmt::format("\\x{:02X}", c);
+      return {.sql = fmt::format("CAST('{}' AS BLOB)", hex), .type = make_type(kBinary), .nullable = false,
+              .name = "X'" + hex + "'"};
+    }
+    case L::kDate: {
+      const auto text = date_text(value.date());
+      return {.sql = fmt::format("DATE '{}'", text), .type = make_type(kDate), .nullable = false,
+              .name = fmt::format("DATE '{}'", text)};
+    }
+    case L::kTimestamp:
+      return {.sql = timestamp_sql(value.timestamp()), .type = make_type(kTimestamp), .nullable = false,
+              .name = "TIMESTAMP"};
+    case L::kTimestampNtz:
+      return {.sql = timestamp_sql(value.timestamp_ntz()), .type = make_type(kTimestampNtz), .nullable = false,
+              .name = "TIMESTAMP_NTZ"};
+    case L::kDayTimeInterval: {
+      DataType type = make_type(kDayTimeInterval);
+      // As narrow as the value: whole days keep a date a date.
+      if (value.day_time_interval() % 86400000000 == 0) type.end_field = 0;
+      return {.sql = interval_sql(value.day_time_interval()), .type = type, .nullable = false,
+              .name = fmt::format("INTERVAL '{}' DAY", value.day_time_interval() / 86400000000)};
+    }
+    case L::kYearMonthInterval:
+      return {.sql = fmt::format("to_months({})", value.year_month_interval()),
+              .type = make_type(kYearMonthInterval), .nullable = false,
+              .name = fmt::format("INTERVAL '{}' MONTH", value.year_month_interval())};
+    case L::kArray: {
+      std::vector<Resolved> elements;
+      for (const auto& element : value.array().elements()) elements.push_back(literal(element));
+      static const std::string zone = "UTC";
+      return resolve_call(find_function("array"), elements, {.name = "array", .span = {}, .time_zone = zone});
+    }
+    default:
+      throw Error("UNSUPPORTED_FEATURE.LITERAL",
+                  fmt::format("The literal {} is not supported.", value.ShortDebugString()));
+  }
+}
+
+namespace {
+
+/// Types of a lambda's parameters, from the arguments before it.
+std::vector<DataType> lambda_types(std::string_view function, const std::vector<Resolved>& arguments,
+                                   int parameters) {
+  const auto& first = arguments.at(0).type;
+  if (first.kind == kMap) return {first.key(), first.value()};
+  if (first.kind != kArray) return {};
+  if (function == "aggregate" || function == "reduce") {
+    return {arguments.at(1).type, first.element()};
+  }
+  if (function == "zip_with") return {first.element(), arguments.at(1).type.element()};
+  if (parameters == 2 && function == "transform") return {first.element(), make_type(kInteger)};
+  return {first.element(), make_type(kInteger)};
+}
+
+}  // namespace
+
+Resolved Resolver::lambda(const proto::Expression::LambdaFunction& lambda,
+                          const std::vector<DataType>& types, Scope& scope) {
+  std::map<std::string, Resolved> frame;
+  std::string names;
+  for (int i = 0; i < lambda.arguments_size(); ++i) {
+    const auto& name = lambda.arguments(i).name_parts(0);
+    if (i >= static_cast<int>(types.size())) {
+      throw Error("INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH",
+                  fmt::format("Invalid lambda function call. A higher order function expects {} arguments, "
+                              "but got {}.", types.size(), lambda.arguments_size()));
+    }
+    const auto sql = fmt::format("x_{}", ++next_id_);
+    frame[name] = {.sql = sql, .type = types[i], .name = "namedlambdavariable()"};
+    names += (names.empty() ? "" : ", ") + sql;
+  }
+  scope.lambdas.push_back(std::move(frame));
+  auto body = expression(lambda.function(), scope);
+  scope.lambdas.pop_back();
+  body.sql = fmt::format("lambda {}: {}", names, body.sql);
+  body.name = fmt::format("lambdafunction({}, namedlambdavariable())", body.name);
+  return body;
+}
+
+Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span) {
+  std::string name = call.function_name();
+  std::transform(name.begin(), name.end(), name.begin(), ::tolower);
+  if (name == "aggregate_filter" && call.is_internal()) {
+    auto aggregate = expression(call.arguments(0), scope);
+    const bool inside = scope.inside_aggregate;
+    scope.inside_aggregate = true;
+    const auto condition = expression(call.arguments(1), scope);
+    scope.inside_aggregate = inside;
+    aggregate.sql = with_clause(aggregate.sql, fmt::format(" FILTER (WHERE {})", condition.sql));
+    aggregate.name += fmt::format(" FILTER (WHERE {})", condition.name);
+    return aggregate;
+  }
+  auto overloads = find_function(name);
+  if (overloads.empty()) {
+    // A cast written as a function: int('1').
+    static const std::map<std::string, std::string> casts = {
+        {"boolean", "boolean"}, {"tinyint", "tinyint"}, {"smallint", "smallint"}, {"int", "int"},
+        {"bigint", "bigint"},   {"float", "float"},     {"double", "double"},     {"decimal", "decimal(10,0)"},
+        {"string", "string"},   {"date", "date"},       {"timestamp", "timestamp"}, {"binary", "binary"}};
+    const auto cast_to = casts.find(name);
+    if (cast_to != casts.end() && call.arguments_size() == 1) {
+      auto value = expression(call.arguments(0), scope);
+      value.span = span;
+      const auto value_name = value.name;
+      auto result = cast(value, parse_type(cast_to->second), settings_.time_zone);
+      result.name = value_name;
+      return result;
+    }
+    const auto names = function_names();
+    const auto nearest = nearest_name(name, names);
+    throw Error("UNRESOLVED_ROUTINE",
+                fmt::format("Cannot resolve routine `{}` on search path [`system`.`builtin`, "
+                            "`system`.`session`, `spark_catalog`.`default`].{}",
+                            call.function_name(), nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)))
+        .at(span);
+  }
+  const FunctionKind kind = overloads.front()->kind;
+  if (kind == FunctionKind::kAggregate) {
+    if (!scope.aggregates) {
+      throw Error("INVALID_WHERE_CONDITION",
+                  fmt::format("The expression with aggregate function `{}` is not allowed here: use it in "
+                              "SELECT or HAVING.", name))
+          .at(span);
+    }
+    if (scope.inside_aggregate) {
+      throw Error("NESTED_AGGREGATE_FUNCTION",
+                  "It is not allowed to use an aggregate function in the argument of another aggregate "
+                  "function. Please use the inner aggregate function in a sub-query.")
+          .at(span);
+    }
+    scope.uses_aggregate = true;
+  }
+  if (kind == FunctionKind::kGenerator) {
+    throw Error("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
+                fmt::format("The generator `{}` is not supported: nested in expressions.", name))
+        .at(span);
+  }
+  const bool inside = scope.inside_aggregate;
+  if (kind == FunctionKind::kAggregate) scope.inside_aggregate = true;
+  std::vector<Resolved> arguments;
+  for (const auto& argument : call.arguments()) {
+    if (argument.has_unresolved_star()) {
+      // count(*): a row counts whatever is in it.
+      arguments.push_back({.sql = "1", .type = make_type(kInteger), .nullable = false, .literal = "1", .name = "1"});
+    } else if (argument.has_lambda_function()) {
+      const auto& lambda_proto = argument.lambda_function();
+      arguments.push_back(lambda(lambda_proto, lambda_types(name, arguments, lambda_proto.arguments_size()), scope));
+    } else {
+      arguments.push_back(expression(argument, scope));
+    }
+  }
+  scope.inside_aggregate = inside;
+  if (call.is_distinct() && name == "count" && arguments.size() > 1) {
+    std::string all, row, label;
+    for (const auto& argument : arguments) {
+      all += fmt::format("{}{} IS NOT NULL", all.empty() ? "" : " AND ", argument.sql);
+      row += (row.empty() ? "" : ", ") + argument.sql;
+      label += (label.empty() ? "" : ", ") + argument.name;
+    }
+    return {.sql = fmt::format("count(DISTINCT CASE WHEN {} THEN row({}) END)", all, row),
+            .type = make_type(kLong), .nullable = false, .name = fmt::format("count(DISTINCT {})", label)};
+  }
+  if (call.is_distinct() && name == "count" && !arguments.empty()) arguments[0].literal.clear();
+  auto result = resolve_call(overloads, std::move(arguments), {.name = name, .span = span, .time_zone = settings_.time_zone});
+  if (call.is_distinct()) {
+    // sum(x) → sum(DISTINCT x); and the same in the name.
+    for (auto* text : {&result.sql, &result.name}) {
+      const auto open = text->find('(');
+      if (open != std::string::npos) text->insert(open + 1, "DISTINCT ");
+    }
+  }
+  return result;
+}
+
+Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope, Span span) {
+  Scope inner = scope;
+  inner.aggregates = true;
+  inner.ungrouped.clear();
+  // Over an aggregation, the window function's argument may itself be an aggregate: sum(sum(x)).
+  inner.inside_aggregate = false;
+  const auto& call_proto = window.window_function();
+  const auto& call = call_proto.unresolved_function();
+  Resolved function_call;
+  const auto overloads = find_function(call.function_name());
+  const bool over_aggregation = scope.aggregates && !overloads.empty() &&
+                                overloads.front()->kind == FunctionKind::kAggregate && call_proto.has_unresolved_function();
+  if (over_aggregation) {
+    std::vector<Resolved> arguments;
+    for (const auto& argument : call.arguments()) {
+      if (argument.has_unresolved_star()) {
+        arguments.push_back({.sql = "1", .type = make_type(kInteger), .nullable = false, .literal = "1", .name = "1"});
+      } else {
+        arguments.push_back(expression(argument, scope));
+      }
+    }
+    function_call = resolve_call(overloads, std::move(arguments),
+                                 {.name = call.function_name(), .span = span, .time_zone = settings_.time_zone});
+    if (call.is_distinct()) {
+      throw Error("DISTINCT_WINDOW_FUNCTION_UNSUPPORTED", "Distinct window functions are not supported.").at(span);
+    }
+  } else {
+    inner.keys = nullptr;
+    function_call = expression(call_proto, inner);
+    scope.uses_computed |= inner.uses_computed;
+    scope.level_used = std::max(scope.level_used, inner.level_used);
+  }
+  scope.uses_window = true;
+  std::string sql, name;
+  for (const auto& key : window.partition_spec()) {
+    const auto value = expression(key, scope);
+    sql += (sql.empty() ? "PARTITION BY " : ", ") + value.sql;
+    name += (name.empty() ? "PARTITION BY " : ", ") + value.name;
+  }
+  std::string order;
+  std::string order_name;
+  for (const auto& term : window.order_spec()) {
+    const auto value = expression(term.child(), scope);
+    const bool descending = term.direction() == proto::Expression::SortOrder::SORT_DIRECTION_DESCENDING;
+    const bool nulls_first = term.null_ordering() == proto::Expression::SortOrder::SORT_NULLS_UNSPECIFIED
+                                 ? !descending
+                                 : term.null_ordering() == proto::Expression::SortOrder::SORT_NULLS_FIRST;
+    // A constant key orders nothing; DuckDB would read a bare number as a position.
+    const auto suffix = fmt::format(" {} NULLS {}", descending ? "DESC" : "ASC", nulls_first ? "FIRST" : "LAST");
+    order += (order.empty() ? "ORDER BY " : ", ") + (value.literal.empty() ? value.sql : "(" + value.sql + ")") + suffix;
+    order_name += (order_name.empty() ? "ORDER BY " : ", ") + value.name + suffix;
+  }
+  if (!order.empty()) {
+    sql += (sql.empty() ? "" : " ") + order;
+    name += (name.empty() ? "" : " ") + order_name;
+  }
+  const bool needs_order = !overloads.empty() && overloads.front()->kind == FunctionKind::kWindow;
+  if (needs_order && order.empty()) {
+    throw Error("WINDOW_FUNCTION_WITHOUT_ORDER_BY",
+                fmt::format("Window function {} requires window to be ordered, please add ORDER BY clause.",
+                            function_call.name)).at(span);
+  }
+  if (window.has_frame_spec() && !needs_order) {
+    const auto& frame = window.frame_spec();
+    const bool rows = frame.frame_type() == proto::Expression::Window::WindowFrame::FRAME_TYPE_ROW;
+    auto bound = [&](const proto::Expression::Window::WindowFrame::FrameBoundary& boundary, bool lower) -> std::string {
+      if (boundary.has_current_row()) return "CURRENT ROW";
+      if (boundary.has_unbounded()) return lower ? "UNBOUNDED PRECEDING" : "UNBOUNDED FOLLOWING";
+      auto value = expression(boundary.value(), scope);
+      const bool negative = !value.literal.empty() && value.literal.front() == '-';
+      if (negative) return fmt::format("{} PRECEDING", value.literal.substr(1));
+      if (value.literal == "0") return "CURRENT ROW";
+      // An interval before the current row arrives as a negated one: -(INTERVAL …).
+      if (boundary.value().has_unresolved_function() && boundary.value().unresolved_function().function_name() == "negative") {
+        const auto positive = expression(boundary.value().unresolved_function().arguments(0), scope);
+        return fmt::format("{} PRECEDING", positive.sql);
+      }
+      if (boundary.value().has_literal() && boundary.value().literal().has_day_time_interval() &&
+          boundary.value().literal().day_time_interval() < 0) {
+        return fmt::format("{} PRECEDING", interval_sql(-boundary.value().literal().day_time_interval()));
+      }
+      return fmt::format("{} FOLLOWING", value.sql);
+    };
+    const auto text = fmt::format("{} BETWEEN {} AND {}", rows ? "ROWS" : "RANGE", bound(frame.lower(), true),
+                                  bound(frame.upper(), false));
+    sql += (sql.empty() ? "" : " ") + text;
+    name += (name.empty() ? "" : " ") + text;
+  } else if (!order.empty() && !needs_order) {
+    name += " RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW";
+  } else if (needs_order) {
+    name += " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW";
+  } else {
+    name += (name.empty() ? "" : " ") + std::string("ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING");
+  }
+  function_call.sql = with_clause(function_call.sql, fmt::format(" OVER ({})", sql));
+  function_call.name = fmt::format("{} OVER ({})", function_call.name, name);
+  function_call.literal.clear();
+  return function_call;
+}
+
+Resolved Resolver::subquery(const proto::SubqueryExpression& subquery, Scope& scope, Span span) {
+  const proto::Relation* plan = nullptr;
+  for (auto frame = subqueries_.rbegin(); frame != subqueries_.rend() && !plan; ++frame) {
+    const auto found = frame->find(subquery.plan_id());
+    if (found != frame->end()) plan = found->second;
+  }
+  if (!plan) throw Error("INTERNAL_ERROR", "a subquery whose plan is not there").at(span);
+  outer_.push_back(&scope);
+  auto query = relation(*plan);
+  outer_.pop_back();
+  const auto sql = query.print(query.output);
+  switch (subquery.subquery_type()) {
+    case proto::SubqueryExpression::SUBQUERY_TYPE_EXISTS:
+      return {.sql = fmt::format("EXISTS ({})", sql), .type = make_type(kBoolean), .nullable = false, .name = "exists()"};
+    case proto::SubqueryExpression::SUBQUERY_TYPE_SCALAR:
+      if (query.output.size() != 1) {
+        throw Error("INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
+                    fmt::format("Invalid subquery: Scalar subquery must return only one column, but got {}.",
+                                query.output.size())).at(span);
+      }
+      return {.sql = fmt::format("({})", sql), .type = query.output[0].type, .exact = query.output[0].exact,
+              .name = "scalarsubquery()"};
+    case proto::SubqueryExpression::SUBQUERY_TYPE_IN: {
+      std::string values;
+      if (subquery.in_subquery_values_size() != static_cast<int>(query.output.size())) {
+        throw Error("DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH",
+                    "The number of columns in the left hand side of an IN subquery does not match the number "
+                    "of columns in the output of subquery.").at(span);
+      }
+      std::string columns;
+      for (int i = 0; i < subquery.in_subquery_values_size(); ++i) {
+        auto value = expression(subquery.in_subquery_values(i), scope);
+        auto& column = query.output[i];
+        const auto common = common_type(value.type, column.type);
+        if (!common) {
+          throw Error("DATATYPE_MISMATCH.IN_SUBQUERY_DATA_TYPE_MISMATCH",
+                      fmt::format("The type of \"{}\" ({}) does not match that of the subquery's column ({}).",
+                                  value.name, value.type.sql(), column.type.sql())).at(span);
+        }
+        if (value.type != *common) value = coerce(value, *common, settings_.time_zone);
+        values += (values.empty() ? "" : ", ") + value.sql;
+        Resolved right{.sql = column.sql, .type = column.type, .exact = column.exact};
+        columns += (columns.empty() ? "" : ", ") + (right.type == *common ? right.sql : coerce(right, *common, settings_.time_zone).sql);
+      }
+      if (subquery.in_subquery_values_size() > 1) {
+        values = "(" + values + ")";
+        columns = "(" + columns + ")";
+      }
+      return {.sql = fmt::format("({} IN (SELECT {} FROM ({})))", values, columns, sql),
+              .type = make_type(kBoolean), .name = "insubquery()"};
+    }
+    default:
+      throw Error("UNSUPPORTED_FEATURE.TABLE_ARGUMENT", "Table arguments are not supported.").at(span);
+  }
+}
+
+}  // namespace firesteel

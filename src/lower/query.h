@@ -1,0 +1,59 @@
+// One Select block that relations are fused into, and the columns it offers.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "functions/spec.h"
+
+namespace firesteel {
+
+/// A column of a Query. `sql` is a name that no other column of the whole statement has, so that
+/// nested blocks and correlated subqueries need no qualifiers.
+struct Attribute {
+  std::string name;
+  DataType type;
+  bool nullable = true;
+  std::string sql;
+  bool exact = true;
+  /// What may stand before the name: {"t"} or {"default", "t"}.
+  std::vector<std::string> qualifiers = {};
+  /// Ids of the plans that a client may have taken the column from.
+  std::vector<int64_t> plan_ids = {};
+  /// When not empty, the column is made in this block by this expression.
+  std::string computed = {};
+};
+
+/// One block of SQL. Attributes that are not computed come from `from`.
+struct Select {
+  std::string from;
+  std::vector<std::string> where, group_by, having, order_by;
+  bool grouped = false, distinct = false, has_window = false;
+  std::string limit, offset;
+
+  bool limited() const { return !limit.empty() || !offset.empty(); }
+};
+
+struct Query {
+  Select select;
+  std::vector<Attribute> output;
+  /// Reachable by a qualified name alone: the other side's key of a join with USING.
+  std::vector<Attribute> hidden = {};
+  /// The input of the last projection, which ORDER BY may still name.
+  std::vector<Attribute> below = {};
+  /// After an aggregation, until something else is put on it: its input and keys (as SQL).
+  struct Aggregation {
+    std::vector<Attribute> input;
+    std::vector<Resolved> keys;
+  };
+  std::shared_ptr<const Aggregation> aggregation = {};
+
+  /// The block as SQL text, with these columns.
+  std::string print(const std::vector<Attribute>& columns) const;
+  /// Makes the block the FROM of a new one.
+  void wrap(bool keep_below = false);
+};
+
+}  // namespace firesteel

@@ -1,0 +1,552 @@
+// The dispatch over relation kinds, and those that read or rearrange rows.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lower/resolver.h"
+
+namespace firesteel {
+
+Query Resolver::relation(const proto::Relation& relation) {
+  if (++depth_ > 2000) {
+    throw Error("UNSUPPORTED_FEATURE.DEEP_PLAN", "The plan is nested too deeply.");
+  }
+  struct Leave {
+    int& depth;
+    ~Leave() { --depth; }
+  } leave{depth_};
+  Query query;
+  switch (relation.rel_type_case()) {
+    case proto::Relation::kRead:
+      query = relation.read().has_named_table() ? named_table(relation.read(), relation) : read(relation.read());
+      break;
+    case proto::Relation::kProject:
+      query = project(relation.project());
+      break;
+    case proto::Relation::kFilter:
+      query = filter(relation.filter());
+      break;
+    case proto::Relation::kJoin:
+      query = join(relation.join(), relation);
+      break;
+    case proto::Relation::kLateralJoin:
+      query = lateral_join(relation.lateral_join());
+      break;
+    case proto::Relation::kSetOp:
+      query = set_operation(relation.set_op(), relation);
+      break;
+    case proto::Relation::kSort:
+      query = sort(relation.sort());
+      break;
+    case proto::Relation::kLimit:
+      query = limit(relation.limit());
+      break;
+    case proto::Relation::kOffset:
+      query = offset(relation.offset());
+      break;
+    case proto::Relation::kAggregate:
+      // SQL's SELECT list stands whole in the aggregate; PySpark's agg() leaves the keys out.
+      query = relation.aggregate().group_type() == proto::Aggregate::GROUP_TYPE_PIVOT
+                  ? pivot(relation.aggregate())
+                  : aggregate(relation.aggregate(),
+                              relation.common().origin().jvm_origin().object_type() == "SELECT");
+      break;
+    case proto::Relation::kSql: {
+      const auto parsed = catalog_.parse_query(relation.sql().query());
+      try {
+        query = this->relation(parsed);
+      } catch (const Error& error) {
+        throw error.in(relation.sql().query());
+      }
+      break;
+    }
+    case proto::Relation::kLocalRelation:
+      query = scan(catalog_.local(relation.local_relation()), {});
+      break;
+    case proto::Relation::kSample:
+      query = sample(relation.sample());
+      break;
+    case proto::Relation::kDeduplicate:
+      query = deduplicate(relation.deduplicate());
+      break;
+    case proto::Relation::kRange:
+      query = range(relation.range());
+      break;
+    case proto::Relation::kSubqueryAlias:
+      query = subquery_alias(relation.subquery_alias());
+      break;
+    case proto::Relation::kRepartition:  // one machine: rows are already where they should be
+      query = this->relation(relation.repartition().input());
+      break;
+    case proto::Relation::kRepartitionByExpression:
+      query = this->relation(relation.repartition_by_expression().input());
+      break;
+    case proto::Relation::kHint:
+      query = this->relation(relation.hint().input());
+      break;
+    case proto::Relation::kToDf:
+      query = to_df(relation.to_df());
+      break;
+    case proto::Relation::kWithColumns:
+      query = with_columns(relation.with_columns());
+      break;
+    case proto::Relation::kWithColumnsRenamed:
+      query = with_columns_renamed(relation.with_columns_renamed());
+      break;
+    case proto::Relation::kDrop:
+      query = drop(relation.drop());
+      break;
+    case proto::Relation::kFillNa:
+      query = na_fill(relation.fill_na());
+      break;
+    case proto::Relation::kDropNa:
+      query = na_drop(relation.drop_na());
+      break;
+    case proto::Relation::kUnpivot:
+      query = unpivot(relation.unpivot());
+      break;
+    case proto::Relation::kWithRelations:
+      query = with_relations(relation.with_relations());
+      break;
+    case proto::Relation::kUnresolvedTableValuedFunction:
+      query = table_function(relation.unresolved_table_valued_function());
+      break;
+    default: {
+      const auto* field = relation.GetDescriptor()->FindFieldByNumber(relation.rel_type_case());
+      throw Error("UNSUPPORTED_FEATURE.RELATION",
+                  fmt::format("The relation `{}` is not supported by the embedded engine.",
+                              field ? field->name() : "(none)"));
+    }
+  }
+  if (relation.common().has_plan_id()) {
+    for (auto& attribute : query.output) attribute.plan_ids.push_back(relation.common().plan_id());
+  }
+  return query;
+}
+
+Attribute Resolver::fresh(std::string name, DataType type, bool nullable) {
+  const auto sql = sql_name(fmt::format("{}#{}", name, ++next_id_));
+  return {.name = std::move(name), .type = std::move(type), .nullable = nullable, .sql = sql};
+}
+
+Attribute Resolver::made(const Resolved& expression, std::string name) {
+  Attribute attribute = fresh(std::move(name), expression.type, expression.nullable);
+  attribute.computed = expression.sql;
+  attribute.exact = expression.exact;
+  return attribute;
+}
+
+const Attribute& Resolver::column_named(const std::vector<Attribute>& columns, const std::string& name,
+                                        Span span) const {
+  const Attribute* found = nullptr;
+  for (const auto& column : columns) {
+    if (!same_name(column.name, name)) continue;
+    if (found) {
+      throw Error("AMBIGUOUS_REFERENCE",
+                  fmt::format("Reference `{0}` is ambiguous, could be: [`{0}`, `{0}`].", name))
+          .at(span);
+    }
+    found = &column;
+  }
+  if (!found) unresolved_column({name}, {&columns}, span);
+  return *found;
+}
+
+Query Resolver::scan(const Scan& scan, std::vector<std::string> qualifiers) {
+  Query query;
+  std::string list;
+  for (const auto& column : scan.columns) {
+    Attribute attribute = fresh(column.field.name, column.field.type, column.field.nullable);
+    attribute.qualifiers = qualifiers;
+    list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", column.sql, attribute.sql);
+    query.output.push_back(std::move(attribute));
+  }
+  query.select.from = fmt::format("(SELECT {} FROM {})", list.empty() ? "NULL" : list, scan.from);
+  return query;
+}
+
+Query Resolver::read(const proto::Read& read) {
+  if (read.is_streaming()) {
+    throw Error("UNSUPPORTED_FEATURE.STREAMING", "Streaming reads are not supported.");
+  }
+  return scan(catalog_.source(read.data_source()), {});
+}
+
+Query Resolver::named_table(const proto::Read& read, const proto::Relation& relation) {
+  const auto parts = split_name(read.named_table().unparsed_identifier());
+  if (parts.size() == 1) {
+    for (size_t i = std::min(visible_plans_, named_plans_.size()); i-- > 0;) {
+      if (!same_name(named_plans_[i].name, parts[0])) continue;
+      const size_t visible = visible_plans_;
+      visible_plans_ = named_plans_[i].visible;
+      auto query = this->relation(*named_plans_[i].plan);
+      visible_plans_ = visible;
+      return query;
+    }
+  }
+  if (const auto* view = catalog_.view(parts)) {
+    if (std::find(view_stack_.begin(), view_stack_.end(), parts.back()) != view_stack_.end()) {
+      throw Error("RECURSIVE_VIEW", fmt::format("Recursive view {} detected.", quoted(parts)));
+    }
+    view_stack_.push_back(parts.back());
+    // A view sees neither the CTEs nor the outer columns of its use.
+    const size_t visible = std::exchange(visible_plans_, 0);
+    auto outer = std::exchange(outer_, {});
+    auto query = this->relation(*view);
+    outer_ = std::move(outer);
+    visible_plans_ = visible;
+    view_stack_.pop_back();
+    for (auto& attribute : query.output) attribute.qualifiers = {parts.back()};
+    query.hidden.clear();
+    query.below.clear();
+    return query;
+  }
+  if (const auto table = catalog_.table(parts)) {
+    return scan(*table, {"spark_catalog", "default", parts.back()});
+  }
+  // parquet.`path`: a file as a table.
+  static const std::vector<std::string> formats = {"parquet", "csv", "json"};
+  if (parts.size() == 2 && std::find(formats.begin(), formats.end(), parts[0]) != formats.end()) {
+    proto::Read::DataSource source;
+    source.set_format(parts[0]);
+    source.add_paths(parts[1]);
+    return scan(catalog_.source(source), {parts[0], parts[1]});
+  }
+  const auto nearest = nearest_name(parts.back(), catalog_.table_names());
+  throw Error("TABLE_OR_VIEW_NOT_FOUND",
+              fmt::format("The table or view {} cannot be found. Verify the spelling and correctness of "
+                          "the schema and catalog.{}",
+                          quoted(parts), nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)))
+      .at(span_of(relation));
+}
+
+Query Resolver::limit(const proto::Limit& limit) {
+  auto query = relation(limit.input());
+  if (query.select.limited()) query.wrap();
+  query.select.limit = std::to_string(limit.limit());
+  query.aggregation.reset();
+  return query;
+}
+
+Query Resolver::offset(const proto::Offset& offset) {
+  auto query = relation(offset.input());
+  if (query.select.limited()) query.wrap();
+  query.select.offset = std::to_string(offset.offset());
+  query.aggregation.reset();
+  return query;
+}
+
+Query Resolver::range(const proto::Range& range) {
+  Query query;
+  query.output = {fresh("id", make_type(TypeKind::kLong), false)};
+  query.select.from = fmt::format("(SELECT range AS {} FROM range({}, {}, {}))", query.output[0].sql, range.start(),
+                                  range.end(), range.step());
+  return query;
+}
+
+Query Resolver::subquery_alias(const proto::SubqueryAlias& alias) {
+  auto query = relation(alias.input());
+  for (auto& attribute : query.output) {
+    attribute.qualifiers.assign(alias.qualifier().begin(), alias.qualifier().end());
+    attribute.qualifiers.push_back(alias.alias());
+  }
+  query.hidden.clear();
+  query.below.clear();
+  query.aggregation.reset();
+  return query;
+}
+
+Query Resolver::to_df(const proto::ToDF& to_df) {
+  auto query = relation(to_df.input());
+  if (static_cast<size_t>(to_df.column_names_size()) != query.output.size()) {
+    throw Error("ASSIGNMENT_ARITY_MISMATCH",
+                fmt::format("The number of columns or variables assigned or aliased: {} does not match the "
+                            "number of source expressions: {}.",
+                            to_df.column_names_size(), query.output.size()));
+  }
+  for (size_t i = 0; i < query.output.size(); ++i) query.output[i].name = to_df.column_names(static_cast<int>(i));
+  return query;
+}
+
+Query Resolver::with_columns_renamed(const proto::WithColumnsRenamed& renamed) {
+  auto query = relation(renamed.input());
+  auto rename = [&](const std::string& from, const std::string& to) {
+    for (auto& attribute : query.output) {
+      if (same_name(attribute.name, from)) attribute.name = to;
+    }
+  };
+  for (const auto& pair : renamed.renames()) rename(pair.col_name(), pair.new_col_name());
+  return query;
+}
+
+Query Resolver::drop(const proto::Drop& drop) {
+  auto query = relation(drop.input());
+  std::erase_if(query.output, [&](const Attribute& attribute) {
+    for (const auto& name : drop.column_names()) {
+      if (same_name(attribute.name, name)) return true;
+    }
+    for (const auto& column : drop.columns()) {
+      const auto parts = split_name(column.unresolved_attribute().unparsed_identifier());
+      if (!same_name(attribute.name, parts.back())) continue;
+      const auto& wanted = column.unresolved_attribute();
+      if (!wanted.has_plan_id() || std::count(attribute.plan_ids.begin(), attribute.plan_ids.end(), wanted.plan_id())) {
+        return true;
+      }
+    }
+    return false;
+  });
+  return query;
+}
+
+Query Resolver::with_relations(const proto::WithRelations& with) {
+  std::map<int64_t, const proto::Relation*> by_id;
+  const size_t named_before = named_plans_.size();
+  const size_t visible_before = visible_plans_;
+  for (const auto& reference : with.references()) {
+    if (reference.has_subquery_alias() && !reference.common().has_plan_id()) {
+      const size_t visible = std::min(visible_plans_, named_plans_.size());
+      // Names stand behind those that are visible here, so that inner ones shadow.
+      named_plans_.resize(std::max(visible, named_before));
+      named_plans_.push_back({reference.subquery_alias().alias(), &reference, named_plans_.size()});
+      visible_plans_ = named_plans_.size();
+    } else {
+      by_id[reference.common().plan_id()] = &reference;
+    }
+  }
+  subqueries_.push_back(std::move(by_id));
+  auto query = relation(with.root());
+  subqueries_.pop_back();
+  named_plans_.resize(named_before);
+  visible_plans_ = visible_before;
+  return query;
+}
+
+Query Resolver::sample(const proto::Sample& sample) {
+  auto query = relation(sample.input());
+  if (sample.with_replacement()) {
+    throw Error("UNSUPPORTED_FEATURE.SAMPLE_WITH_REPLACEMENT", "Sampling with replacement is not supported.");
+  }
+  // Each row's number, hashed with the seed, is its place in [0, 1): the parts of randomSplit are
+  // disjoint and complete because they ask for disjoint ranges of one numbering.
+  auto number = fresh("row", make_type(TypeKind::kLong), false);
+  query.wrap();
+  number.computed = "row_number() OVER ()";
+  query.output.push_back(number);
+  query.select.has_window = true;
+  query.wrap();
+  query.output.pop_back();
+  const auto place = fmt::format("(hash({}, {}) / 18446744073709551616.0)", number.sql, sample.seed());
+  query.select.where.push_back(fmt::format("{0} >= {1} AND {0} < {2}", place, sample.lower_bound(), sample.upper_bound()));
+  return query;
+}
+
+Query Resolver::deduplicate(const proto::Deduplicate& deduplicate) {
+  auto query = relation(deduplicate.input());
+  query.hidden.clear();
+  if (deduplicate.all_columns_as_keys() || deduplicate.column_names_size() == 0) {
+    if (query.select.limited() || !query.select.order_by.empty() || query.select.distinct) query.wrap();
+    query.select.distinct = true;
+    query.below.clear();
+    query.aggregation.reset();
+    return query;
+  }
+  query.wrap();
+  std::string keys;
+  for (const auto& name : deduplicate.column_names()) {
+    keys += (keys.empty() ? "" : ", ") + column_named(query.output, name).sql;
+  }
+  // The first row of each group, in the input's order.
+  auto number = fresh("row", make_type(TypeKind::kLong), false);
+  number.computed = fmt::format("row_number() OVER (PARTITION BY {})", keys);
+  query.output.push_back(number);
+  query.select.has_window = true;
+  query.wrap();
+  query.output.pop_back();
+  query.select.where.push_back(number.sql + " = 1");
+  return query;
+}
+
+Query Resolver::set_operation(const proto::SetOperation& operation, const proto::Relation& relation) {
+  auto left = this->relation(operation.left_input());
+  auto right = this->relation(operation.right_input());
+  if (operation.by_name()) {
+    std::vector<Attribute> ordered;
+    auto rest = right.output;
+    for (auto& attribute : left.output) {
+      const auto found = std::find_if(rest.begin(), rest.end(),
+                                      [&](const Attribute& other) { return same_name(other.name, attribute.name); });
+      if (found != rest.end()) {
+        ordered.push_back(*found);
+        rest.erase(found);
+      } else if (operation.allow_missing_columns()) {
+        auto absent = fresh(attribute.name, attribute.type, true);
+        absent.computed = fmt::format("CAST(NULL AS {})", duckdb_type(attribute.type));
+        ordered.push_back(absent);
+      } else {
+        unresolved_column({attribute.name}, {&right.output}, span_of(relation));
+      }
+    }
+    if (!rest.empty() && !operation.allow_missing_columns()) {
+      unresolved_column({rest[0].name}, {&left.output}, span_of(relation));
+    }
+    for (auto& attribute : rest) {
+      auto absent = fresh(attribute.name, attribute.type, true);
+      absent.computed = fmt::format("CAST(NULL AS {})", duckdb_type(attribute.type));
+      left.output.push_back(absent);
+      ordered.push_back(attribute);
+    }
+    right.output = std::move(ordered);
+  }
+  static constexpr const char* kWords[] = {"", "INTERSECT", "UNION", "EXCEPT"};
+  const char* word = kWords[operation.set_op_type()];
+  if (left.output.size() != right.output.size()) {
+    throw Error("NUM_COLUMNS_MISMATCH",
+                fmt::format("{} can only be performed on inputs with the same number of columns, but the first "
+                            "input has {} columns and the second input has {} columns.",
+                            word, left.output.size(), right.output.size()))
+        .at(span_of(relation));
+  }
+  Query query;
+  std::string lists[2];
+  for (size_t i = 0; i < left.output.size(); ++i) {
+    const Attribute* sides[2] = {&left.output[i], &right.output[i]};
+    const auto common = common_type(sides[0]->type, sides[1]->type);
+    if (!common) {
+      throw Error("INCOMPATIBLE_COLUMN_TYPE",
+                  fmt::format("{} can only be performed on tables with compatible column types. The {} column of "
+                              "the second table is \"{}\" type which is not compatible with \"{}\" at the same "
+                              "column of the first table.",
+                              word, i + 1, sides[1]->type.sql(), sides[0]->type.sql()))
+          .at(span_of(relation));
+    }
+    auto attribute = fresh(sides[0]->name, *common, sides[0]->nullable || sides[1]->nullable);
+    for (int side : {0, 1}) {
+      Resolved value{.sql = sides[side]->sql, .type = sides[side]->type, .exact = sides[side]->exact};
+      lists[side] += fmt::format("{}{} AS {}", i ? ", " : "", coerce(value, *common, settings_.time_zone).sql, attribute.sql);
+    }
+    query.output.push_back(std::move(attribute));
+  }
+  query.select.from = fmt::format("(SELECT {} FROM ({}) {}{} SELECT {} FROM ({}))", lists[0], left.print(left.output), word,
+                                  operation.is_all() ? " ALL" : "", lists[1], right.print(right.output));
+  return query;
+}
+
+Query Resolver::unpivot(const proto::Unpivot& unpivot) {
+  auto query = relation(unpivot.input());
+  query.wrap();
+  Scope scope{.levels = {&query.output}};
+  std::vector<Resolved> ids, values;
+  for (const auto& id : unpivot.ids()) ids.push_back(expression(id, scope));
+  if (unpivot.has_values()) {
+    for (const auto& value : unpivot.values().values()) values.push_back(expression(value, scope));
+  } else {
+    for (const auto& column : query.output) {
+      const bool is_id = std::any_of(ids.begin(), ids.end(), [&](const Resolved& id) { return id.sql == column.sql; });
+      if (!is_id) values.push_back({.sql = column.sql, .type = column.type, .nullable = column.nullable, .exact = column.exact, .name = column.name});
+    }
+  }
+  if (values.empty()) {
+    throw Error("UNPIVOT_REQUIRES_VALUE_COLUMNS", "At least one value column needs to be specified for UNPIVOT.");
+  }
+  DataType common = values[0].type;
+  for (const auto& value : values) {
+    const auto wider = common_type(common, value.type);
+    if (!wider) {
+      throw Error("UNPIVOT_VALUE_DATA_TYPE_MISMATCH",
+                  fmt::format("Unpivot value columns must share a least common type, some types do not: [\"{}\" (`{}`)].",
+                              value.type.sql(), value.name));
+    }
+    common = *wider;
+  }
+  Query result;
+  for (const auto& id : ids) {
+    auto attribute = fresh(id.name, id.type, id.nullable);
+    attribute.exact = id.exact;
+    result.output.push_back(attribute);
+  }
+  result.output.push_back(fresh(unpivot.variable_column_name(), make_type(TypeKind::kString), false));
+  result.output.push_back(fresh(unpivot.value_column_name(), common, true));
+  // One row per value: two lists of the same length, unnested side by side.
+  std::string names, items, list;
+  for (auto& value : values) {
+    names += (names.empty() ? "" : ", ") + sql_string(value.name);
+    items += (items.empty() ? "" : ", ") + coerce(value, common, settings_.time_zone).sql;
+  }
+  for (size_t i = 0; i < ids.size(); ++i) list += fmt::format("{} AS {}, ", ids[i].sql, result.output[i].sql);
+  result.select.from = fmt::format("(SELECT {}unnest([{}]) AS {}, unnest([{}]) AS {} FROM {})", list, names,
+                                   result.output[ids.size()].sql, items, result.output[ids.size() + 1].sql, query.select.from);
+  return result;
+}
+
+Query Resolver::table_function(const proto::UnresolvedTableValuedFunction& function) {
+  std::string name = function.function_name();
+  std::transform(name.begin(), name.end(), name.begin(), ::tolower);
+  Scope scope;
+  std::vector<Resolved> arguments;
+  for (const auto& argument : function.arguments()) arguments.push_back(expression(argument, scope));
+  Query query;
+  if (name == "range" && !arguments.empty()) {
+    query.output = {fresh("id", make_type(TypeKind::kLong), false)};
+    std::string list;
+    for (size_t i = 0; i < arguments.size() && i < 3; ++i) list += (i ? ", " : "") + arguments[i].sql;
+    query.select.from = fmt::format("(SELECT range AS {} FROM range({}))", query.output[0].sql, list);
+    return query;
+  }
+  const bool outer = name.ends_with("_outer");
+  const std::string base = outer ? name.substr(0, name.size() - 6) : name;
+  if ((base == "explode" || base == "posexplode" || base == "inline") && arguments.size() == 1) {
+    auto& list = arguments[0];
+    const bool map = list.type.kind == TypeKind::kMap;
+    if (!map && list.type.kind != TypeKind::kArray) {
+      throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                  fmt::format("Cannot resolve \"{}({})\" due to data type mismatch: The first parameter requires the "
+                              "(\"ARRAY\" or \"MAP\") type, however \"{}\" has the type \"{}\".",
+                              name, list.name, list.name, list.type.sql()));
+    }
+    std::string items = map ? fmt::format("map_entries({})", list.sql) : list.sql;
+    if (outer) items = fmt::format("CASE WHEN {0} IS NULL OR len({0}) = 0 THEN [NULL] ELSE {0} END", items);
+    std::string columns;
+    auto add = [&](const std::string& column, DataType type, const std::string& sql) {
+      auto attribute = fresh(column, std::move(type), true);
+      columns += fmt::format("{}{} AS {}", columns.empty() ? "" : ", ", sql, attribute.sql);
+      query.output.push_back(std::move(attribute));
+    };
+    if (base == "posexplode") add("pos", make_type(TypeKind::kInteger), "CAST(p - 1 AS INTEGER)");
+    if (map) {
+      add("key", list.type.key(), "e.key");
+      add("value", list.type.value(), "e.value");
+    } else if (base == "inline") {
+      if (list.type.element().kind != TypeKind::kStruct) {
+        throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "inline() requires an array of structs.");
+      }
+      for (const auto& field : *list.type.element().fields) add(field.name, field.type, fmt::format("struct_extract(e, {})", sql_string(field.name)));
+    } else {
+      add("col", list.type.element(), "e");
+    }
+    query.select.from = fmt::format("(SELECT {} FROM (SELECT unnest({}) AS e, generate_subscripts({}, 1) AS p))", columns, items, items);
+    return query;
+  }
+  throw Error("UNRESOLVABLE_TABLE_VALUED_FUNCTION",
+              fmt::format("Could not resolve `{}` to a table-valued function. Supported are range, explode, "
+                          "posexplode, inline and their _outer forms.", function.function_name()));
+}
+
+LoweredPlan lower(const proto::Relation& plan, Catalog& catalog, const LowerSettings& settings) {
+  Resolver resolver(catalog, settings);
+  auto query = resolver.relation(plan);
+  LoweredPlan result;
+  std::string list;
+  bool casts = false;
+  std::map<std::string, int> names;
+  for (const auto& attribute : query.output) {
+    Resolved value{.sql = attribute.sql, .type = attribute.type, .exact = attribute.exact};
+    casts = casts || !attribute.exact;
+    list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", coerce(value, attribute.type, settings.time_zone).sql,
+                        sql_name(attribute.name));
+    result.schema.push_back({attribute.name, attribute.type, attribute.nullable});
+  }
+  result.sql = fmt::format("SELECT {} FROM ({})", list.empty() ? "NULL" : list, query.print(query.output));
+  return result;
+}
+
+}  // namespace firesteel

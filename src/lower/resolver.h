@@ -1,0 +1,130 @@
+// Resolves names and types over a plan. One Resolver lowers one statement; one thread.
+#pragma once
+
+#include <spark/connect/expressions.pb.h>
+#include <spark/connect/relations.pb.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "functions/coercion.h"
+#include "lower/lower.h"
+#include "lower/query.h"
+
+namespace firesteel {
+
+namespace proto = spark::connect;
+
+/// Where an expression stands, and what resolving it found.
+struct Scope {
+  /// Columns by name, nearest first: `levels[1]` is asked when `levels[0]` has none.
+  std::vector<const std::vector<Attribute>*> levels;
+  bool aggregates = false;  // aggregate functions may stand here
+  /// Their arguments' columns, when they are not those of `levels`.
+  const std::vector<Attribute>* aggregate_input = nullptr;
+  /// Computed columns are put in as their expressions, not by name.
+  bool inlines = false;
+  const std::vector<Resolved>* keys = nullptr;  // grouping keys: anything else must be aggregated
+
+  // Found:
+  bool uses_computed = false, uses_aggregate = false, uses_window = false;
+  int level_used = 0;  // the deepest level a name came from
+  std::vector<Resolved> ungrouped;
+  bool inside_aggregate = false;
+  std::vector<std::map<std::string, Resolved>> lambdas;
+};
+
+class Resolver {
+ public:
+  Resolver(Catalog& catalog, const LowerSettings& settings) : catalog_(catalog), settings_(settings) {}
+
+  Query relation(const proto::Relation& relation);
+  Resolved expression(const proto::Expression& expression, Scope& scope);
+
+ private:
+  // relation.cpp: one per kind.
+  Query read(const proto::Read& read);
+  Query named_table(const proto::Read& read, const proto::Relation& relation);
+  Query scan(const Scan& scan, std::vector<std::string> qualifiers);
+  Query project(const proto::Project& project);
+  Query filter(const proto::Filter& filter);
+  Query join(const proto::Join& join, const proto::Relation& relation);
+  Query lateral_join(const proto::LateralJoin& join);
+  Query set_operation(const proto::SetOperation& operation, const proto::Relation& relation);
+  Query sort(const proto::Sort& sort);
+  Query limit(const proto::Limit& limit);
+  Query offset(const proto::Offset& offset);
+  Query aggregate(const proto::Aggregate& aggregate, bool select_list);
+  Query pivot(const proto::Aggregate& aggregate);
+  Query unpivot(const proto::Unpivot& unpivot);
+  Query sample(const proto::Sample& sample);
+  Query deduplicate(const proto::Deduplicate& deduplicate);
+  Query range(const proto::Range& range);
+  Query subquery_alias(const proto::SubqueryAlias& alias);
+  Query to_df(const proto::ToDF& to_df);
+  Query with_columns(const proto::WithColumns& with_columns);
+  Query with_columns_renamed(const proto::WithColumnsRenamed& renamed);
+  Query drop(const proto::Drop& drop);
+  Query na_fill(const proto::NAFill& fill);
+  Query na_drop(const proto::NADrop& drop);
+  Query with_relations(const proto::WithRelations& with);
+  Query table_function(const proto::UnresolvedTableValuedFunction& function);
+
+  /// Puts expressions on a query as its new columns.
+  Query project_onto(Query input, const std::vector<proto::Expression>& expressions);
+  /// Stars and several-name aliases written out; generators taken into a lateral join.
+  std::vector<proto::Expression> expand(const std::vector<proto::Expression>& expressions,
+                                        const std::vector<Attribute>& columns,
+                                        const std::vector<Attribute>& hidden);
+  std::string order_term(const proto::Expression::SortOrder& order, Scope& scope,
+                         const std::vector<Attribute>& output);
+  void add_filter(Query& query, const Resolved& condition, const Scope& scope);
+  Attribute fresh(std::string name, DataType type, bool nullable);
+  Attribute made(const Resolved& expression, std::string name);
+  const Attribute& column_named(const std::vector<Attribute>& columns, const std::string& name,
+                                Span span = {}) const;
+  bool same_name(const std::string& a, const std::string& b) const;
+
+  // expression.cpp
+  Resolved attribute(const proto::Expression& expression, Scope& scope);
+  std::optional<Resolved> find_name(const std::vector<std::string>& parts, std::optional<int64_t> plan_id,
+                                    Scope& scope, Span span, int* level);
+  Resolved literal(const proto::Expression::Literal& literal);
+  Resolved function(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
+  Resolved lambda(const proto::Expression::LambdaFunction& lambda, const std::vector<DataType>& types,
+                  Scope& scope);
+  Resolved window(const proto::Expression::Window& window, Scope& scope, Span span);
+  Resolved extract_value(const proto::Expression::UnresolvedExtractValue& extract, Scope& scope, Span span);
+  Resolved subquery(const proto::SubqueryExpression& subquery, Scope& scope, Span span);
+  Resolved field_of(Resolved value, const std::string& field, Span span);
+
+  Catalog& catalog_;
+  const LowerSettings& settings_;
+  int next_id_ = 0;
+  int depth_ = 0;
+  std::vector<std::string> view_stack_;
+  /// Plans that expressions refer to by id, and CTEs by name; inner ones shadow.
+  std::vector<std::map<int64_t, const proto::Relation*>> subqueries_;
+  struct NamedPlan {
+    std::string name;
+    const proto::Relation* plan;
+    size_t visible;  // how many named plans it may itself refer to
+  };
+  std::vector<NamedPlan> named_plans_;
+  size_t visible_plans_ = SIZE_MAX;
+  /// Scopes of the queries around a subquery.
+  std::vector<Scope*> outer_;
+};
+
+/// Where an expression or relation stands in the SQL text, when it came from one.
+Span span_of(const proto::Expression& expression);
+Span span_of(const proto::Relation& relation);
+/// "a.`b c`.d" → {"a", "b c", "d"}.
+std::vector<std::string> split_name(const std::string& unparsed);
+std::string quoted(const std::vector<std::string>& parts);
+
+[[noreturn]] void unresolved_column(const std::vector<std::string>& parts,
+                                    const std::vector<const std::vector<Attribute>*>& levels, Span span);
+
+}  // namespace firesteel

@@ -1,0 +1,689 @@
+// The relations that make columns or choose rows by expressions: project, filter, sort, aggregate,
+// join.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lower/resolver.h"
+
+namespace firesteel {
+
+namespace {
+
+std::vector<proto::Expression> list_of(const google::protobuf::RepeatedPtrField<proto::Expression>& field) {
+  return {field.begin(), field.end()};
+}
+
+proto::Expression attribute_expression(const std::string& quoted_name) {
+  proto::Expression expression;
+  expression.mutable_unresolved_attribute()->set_unparsed_identifier(quoted_name);
+  return expression;
+}
+
+bool is_generator(const proto::Expression& expression) {
+  const auto& inner = expression.has_alias() ? expression.alias().expr() : expression;
+  if (!inner.has_unresolved_function()) return false;
+  static constexpr std::string_view kGenerators[] = {"explode", "explode_outer", "posexplode",
+                                                     "posexplode_outer", "inline", "inline_outer"};
+  std::string name = inner.unresolved_function().function_name();
+  std::transform(name.begin(), name.end(), name.begin(), ::tolower);
+  return std::find(std::begin(kGenerators), std::end(kGenerators), name) != std::end(kGenerators);
+}
+
+[[noreturn]] void not_boolean(const Resolved& condition, const char* where) {
+  throw Error(where == std::string_view("join") ? "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE"
+                                                : "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN",
+              fmt::format("The condition \"{}\" of the {} should be of type \"BOOLEAN\", but it is \"{}\".",
+                          condition.name, where, condition.type.sql()))
+      .at(condition.span);
+}
+
+}  // namespace
+
+std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Expression>& expressions,
+                                                const std::vector<Attribute>& columns,
+                                                const std::vector<Attribute>& hidden) {
+  std::vector<proto::Expression> out;
+  for (const auto& expression : expressions) {
+    if (!expression.has_unresolved_star()) {
+      out.push_back(expression);
+      continue;
+    }
+    const auto& star = expression.unresolved_star();
+    std::vector<std::string> target;
+    if (star.has_unparsed_target()) {
+      target = split_name(star.unparsed_target());
+      if (!target.empty() && target.back() == "*") target.pop_back();
+    }
+    bool any = false;
+    auto add = [&](const Attribute& column) {
+      // The unique SQL name as an identifier: found even when two columns share a name.
+      proto::Expression named;
+      named.mutable_unresolved_attribute()->set_unparsed_identifier("`" + column.sql + "`");
+      *named.mutable_common() = expression.common();
+      out.push_back(std::move(named));
+      any = true;
+    };
+    for (const auto& column : columns) {
+      if (target.size() > column.qualifiers.size()) continue;
+      const size_t offset = column.qualifiers.size() - target.size();
+      bool fits = true;
+      for (size_t i = 0; i < target.size() && fits; ++i) fits = same_name(column.qualifiers[offset + i], target[i]);
+      if (star.has_plan_id() && !std::count(column.plan_ids.begin(), column.plan_ids.end(), star.plan_id())) fits = false;
+      if (fits) add(column);
+    }
+    if (any || target.empty()) continue;
+    for (const auto& column : hidden) {
+      if (!column.qualifiers.empty() && same_name(column.qualifiers.back(), target.back())) add(column);
+    }
+    // A struct's fields: s.*
+    for (const auto& column : columns) {
+      if (any || !same_name(column.name, target.back()) || column.type.kind != TypeKind::kStruct) continue;
+      for (const auto& field : *column.type.fields) {
+        out.push_back(attribute_expression(fmt::format("`{}`.`{}`", column.name, field.name)));
+      }
+      any = true;
+    }
+    if (!any) {
+      throw Error("CANNOT_RESOLVE_STAR_EXPAND",
+                  fmt::format("Cannot resolve {}.* given input columns.", quoted(target)))
+          .at(span_of(expression));
+    }
+  }
+  return out;
+}
+
+Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& given) {
+  auto expressions = expand(given, input.output, input.hidden);
+  // A generator becomes a lateral join, its columns plain ones.
+  for (auto& expression : expressions) {
+    if (!is_generator(expression)) continue;
+    const auto& call = expression.has_alias() ? expression.alias().expr() : expression;
+    input.wrap();
+    proto::UnresolvedTableValuedFunction function;
+    function.set_function_name(call.unresolved_function().function_name());
+    *function.mutable_arguments() = call.unresolved_function().arguments();
+    Scope outer{.levels = {&input.output, &input.hidden}};
+    outer_.push_back(&outer);
+    auto generated = table_function(function);
+    outer_.pop_back();
+    std::vector<proto::Expression> columns;
+    for (size_t i = 0; i < generated.output.size(); ++i) {
+      auto& column = generated.output[i];
+      if (expression.has_alias() && expression.alias().name_size() == static_cast<int>(generated.output.size())) {
+        column.name = expression.alias().name(static_cast<int>(i));
+      }
+      columns.push_back(attribute_expression("`" + column.sql + "`"));
+    }
+    input.select.from = fmt::format("{}, LATERAL ({})", input.select.from, generated.print(generated.output));
+    input.hidden.insert(input.hidden.end(), generated.output.begin(), generated.output.end());
+    const auto at = &expression - expressions.data();
+    expressions.erase(expressions.begin() + at);
+    expressions.insert(expressions.begin() + at, columns.begin(), columns.end());
+    break;  // Spark allows one generator a SELECT
+  }
+  auto resolve_all = [&](Scope& scope, std::vector<Attribute>& output) {
+    output.clear();
+    std::vector<Attribute> aliases;  // earlier ones of this list, which later expressions may name
+    for (const auto& expression : expressions) {
+      const bool plain = expression.has_unresolved_attribute();
+      const auto& name = expression.unresolved_attribute().unparsed_identifier();
+      // A column by its unique SQL name (from a star).
+      if (plain && name.size() > 2 && name[1] == '"') {
+        const auto sql = name.substr(1, name.size() - 2);
+        for (const auto* list : {&input.output, &input.hidden}) {
+          const auto found = std::find_if(list->begin(), list->end(), [&](const Attribute& a) { return a.sql == sql; });
+          if (found != list->end()) {
+            output.push_back(*found);
+            break;
+          }
+        }
+        continue;
+      }
+      // Later expressions may name earlier aliases of the same list.
+      scope.levels = {&input.output, &input.hidden, &aliases};
+      const bool was_inlining = std::exchange(scope.inlines, false);
+      const bool computed_before = std::exchange(scope.uses_computed, false);
+      auto value = this->expression(expression, scope);
+      const bool used_alias = scope.level_used == 2;
+      if (used_alias) {
+        // The alias itself is put in, since a block cannot name its own columns.
+        scope.inlines = true;
+        scope.level_used = 0;
+        value = this->expression(expression, scope);
+        scope.level_used = 0;
+      }
+      scope.inlines = was_inlining;
+      scope.uses_computed = used_alias ? computed_before : (scope.uses_computed || computed_before);
+      // A column that is only passed on, perhaps renamed, stays what it is.
+      bool passed = false;
+      for (const auto* list : {&input.output, &input.hidden}) {
+        for (const auto& column : *list) {
+          if (passed || column.sql != value.sql) continue;
+          Attribute renamed = column;
+          if (expression.has_alias()) renamed.qualifiers.clear();
+          renamed.name = value.name;
+          output.push_back(std::move(renamed));
+          passed = true;
+        }
+      }
+      if (!passed) output.push_back(made(value, value.name));
+      if (expression.has_alias() && !passed) aliases.push_back(output.back());
+    }
+  };
+  Scope scope{.aggregates = false};
+  std::vector<Attribute> output;
+  resolve_all(scope, output);
+  // A column passed on is no use of it in an expression; names that are computed in this block are.
+  const bool needs_wrap = scope.uses_computed || input.select.distinct || input.select.grouped ||
+                          (scope.uses_window && (input.select.limited() || !input.select.order_by.empty()));
+  if (needs_wrap) {
+    bool computes = false;
+    for (const auto& attribute : output) {
+      const bool own = std::none_of(input.output.begin(), input.output.end(), [&](const Attribute& a) { return a.sql == attribute.sql; });
+      computes = computes || own;
+    }
+    if (computes || input.select.distinct) {
+      input.wrap();
+      Scope again{.aggregates = false};
+      resolve_all(again, output);
+      scope.uses_window = again.uses_window;
+    }
+  }
+  Query query;
+  query.select = std::move(input.select);
+  query.select.has_window = query.select.has_window || scope.uses_window;
+  query.output = std::move(output);
+  query.below = std::move(input.output);
+  query.below.insert(query.below.end(), input.hidden.begin(), input.hidden.end());
+  query.aggregation = query.select.grouped ? input.aggregation : nullptr;
+  return query;
+}
+
+Query Resolver::project(const proto::Project& project) {
+  if (!project.has_input()) return project_onto(Query{}, list_of(project.expressions()));
+  return project_onto(relation(project.input()), list_of(project.expressions()));
+}
+
+Query Resolver::with_columns(const proto::WithColumns& with_columns) {
+  auto input = relation(with_columns.input());
+  std::vector<proto::Expression> expressions;
+  std::vector<bool> placed(with_columns.aliases_size(), false);
+  for (const auto& column : input.output) {
+    bool replaced = false;
+    for (int i = 0; i < with_columns.aliases_size(); ++i) {
+      if (!same_name(with_columns.aliases(i).name(0), column.name)) continue;
+      expressions.emplace_back().mutable_alias()->CopyFrom(with_columns.aliases(i));
+      placed[i] = replaced = true;
+      break;
+    }
+    if (!replaced) expressions.push_back(attribute_expression("`" + column.sql + "`"));
+  }
+  for (int i = 0; i < with_columns.aliases_size(); ++i) {
+    if (!placed[i]) expressions.emplace_back().mutable_alias()->CopyFrom(with_columns.aliases(i));
+  }
+  // The expressions see the columns as they were, not each other's results.
+  return project_onto(std::move(input), expressions);
+}
+
+void Resolver::add_filter(Query& query, const Resolved& condition, const Scope& scope) {
+  const bool outside = scope.uses_computed || query.select.grouped || query.select.distinct ||
+                       query.select.limited() || query.select.has_window;
+  if (outside) query.wrap();
+  query.select.where.push_back(condition.sql);
+}
+
+Query Resolver::filter(const proto::Filter& filter) {
+  auto query = relation(filter.input());
+  if (query.aggregation && query.select.grouped && !query.select.limited() && !query.select.distinct) {
+    // HAVING: its names are the SELECT list's, then the aggregation's input.
+    const auto aggregation = query.aggregation;
+    Scope scope{.levels = {&query.output, &aggregation->input}, .aggregates = true,
+                .aggregate_input = &aggregation->input, .inlines = true};
+    const auto condition = expression(filter.condition(), scope);
+    if (scope.uses_aggregate || scope.level_used > 0) {
+      if (condition.type.kind != TypeKind::kBoolean && !condition.is_null()) not_boolean(condition, "filter");
+      query.select.having.push_back(condition.sql);
+      return query;
+    }
+  }
+  Scope scope{.levels = {&query.output, &query.hidden}};
+  auto condition = expression(filter.condition(), scope);
+  if (condition.type.kind == TypeKind::kString) condition = coerce(condition, make_type(TypeKind::kBoolean), settings_.time_zone);
+  if (condition.type.kind != TypeKind::kBoolean && !condition.is_null()) not_boolean(condition, "filter");
+  add_filter(query, condition, scope);
+  return query;
+}
+
+std::string Resolver::order_term(const proto::Expression::SortOrder& order, Scope& scope,
+                                 const std::vector<Attribute>& output) {
+  const bool descending = order.direction() == proto::Expression::SortOrder::SORT_DIRECTION_DESCENDING;
+  const bool nulls_first = order.null_ordering() == proto::Expression::SortOrder::SORT_NULLS_UNSPECIFIED
+                               ? !descending
+                               : order.null_ordering() == proto::Expression::SortOrder::SORT_NULLS_FIRST;
+  const auto suffix = fmt::format(" {} NULLS {}", descending ? "DESC" : "ASC", nulls_first ? "FIRST" : "LAST");
+  const auto& child = order.child();
+  if (child.has_literal() && child.literal().has_integer()) {
+    const int position = child.literal().integer();
+    if (position < 1 || position > static_cast<int>(output.size())) {
+      throw Error("ORDER_BY_POS_OUT_OF_RANGE",
+                  fmt::format("ORDER BY position {} is not in select list (valid range is [1, {}]).", position, output.size()))
+          .at(span_of(child));
+    }
+    const auto& column = output[position - 1];
+    if (!column.computed.empty() && !scope.inlines) scope.uses_computed = true;
+    return (scope.inlines && !column.computed.empty() ? "(" + column.computed + ")" : column.sql) + suffix;
+  }
+  const auto value = expression(child, scope);
+  if (value.type.kind == TypeKind::kMap) {
+    throw Error("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
+                fmt::format("Cannot resolve \"{} {}\" due to data type mismatch: the sort order does not support "
+                            "ordering on type \"{}\".", value.name, suffix, value.type.sql()))
+        .at(value.span);
+  }
+  return "(" + value.sql + ")" + suffix;
+}
+
+Query Resolver::sort(const proto::Sort& sort) {
+  auto query = relation(sort.input());
+  std::vector<proto::Expression::SortOrder> terms(sort.order().begin(), sort.order().end());
+  if (terms.size() == 1 && terms[0].child().has_unresolved_attribute()) {
+    std::string name = terms[0].child().unresolved_attribute().unparsed_identifier();
+    std::transform(name.begin(), name.end(), name.begin(), ::tolower);
+    const bool is_column = std::any_of(query.output.begin(), query.output.end(), [&](const Attribute& a) { return same_name(a.name, name); });
+    if (name == "all" && !is_column) {
+      const auto pattern = terms[0];
+      terms.clear();
+      for (size_t i = 0; i < query.output.size(); ++i) {
+        terms.push_back(pattern);
+        terms.back().mutable_child()->mutable_literal()->set_integer(static_cast<int>(i + 1));
+      }
+    }
+  }
+  if (query.aggregation && query.select.grouped && !query.select.limited() && !query.select.distinct && !query.select.has_window) {
+    // ORDER BY may name aggregates and keys that the SELECT list lacks.
+    const auto aggregation = query.aggregation;
+    Scope scope{.levels = {&query.output, &aggregation->input}, .aggregates = true,
+                .aggregate_input = &aggregation->input, .inlines = true};
+    std::vector<std::string> order;
+    for (const auto& term : terms) order.push_back(order_term(term, scope, query.output));
+    query.select.order_by = std::move(order);
+    return query;
+  }
+  Scope scope{.levels = {&query.output, &query.hidden, &query.below}};
+  std::vector<std::string> order;
+  for (const auto& term : terms) order.push_back(order_term(term, scope, query.output));
+  const bool needs_below = scope.level_used == 2;
+  if (needs_below && query.select.distinct) {
+    throw Error("MISSING_ATTRIBUTES.RESOLVED_ATTRIBUTE_MISSING_FROM_INPUT",
+                "ORDER BY of a SELECT DISTINCT may only name its own columns.");
+  }
+  if (scope.uses_computed || query.select.limited() || query.select.grouped || query.select.distinct) query.wrap(needs_below);
+  query.select.order_by = std::move(order);
+  query.aggregation.reset();
+  return query;
+}
+
+Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
+  auto input = relation(aggregate.input());
+  std::vector<proto::Expression> keys = list_of(aggregate.grouping_expressions());
+  auto items = expand(list_of(aggregate.aggregate_expressions()), input.output, input.hidden);
+
+  // GROUP BY 1 and GROUP BY alias mean expressions of the SELECT list; GROUP BY ALL those without aggregates.
+  Scope probe{.levels = {&input.output, &input.hidden}, .aggregates = true};
+  auto is_column = [&](const std::string& name) {
+    return std::any_of(input.output.begin(), input.output.end(), [&](const Attribute& a) { return same_name(a.name, name); });
+  };
+  if (select_list && keys.size() == 1 && keys[0].has_unresolved_attribute() &&
+      same_name(keys[0].unresolved_attribute().unparsed_identifier(), "ALL") && !is_column("all")) {
+    keys.clear();
+    for (const auto& item : items) {
+      probe.uses_aggregate = false;
+      expression(item, probe);
+      if (!probe.uses_aggregate) keys.push_back(item.has_alias() ? item.alias().expr() : item);
+    }
+  }
+  auto substitute = [&](proto::Expression& key) {
+    if (!select_list) return;
+    if (key.has_literal() && key.literal().has_integer()) {
+      const int position = key.literal().integer();
+      if (position < 1 || position > static_cast<int>(items.size())) {
+        throw Error("GROUP_BY_POS_OUT_OF_RANGE",
+                    fmt::format("GROUP BY position {} is not in select list (valid range is [1, {}]).", position, items.size()))
+            .at(span_of(key));
+      }
+      const auto& item = items[position - 1];
+      key = proto::Expression(item.has_alias() ? item.alias().expr() : item);
+    } else if (key.has_unresolved_attribute()) {
+      const auto parts = split_name(key.unresolved_attribute().unparsed_identifier());
+      if (parts.size() != 1 || is_column(parts[0])) return;
+      for (const auto& item : items) {
+        if (item.has_alias() && same_name(item.alias().name(0), parts[0])) {
+          key = proto::Expression(item.alias().expr());
+          return;
+        }
+      }
+    }
+  };
+  for (auto& key : keys) substitute(key);
+
+  Scope key_scope{.levels = {&input.output, &input.hidden}};
+  auto resolve_keys = [&](Scope& scope) {
+    std::vector<Resolved> resolved;
+    for (const auto& key : keys) {
+      // A column of a star is named by its SQL name.
+      const auto& name = key.unresolved_attribute().unparsed_identifier();
+      if (key.has_unresolved_attribute() && name.size() > 2 && name[1] == '"') {
+        const auto found = std::find_if(input.output.begin(), input.output.end(), [&](const Attribute& a) { return "`" + a.sql + "`" == name; });
+        resolved.push_back({.sql = found->sql, .type = found->type, .nullable = found->nullable, .exact = found->exact, .name = found->name});
+        continue;
+      }
+      resolved.push_back(expression(key, scope));
+    }
+    return resolved;
+  };
+  auto resolved_keys = resolve_keys(key_scope);
+
+  auto build = [&](Scope& scope, std::vector<Attribute>& output) {
+    output.clear();
+    if (!select_list) {
+      for (const auto& key : resolved_keys) output.push_back(made(key, key.name));
+    }
+    for (const auto& item : items) {
+      scope.ungrouped.clear();
+      const auto& name = item.unresolved_attribute().unparsed_identifier();
+      Resolved value;
+      if (item.has_unresolved_attribute() && name.size() > 2 && name[1] == '"') {
+        const auto found = std::find_if(input.output.begin(), input.output.end(), [&](const Attribute& a) { return "`" + a.sql + "`" == name; });
+        value = {.sql = found->sql, .type = found->type, .nullable = found->nullable, .exact = found->exact, .name = found->name};
+        const bool is_key = std::any_of(resolved_keys.begin(), resolved_keys.end(), [&](const Resolved& key) { return key.sql == value.sql; });
+        if (!is_key) scope.ungrouped.push_back(value);
+      } else {
+        value = expression(item, scope);
+      }
+      if (!scope.ungrouped.empty()) {
+        const auto& column = scope.ungrouped.front();
+        if (resolved_keys.empty()) {
+          throw Error("MISSING_GROUP_BY", "The query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using OVER clauses.").at(column.span);
+        }
+        throw Error("MISSING_AGGREGATION",
+                    fmt::format("The non-aggregating expression \"{0}\" is based on columns which are not participating in "
+                                "the GROUP BY clause. Add the columns or the expression to the GROUP BY, aggregate the "
+                                "expression, or use \"any_value({0})\" if you do not care which of the values within a group "
+                                "is returned.", column.name))
+            .at(column.span);
+      }
+      auto attribute = made(value, value.name);
+      // A key passed on by its own name keeps its qualifier.
+      for (const auto& column : input.output) {
+        if (column.sql == value.sql && !item.has_alias()) attribute.qualifiers = column.qualifiers;
+      }
+      output.push_back(std::move(attribute));
+    }
+  };
+  Scope scope{.levels = {&input.output, &input.hidden}, .aggregates = true, .keys = &resolved_keys};
+  std::vector<Attribute> output;
+  build(scope, output);
+  const bool nests = key_scope.uses_computed || scope.uses_computed || input.select.grouped || input.select.distinct ||
+                     input.select.limited() || input.select.has_window;
+  if (nests) {
+    input.wrap();
+    Scope again{.levels = {&input.output, &input.hidden}};
+    resolved_keys = resolve_keys(again);
+    scope = Scope{.levels = {&input.output, &input.hidden}, .aggregates = true, .keys = &resolved_keys};
+    build(scope, output);
+  }
+  Query query;
+  query.select = std::move(input.select);
+  query.select.order_by.clear();
+  query.select.grouped = true;
+  query.select.has_window = scope.uses_window;
+  auto list = [&](const std::vector<Resolved>& parts) {
+    std::string text;
+    for (const auto& part : parts) text += (text.empty() ? "" : ", ") + ("(" + part.sql + ")");
+    return text;
+  };
+  switch (aggregate.group_type()) {
+    case proto::Aggregate::GROUP_TYPE_ROLLUP:
+      query.select.group_by = {fmt::format("ROLLUP ({})", list(resolved_keys))};
+      break;
+    case proto::Aggregate::GROUP_TYPE_CUBE:
+      query.select.group_by = {fmt::format("CUBE ({})", list(resolved_keys))};
+      break;
+    case proto::Aggregate::GROUP_TYPE_GROUPING_SETS: {
+      std::string sets;
+      for (const auto& set : aggregate.grouping_sets()) {
+        std::vector<Resolved> members;
+        for (auto member : set.grouping_set()) {
+          substitute(member);
+          members.push_back(expression(member, key_scope));
+        }
+        sets += fmt::format("{}({})", sets.empty() ? "" : ", ", list(members));
+      }
+      query.select.group_by = {fmt::format("GROUPING SETS ({})", sets)};
+      break;
+    }
+    default:
+      for (const auto& key : resolved_keys) {
+        // A constant key groups nothing; DuckDB would read a number as a position.
+        if (key.literal.empty()) query.select.group_by.push_back(key.sql);
+      }
+      if (!resolved_keys.empty() && query.select.group_by.empty()) query.select.group_by.push_back("(SELECT 1)");
+      break;
+  }
+  query.output = std::move(output);
+  query.aggregation = std::make_shared<Query::Aggregation>(Query::Aggregation{input.output, resolved_keys});
+  return query;
+}
+
+Query Resolver::pivot(const proto::Aggregate& aggregate) {
+  // Each value of the pivot column is one filtered aggregate.
+  const auto& pivot = aggregate.pivot();
+  if (pivot.values_size() == 0) {
+    throw Error("UNSUPPORTED_FEATURE.PIVOT_WITHOUT_VALUES",
+                "A pivot needs its values here: `PIVOT (… FOR column IN (value, …))` or `.pivot(column, values)`.");
+  }
+  proto::Aggregate plain;
+  *plain.mutable_input() = aggregate.input();
+  *plain.mutable_grouping_expressions() = aggregate.grouping_expressions();
+  plain.set_group_type(proto::Aggregate::GROUP_TYPE_GROUPBY);
+  for (const auto& value : pivot.values()) {
+    for (const auto& item : aggregate.aggregate_expressions()) {
+      const auto& call = item.has_alias() ? item.alias().expr() : item;
+      auto* alias = plain.add_aggregate_expressions()->mutable_alias();
+      auto* filter = alias->mutable_expr()->mutable_unresolved_function();
+      filter->set_function_name("aggregate_filter");
+      filter->set_is_internal(true);
+      *filter->add_arguments() = call;
+      auto* equal = filter->add_arguments()->mutable_unresolved_function();
+      equal->set_function_name("<=>");
+      *equal->add_arguments() = pivot.col();
+      *equal->add_arguments()->mutable_literal() = value;
+      std::string name = literal(value).name;
+      if (aggregate.aggregate_expressions_size() > 1) {
+        name += "_" + (item.has_alias() ? item.alias().name(0) : call.unresolved_function().function_name());
+      }
+      alias->add_name(name);
+    }
+  }
+  return this->aggregate(plain, false);
+}
+
+Query Resolver::na_fill(const proto::NAFill& fill) {
+  auto input = relation(fill.input());
+  std::vector<proto::Expression> expressions;
+  for (const auto& column : input.output) {
+    const proto::Expression::Literal* value = nullptr;
+    const bool named = fill.cols_size() > 0;
+    for (int i = 0; i < fill.cols_size(); ++i) {
+      if (same_name(fill.cols(i), column.name)) value = &fill.values(fill.values_size() == 1 ? 0 : i);
+    }
+    if (!named) value = &fill.values(0);
+    auto column_expression = attribute_expression("`" + column.sql + "`");
+    if (value) {
+      const auto type = literal(*value).type;
+      const bool fits = (type.is_numeric() && column.type.is_numeric()) || type.kind == column.type.kind;
+      if (!fits) value = nullptr;
+    }
+    if (!value) {
+      expressions.push_back(column_expression);
+      continue;
+    }
+    auto* alias = expressions.emplace_back().mutable_alias();
+    alias->add_name(column.name);
+    auto* cast = alias->mutable_expr()->mutable_cast();
+    type_to_proto(column.type, cast->mutable_type());
+    auto* call = cast->mutable_expr()->mutable_unresolved_function();
+    call->set_function_name("coalesce");
+    call->add_arguments()->mutable_unresolved_attribute()->set_unparsed_identifier("`" + column.name + "`");
+    *call->add_arguments()->mutable_literal() = *value;
+  }
+  for (const auto& name : fill.cols()) column_named(input.output, name);
+  return project_onto(std::move(input), expressions);
+}
+
+Query Resolver::na_drop(const proto::NADrop& drop) {
+  auto query = relation(drop.input());
+  query.wrap();
+  std::vector<std::string> there;
+  std::vector<std::string> names(drop.cols().begin(), drop.cols().end());
+  if (names.empty()) {
+    for (const auto& column : query.output) there.push_back(column.type.is_fractional() ? fmt::format("({0} IS NOT NULL AND NOT isnan({0}))", column.sql) : column.sql + " IS NOT NULL");
+  }
+  for (const auto& name : names) {
+    const auto& column = column_named(query.output, name);
+    there.push_back(column.type.is_fractional() ? fmt::format("({0} IS NOT NULL AND NOT isnan({0}))", column.sql) : column.sql + " IS NOT NULL");
+  }
+  const int least = drop.has_min_non_nulls() ? drop.min_non_nulls() : static_cast<int>(there.size());
+  std::string count;
+  for (const auto& condition : there) count += fmt::format("{}CAST({} AS INTEGER)", count.empty() ? "" : " + ", condition);
+  if (least == static_cast<int>(there.size())) {
+    for (const auto& condition : there) query.select.where.push_back(condition);
+  } else {
+    query.select.where.push_back(fmt::format("({}) >= {}", count, least));
+  }
+  return query;
+}
+
+Query Resolver::join(const proto::Join& join, const proto::Relation& relation) {
+  auto left = this->relation(join.left());
+  auto right = this->relation(join.right());
+  const auto is_table = [](const Query& query) {
+    const auto& s = query.select;
+    if (!s.where.empty() || s.grouped || s.distinct || s.limited() || s.has_window || !s.order_by.empty() || s.from.empty()) return false;
+    return std::all_of(query.output.begin(), query.output.end(), [](const Attribute& a) { return a.computed.empty(); });
+  };
+  if (!is_table(left)) left.wrap();
+  if (!is_table(right)) right.wrap();
+  using J = proto::Join;
+  const char* word = "INNER JOIN";
+  switch (join.join_type()) {
+    case J::JOIN_TYPE_LEFT_OUTER: word = "LEFT JOIN"; break;
+    case J::JOIN_TYPE_RIGHT_OUTER: word = "RIGHT JOIN"; break;
+    case J::JOIN_TYPE_FULL_OUTER: word = "FULL JOIN"; break;
+    case J::JOIN_TYPE_LEFT_SEMI: word = "SEMI JOIN"; break;
+    case J::JOIN_TYPE_LEFT_ANTI: word = "ANTI JOIN"; break;
+    default: break;
+  }
+  const bool left_optional = join.join_type() == J::JOIN_TYPE_RIGHT_OUTER || join.join_type() == J::JOIN_TYPE_FULL_OUTER;
+  const bool right_optional = join.join_type() == J::JOIN_TYPE_LEFT_OUTER || join.join_type() == J::JOIN_TYPE_FULL_OUTER;
+  const bool left_only = join.join_type() == J::JOIN_TYPE_LEFT_SEMI || join.join_type() == J::JOIN_TYPE_LEFT_ANTI;
+
+  std::string condition;
+  std::vector<Attribute> keys, hidden;
+  std::vector<std::string> taken;
+  for (const auto& name : join.using_columns()) {
+    auto side = [&](const Query& query, const char* which) -> const Attribute& {
+      for (const auto& column : query.output) {
+        if (same_name(column.name, name)) return column_named(query.output, name);
+      }
+      std::string list;
+      for (const auto& column : query.output) list += fmt::format("{}`{}`", list.empty() ? "" : ", ", column.name);
+      throw Error("UNRESOLVED_USING_COLUMN_FOR_JOIN",
+                  fmt::format("USING column `{}` cannot be resolved on the {} side of the join. The {}-side columns: [{}].", name, which, which, list))
+          .at(span_of(relation));
+    };
+    const Attribute& l = side(left, "left");
+    const Attribute& r = side(right, "right");
+    std::vector<Resolved> sides = {{.sql = l.sql, .type = l.type, .nullable = l.nullable, .exact = l.exact, .name = l.name},
+                                   {.sql = r.sql, .type = r.type, .nullable = r.nullable, .exact = r.exact, .name = r.name}};
+    const auto equal = resolve_call(find_function("=="), sides, {.name = "==", .span = span_of(relation), .time_zone = settings_.time_zone});
+    condition += (condition.empty() ? "" : " AND ") + equal.sql;
+    Attribute key = join.join_type() == J::JOIN_TYPE_RIGHT_OUTER ? r : l;
+    if (join.join_type() == J::JOIN_TYPE_FULL_OUTER) {
+      key = fresh(l.name, *common_type(l.type, r.type), l.nullable && r.nullable);
+      key.computed = fmt::format("coalesce({}, {})", l.sql, r.sql);
+    }
+    keys.push_back(key);
+    taken.push_back(l.sql);
+    taken.push_back(r.sql);
+    hidden.push_back(l);
+    if (!left_only) hidden.push_back(r);
+  }
+  Query query;
+  query.select.from = fmt::format("{} {} {}", left.select.from, word, right.select.from);
+  for (auto& column : left.output) column.nullable = column.nullable || left_optional;
+  for (auto& column : right.output) column.nullable = column.nullable || right_optional;
+  query.output = keys;
+  auto append = [&](const std::vector<Attribute>& columns) {
+    for (const auto& column : columns) {
+      if (std::find(taken.begin(), taken.end(), column.sql) == taken.end()) query.output.push_back(column);
+    }
+  };
+  append(left.output);
+  if (!left_only) append(right.output);
+  query.hidden = hidden;
+  query.hidden.insert(query.hidden.end(), left.hidden.begin(), left.hidden.end());
+  if (!left_only) query.hidden.insert(query.hidden.end(), right.hidden.begin(), right.hidden.end());
+
+  if (join.has_join_condition()) {
+    auto both = left.output;
+    both.insert(both.end(), right.output.begin(), right.output.end());
+    auto both_hidden = left.hidden;
+    both_hidden.insert(both_hidden.end(), right.hidden.begin(), right.hidden.end());
+    Scope scope{.levels = {&both, &both_hidden}};
+    const auto on = expression(join.join_condition(), scope);
+    if (on.type.kind != TypeKind::kBoolean && !on.is_null()) not_boolean(on, "join");
+    condition = on.sql;
+  }
+  if (condition.empty()) {
+    const bool inner = join.join_type() == J::JOIN_TYPE_INNER || join.join_type() == J::JOIN_TYPE_CROSS || join.join_type() == J::JOIN_TYPE_UNSPECIFIED;
+    query.select.from = inner ? fmt::format("{} CROSS JOIN {}", left.select.from, right.select.from)
+                              : fmt::format("{} ON true", query.select.from);
+  } else {
+    query.select.from += " ON " + condition;
+  }
+  // A join chain needs its left side in parentheses once it stands on the right of another.
+  query.select.from = "(" + query.select.from + ")";
+  return query;
+}
+
+Query Resolver::lateral_join(const proto::LateralJoin& join) {
+  auto left = relation(join.left());
+  left.wrap();
+  Scope scope{.levels = {&left.output, &left.hidden}};
+  outer_.push_back(&scope);
+  auto right = relation(join.right());
+  outer_.pop_back();
+  const bool outer = join.join_type() == proto::Join::JOIN_TYPE_LEFT_OUTER;
+  std::string condition = "true";
+  auto both = left.output;
+  both.insert(both.end(), right.output.begin(), right.output.end());
+  if (join.has_join_condition()) {
+    Scope on_scope{.levels = {&both}};
+    condition = expression(join.join_condition(), on_scope).sql;
+  }
+  Query query;
+  query.select.from = fmt::format("({} {} JOIN LATERAL ({}) ON {})", left.select.from, outer ? "LEFT" : "INNER",
+                                  right.print(right.output), condition);
+  for (auto& column : right.output) {
+    column.computed.clear();
+    column.nullable = column.nullable || outer;
+  }
+  query.output = left.output;
+  query.output.insert(query.output.end(), right.output.begin(), right.output.end());
+  query.hidden = left.hidden;
+  return query;
+}
+
+}  // namespace firesteel
