@@ -16,8 +16,7 @@ struct ConditionState {
   std::string_view sqlstate;
 };
 
-// By name up to the first dot. Conditions from INVALID_ARTIFACT on to TRAINING_DATA_INVALID that
-// Spark lacks use its class 22 (data) or 42 (rule violations) too.
+// By name up to the first dot.
 constexpr ConditionState kStates[] = {
     {"AMBIGUOUS_COLUMN_OR_FIELD", "42702"},
     {"AMBIGUOUS_LATERAL_COLUMN_ALIAS", "42702"},
@@ -105,6 +104,25 @@ constexpr ConditionState kStates[] = {
     {"UNTERMINATED_COMMENT", "42601"},
     {"USER_RAISED_EXCEPTION", "P0001"},
     {"WRONG_NUM_ARGS", "42605"},
+    {"UNCLOSED_BRACKETED_COMMENT", "42601"},
+    {"MISSING_WINDOW_SPECIFICATION", "42P20"},
+    {"DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "22003"},
+    {"FAILED_TO_PARSE_TOO_COMPLEX", "54001"},
+    {"NON_LITERAL_PIVOT_VALUES", "42K08"},
+    {"INVALID_ESCAPE_CHAR", "42604"},
+    {"GROUPING_SIZE_LIMIT_EXCEEDED", "54000"},
+    {"ORDER_BY_POS_OUT_OF_RANGE", "42805"},
+    {"REMAINDER_BY_ZERO", "22012"},
+    {"DATA_SOURCE_NOT_FOUND", "42K02"},
+    {"INVALID_EXTRACT_BASE_FIELD_TYPE", "42000"},
+    {"INVALID_USAGE_OF_STAR_OR_REGEX", "42000"},
+    {"CANNOT_RESOLVE_STAR_EXPAND", "42704"},
+    {"WINDOW_FUNCTION_WITHOUT_ORDER_BY", "42601"},
+    {"UNSUPPORTED_JOIN_TYPE", "0A000"},
+    {"UNPIVOT_REQUIRES_VALUE_COLUMNS", "42K0B"},
+    {"RECURSIVE_VIEW", "42K0H"},
+    {"DISTINCT_WINDOW_FUNCTION_UNSUPPORTED", "0A000"},
+    {"INVALID_SUBQUERY_EXPRESSION", "42823"},
     // Firesteel's own.
     {"CHECKPOINT_DAMAGED", "22000"},
     {"INVALID_ARTIFACT", "22000"},

@@ -169,7 +169,7 @@ Database::Database(const DatabaseOptions& options) : state_(std::make_shared<Sta
     state_->database = duckdb::make_uniq<duckdb::DuckDB>(nullptr, &config);
     register_kernels(*state_->database->instance);
     duckdb::Connection connection(*state_->database);
-    for (const char* sql : {"SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL enable_progress_bar = false",
+    for (const char* sql : {"SET GLOBAL TimeZone = 'UTC'",
                             "SET GLOBAL default_null_order = 'nulls_first'", kKernelMacros}) {
       const auto result = connection.Query(sql);
       if (result->HasError()) throw Error("INTERNAL_ERROR", result->GetError());
@@ -184,8 +184,6 @@ ArrowStream Database::query(const std::string& sql, const Schema& schema) {
     auto holder = std::make_unique<StreamHolder>();
     holder->closed = [state = state_](duckdb::Connection* connection) { state->close(connection); };
     holder->connection = state_->connect();
-    holder->connection->EnableProfiling();
-    holder->connection->DisableProfiling();
     holder->connection->context->config.enable_progress_bar = true;
     holder->connection->context->config.print_progress_bar = false;
     auto result = holder->connection->SendQuery(sql);

@@ -73,6 +73,7 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
       return;
     }
     if (command.has_write_operation()) return write(command.write_operation());
+    if (command.has_sql_command()) return set_from_sql(command.sql_command().input().sql().query());
     const auto* field = command.GetDescriptor()->FindFieldByNumber(command.command_type_case());
     throw Error("UNSUPPORTED_FEATURE.COMMAND",
                 fmt::format("The command `{}` is not supported by the embedded engine.", field ? field->name() : "(none)"));
@@ -216,6 +217,15 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
   static std::string text_of(const proto::Relation& relation) {
     if (relation.has_sql()) return relation.sql().query();
     return relation.common().origin().jvm_origin().sql_text();
+  }
+
+  /// SET key=value
+  void set_from_sql(const std::string& text) {
+    const auto equals = text.find('=');
+    if (!text.starts_with("SET ") || equals == std::string::npos) {
+      throw Error("UNSUPPORTED_FEATURE.SQL_STATEMENT", fmt::format("The statement is not supported: {}.", text));
+    }
+    set_config(text.substr(4, equals - 4), text.substr(equals + 1));
   }
 
   ArrowStream show(const proto::ShowString& show) {

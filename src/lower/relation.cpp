@@ -17,6 +17,8 @@ Query Resolver::relation(const proto::Relation& relation) {
   } leave{depth_};
   Query query;
   switch (relation.rel_type_case()) {
+    case proto::Relation::REL_TYPE_NOT_SET:  // SELECT without FROM: one row without columns
+      return query;
     case proto::Relation::kRead:
       query = relation.read().has_named_table() ? named_table(relation.read(), relation) : read(relation.read());
       break;
@@ -436,13 +438,22 @@ Query Resolver::unpivot(const proto::Unpivot& unpivot) {
   query.wrap();
   Scope scope{.levels = {&query.output}};
   std::vector<Resolved> ids, values;
-  for (const auto& id : unpivot.ids()) ids.push_back(expression(id, scope));
+  const bool other_columns = unpivot.ids_size() == 1 && unpivot.ids(0).has_unresolved_star();
+  for (const auto& id : unpivot.ids()) {
+    if (!other_columns) ids.push_back(expression(id, scope));
+  }
   if (unpivot.has_values()) {
     for (const auto& value : unpivot.values().values()) values.push_back(expression(value, scope));
   } else {
     for (const auto& column : query.output) {
       const bool is_id = std::any_of(ids.begin(), ids.end(), [&](const Resolved& id) { return id.sql == column.sql; });
       if (!is_id) values.push_back({.sql = column.sql, .type = column.type, .nullable = column.nullable, .exact = column.exact, .name = column.name});
+    }
+  }
+  if (other_columns) {  // SQL's UNPIVOT keeps every column that is no value
+    for (const auto& column : query.output) {
+      const bool is_value = std::any_of(values.begin(), values.end(), [&](const Resolved& value) { return value.sql == column.sql; });
+      if (!is_value) ids.push_back({.sql = column.sql, .type = column.type, .nullable = column.nullable, .exact = column.exact, .name = column.name});
     }
   }
   if (values.empty()) {

@@ -45,6 +45,24 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
                                                 const std::vector<Attribute>& hidden) {
   std::vector<proto::Expression> out;
   for (const auto& expression : expressions) {
+    const auto& call = expression.unresolved_function();
+    if (call.is_internal() && call.function_name() == "star_except") {
+      // * EXCEPT (a, b)
+      auto kept = expand({call.arguments(0)}, columns, hidden);
+      for (int i = 1; i < call.arguments_size(); ++i) {
+        const auto name = split_name(call.arguments(i).unresolved_attribute().unparsed_identifier()).back();
+        const auto before = kept.size();
+        std::erase_if(kept, [&](const proto::Expression& item) {
+          const auto& sql = item.unresolved_attribute().unparsed_identifier();
+          return std::any_of(columns.begin(), columns.end(), [&](const Attribute& column) {
+            return same_name(column.name, name) && "`" + column.sql + "`" == sql;
+          });
+        });
+        if (kept.size() == before) unresolved_column({name}, {&columns}, span_of(call.arguments(i)));
+      }
+      out.insert(out.end(), kept.begin(), kept.end());
+      continue;
+    }
     if (!expression.has_unresolved_star()) {
       out.push_back(expression);
       continue;
@@ -486,6 +504,17 @@ Query Resolver::pivot(const proto::Aggregate& aggregate) {
   proto::Aggregate plain;
   *plain.mutable_input() = aggregate.input();
   *plain.mutable_grouping_expressions() = aggregate.grouping_expressions();
+  if (plain.grouping_expressions_size() == 1 && plain.grouping_expressions(0).has_unresolved_star()) {
+    // SQL's PIVOT groups by every column that it does not otherwise use.
+    plain.clear_grouping_expressions();
+    const auto input = relation(aggregate.input());
+    std::string used = aggregate.pivot().ShortDebugString();
+    for (const auto& item : aggregate.aggregate_expressions()) used += item.ShortDebugString();
+    for (const auto& column : input.output) {
+      if (used.find(fmt::format("unparsed_identifier: \"{}\"", column.name)) != std::string::npos) continue;
+      *plain.add_grouping_expressions() = attribute_expression("`" + column.name + "`");
+    }
+  }
   plain.set_group_type(proto::Aggregate::GROUP_TYPE_GROUPBY);
   for (const auto& value : pivot.values()) {
     for (const auto& item : aggregate.aggregate_expressions()) {

@@ -351,6 +351,8 @@ Relation Grammar::select() {
       for (auto& item : list) *aggregate->add_aggregate_expressions() = std::move(item);
     }
     made = located(std::move(made), start);
+    // The aggregate holds SQL's whole SELECT list, where PySpark's agg() leaves the keys out.
+    made.mutable_common()->mutable_origin()->mutable_jvm_origin()->set_object_type("SELECT");
     const int having_start = in_.start();
     if (in_.accept("HAVING")) made = filter(std::move(made), having_start);
   } else {
