@@ -1,6 +1,5 @@
-// Column encoders: what a model sees of each column (EncoderSpec, fitted once and saved with the
-// model), and the packing of Arrow columns into row-major records (Encoder) that the loader and the
-// predictor turn into tensors. The same specs serve training and prediction.
+// Packing of Arrow columns into row-major records (Encoder) that the loader and the predictor turn
+// into tensors. What becomes of each column is said by the specs (encoder_spec.h).
 #pragma once
 
 #include <torch/types.h>
@@ -13,54 +12,9 @@
 #include <vector>
 
 #include "base/arrow_stream.h"
+#include "tensor/encoder_spec.h"
 
 namespace firesteel {
-
-enum class EncoderKind {
-  kNumeric,      // (x - mean) / deviation; missing (null, NaN, infinite) is 0
-  kCategorical,  // an id by vocabulary
-  kHashed,       // an id by xxhash64 of the text
-  kDate,         // an id: a part of a date or timestamp (UTC)
-  kLabel,
-  kWeight,  // the weight of the row in the loss
-};
-enum class DatePart { kMonth, kDayOfMonth, kDayOfWeek, kHour };
-enum class Task { kBinary, kMulticlass, kRegression };
-
-/// Ids 0 and 1 of every categorical feature.
-constexpr int64_t kUnknownId = 0;
-constexpr int64_t kNullId = 1;
-constexpr int64_t kFirstWordId = 2;
-
-/// What becomes of one column. A plain value.
-struct EncoderSpec {
-  std::string column = {};
-  EncoderKind kind = EncoderKind::kNumeric;
-  double mean = 0, deviation = 1;  // kNumeric, and a regression's label
-  bool missing_flag = false;       // kNumeric: one more feature, 1 where the value is missing
-  /// kCategorical: word i has id i + 2; integers and booleans are words by their text.
-  /// kLabel of classes: word i is class i; empty when the column holds 0 and 1 already.
-  std::vector<std::string> vocabulary = {};
-  int64_t buckets = 0;               // kHashed
-  DatePart part = DatePart::kMonth;  // kDate
-  Task task = Task::kBinary;         // kLabel
-
-  /// Float features this column becomes: 0, 1 or 2.
-  int64_t numeric_count() const;
-  bool is_categorical() const;
-  /// Number of ids, with unknown and null.
-  int64_t cardinality() const;
-  /// "distance", "month(departure)".
-  std::string feature_name() const;
-  bool operator==(const EncoderSpec&) const = default;
-};
-
-std::string_view date_part_name(DatePart part);
-std::string_view task_name(Task task);
-
-/// The specs as the JSON text of an artifact, and back. Throws INVALID_ARTIFACT.
-std::string encoders_to_json(const std::vector<EncoderSpec>& specs);
-std::vector<EncoderSpec> encoders_from_json(std::string_view text);
 
 /// Rows as tensors: numeric [B, N] float32, categorical [B, C] int64, label [B] float32 (int64 for
 /// classes), weight [B] float32; label and weight are undefined when no spec gives them.

@@ -55,7 +55,7 @@ TEST(Mlp, WorksWithNumbersOnlyOrCategoriesOnlyOrNoHiddenLayer) {
 }
 
 TEST(Mlp, RefusesOptionsThatMakeNoModel) {
-  EXPECT_THROW(Mlp(MlpOptions()), Error);
+  EXPECT_THROW(Mlp{MlpOptions()}, Error);
   auto options = some();
   options.dropout = 1;
   EXPECT_THROW(Mlp{options}, Error);

@@ -1,0 +1,218 @@
+// A checkpoint is a line with the checksum, then a safetensors file of weights, optimizer moments
+// and generator state, whose metadata holds the numbers.
+#include "train/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "train/safetensors.h"
+
+namespace firesteel {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kMagic = "firesteel checkpoint 1 ";
+constexpr size_t kHeaderBytes = kMagic.size() + 16 + 1;
+
+/// Checkpoints of a folder, newest first.
+std::vector<fs::path> checkpoints_in(const fs::path& folder) {
+  std::vector<fs::path> paths;
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(folder, code)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("checkpoint-") && name.ends_with(".ckpt")) paths.push_back(entry.path());
+  }
+  std::sort(paths.rbegin(), paths.rend());
+  return paths;
+}
+
+using torch::optim::AdamWParamState;
+
+AdamWParamState* moments_of(torch::optim::AdamW& optimizer, const torch::Tensor& parameter) {
+  const auto found = optimizer.state().find(parameter.unsafeGetTensorImpl());
+  return found == optimizer.state().end() ? nullptr
+                                          : static_cast<AdamWParamState*>(found->second.get());
+}
+
+// JSON has no NaN: absent values are null.
+nlohmann::json number(double value) {
+  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json();
+}
+double number(const nlohmann::json& json) {
+  return json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
+}
+
+std::string state_json(const TrainState& state) {
+  nlohmann::json json = {{"epochs_done", state.epochs_done},
+                         {"steps_done", state.steps_done},
+                         {"epochs_without_gain", state.epochs_without_gain},
+                         {"best_epoch", state.best_epoch},
+                         {"best_metric", number(state.best_metric)}};
+  for (const auto& row : state.history) {
+    json["history"].push_back({row.epoch, number(row.loss), row.learning_rate,
+                               number(row.validation_loss), number(row.validation), row.seconds});
+  }
+  return json.dump();
+}
+
+TrainState state_from_json(const std::string& text) {
+  const auto json = nlohmann::json::parse(text);
+  TrainState state;
+  state.epochs_done = json.at("epochs_done");
+  state.steps_done = json.at("steps_done");
+  state.epochs_without_gain = json.at("epochs_without_gain");
+  state.best_epoch = json.at("best_epoch");
+  state.best_metric = number(json.at("best_metric"));
+  for (const auto& row : json.at("history")) {
+    state.history.push_back(
+        {row.at(0), number(row.at(1)), row.at(2), number(row.at(3)), number(row.at(4)), row.at(5)});
+  }
+  return state;
+}
+
+void check_settings(const std::string& saved, const std::string& now, const fs::path& path) {
+  if (saved == now) return;
+  const auto before = nlohmann::json::parse(saved), after = nlohmann::json::parse(now);
+  for (const auto& [key, value] : after.items()) {
+    if (!before.contains(key) || before[key] != value) {
+      throw Error(
+          "INVALID_OPTION",
+          fmt::format("The checkpoint `{}` was made with {} = {}, and this run has {}. Resume "
+                      "with the same settings, or start anew without resuming.",
+                      path.string(), key, before.value(key, nlohmann::json()).dump(),
+                      value.dump()));
+    }
+  }
+}
+
+NamedTensors read_checked(const fs::path& path) {
+  const std::string bytes = read_file(path);
+  const std::string_view whole = bytes;
+  if (whole.size() < kHeaderBytes || !whole.starts_with(kMagic) ||
+      whole.substr(kMagic.size(), 16) != hash_text(hash_bytes(whole.substr(kHeaderBytes)))) {
+    throw Error("CHECKPOINT_DAMAGED",
+                fmt::format("The checkpoint `{}` is damaged.", path.string()));
+  }
+  return parse_safetensors(whole.substr(kHeaderBytes), path.string());
+}
+
+void restore_optimizer(const NamedTensors& saved, const torch::nn::Module& module,
+                       torch::optim::AdamW& optimizer) {
+  for (const auto& parameter : module.named_parameters()) {
+    const auto average = saved.tensors.find("average." + parameter.key());
+    if (average == saved.tensors.end()) continue;
+    const auto device = parameter.value().device();
+    auto moments = std::make_unique<AdamWParamState>();
+    moments->step(saved.tensors.at("step." + parameter.key()).item<int64_t>());
+    moments->exp_avg(average->second.to(device));
+    moments->exp_avg_sq(saved.tensors.at("square." + parameter.key()).to(device));
+    optimizer.state()[parameter.value().unsafeGetTensorImpl()] = std::move(moments);
+  }
+}
+
+std::map<std::string, torch::Tensor> with_prefix(const NamedTensors& saved,
+                                                 std::string_view prefix) {
+  std::map<std::string, torch::Tensor> found;
+  for (const auto& [name, tensor] : saved.tensors) {
+    if (name.starts_with(prefix)) found.emplace(name.substr(prefix.size()), tensor);
+  }
+  return found;
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& folder, const TrainState& state,
+                     const torch::nn::Module& module, torch::optim::AdamW& optimizer,
+                     const std::string& settings) {
+  NamedTensors named;
+  for (const auto& [name, tensor] : weights_of(module)) named.tensors["model." + name] = tensor;
+  for (const auto& [name, tensor] : state.best_weights) named.tensors["best." + name] = tensor;
+  for (const auto& parameter : module.named_parameters()) {
+    const auto* moments = moments_of(optimizer, parameter.value());
+    if (!moments) continue;
+    named.tensors["step." + parameter.key()] = torch::tensor(moments->step(), torch::kInt64);
+    named.tensors["average." + parameter.key()] = moments->exp_avg();
+    named.tensors["square." + parameter.key()] = moments->exp_avg_sq();
+  }
+  auto generator = at::detail::getDefaultCPUGenerator();
+  {
+    const std::lock_guard lock(generator.mutex());
+    named.tensors["random"] = generator.get_state();
+  }
+  named.metadata["state"] = state_json(state);
+  named.metadata["settings"] = settings;
+
+  std::error_code code;
+  fs::create_directories(folder, code);
+  const std::string body = safetensors_bytes(named);
+  const auto path = folder / fmt::format("checkpoint-{:06}.ckpt", state.epochs_done);
+  write_file_aside(path, fmt::format("{}{}\n", kMagic, hash_text(hash_bytes(body))) + body);
+  const auto all = checkpoints_in(folder);
+  for (size_t i = 2; i < all.size(); ++i) fs::remove(all[i], code);
+}
+
+std::optional<TrainState> load_checkpoint(const fs::path& folder, torch::nn::Module& module,
+                                          torch::optim::AdamW& optimizer,
+                                          const std::string& settings) {
+  const auto paths = checkpoints_in(folder);
+  for (const auto& path : paths) {
+    NamedTensors saved;
+    try {
+      saved = read_checked(path);
+    } catch (const Error& error) {
+      if (error.condition() == "PATH_NOT_FOUND" || error.condition() == "IO_ERROR") throw;
+      continue;
+    }
+    check_settings(saved.metadata["settings"], settings, path);
+    assign_weights(module, with_prefix(saved, "model."), path.string());
+    restore_optimizer(saved, module, optimizer);
+    auto generator = at::detail::getDefaultCPUGenerator();
+    {
+      const std::lock_guard lock(generator.mutex());
+      generator.set_state(saved.tensors.at("random"));
+    }
+    TrainState state = state_from_json(saved.metadata["state"]);
+    state.best_weights = with_prefix(saved, "best.");
+    return state;
+  }
+  if (paths.empty()) return std::nullopt;
+  throw Error("CHECKPOINT_DAMAGED",
+              fmt::format("Every checkpoint in `{}` is damaged ({} of them). Remove them, or start "
+                          "anew without resuming.",
+                          folder.string(), paths.size()));
+}
+
+std::map<std::string, torch::Tensor> weights_of(const torch::nn::Module& module) {
+  std::map<std::string, torch::Tensor> weights;
+  for (const auto& row : module.named_parameters()) weights[row.key()] = row.value().detach();
+  for (const auto& row : module.named_buffers()) weights[row.key()] = row.value().detach();
+  return weights;
+}
+
+void assign_weights(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& weights,
+                    const std::string& origin) {
+  torch::NoGradGuard no_grad;
+  auto own = weights_of(module);
+  for (auto& [name, tensor] : own) {
+    const auto found = weights.find(name);
+    if (found == weights.end() || found->second.sizes() != tensor.sizes()) {
+      throw Error(
+          "INVALID_ARTIFACT",
+          fmt::format("`{}` has no tensor `{}` of the shape that the model needs.", origin, name));
+    }
+    tensor.copy_(found->second);
+  }
+  if (weights.size() != own.size()) {
+    throw Error("INVALID_ARTIFACT",
+                fmt::format("`{}` has tensors that the model does not know.", origin));
+  }
+}
+
+}  // namespace firesteel

@@ -1,0 +1,68 @@
+// Metrics of predictions, exact, on plain vectors. Labels of binary tasks are 0 and 1.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensor/encoder_spec.h"
+
+namespace firesteel {
+
+/// Area under the ROC curve by the rank statistic, ties counted half. NaN when a class is absent.
+double auc(const std::vector<float>& probability, const std::vector<float>& label);
+/// Mean negative log likelihood; probabilities are kept 1e-15 away from 0 and 1.
+double log_loss(const std::vector<float>& probability, const std::vector<float>& label);
+/// Mean squared difference of probability and label.
+double brier(const std::vector<float>& probability, const std::vector<float>& label);
+
+/// At a threshold; 0 where the denominator is.
+struct Confusion {
+  int64_t true_positive = 0, false_positive = 0, true_negative = 0, false_negative = 0;
+  double accuracy() const;
+  double precision() const;
+  double recall() const;
+  double f1() const;
+};
+Confusion confusion(const std::vector<float>& probability, const std::vector<float>& label,
+                    double threshold = 0.5);
+
+double rmse(const std::vector<float>& prediction, const std::vector<float>& label);
+double mae(const std::vector<float>& prediction, const std::vector<float>& label);
+/// 1 - residual / total sum of squares.
+double r2(const std::vector<float>& prediction, const std::vector<float>& label);
+
+/// Predictions of one bin of equal width and what came true.
+struct CalibrationBin {
+  int64_t rows = 0;
+  double mean_probability = 0;
+  double positive_share = 0;
+};
+/// Bins without rows are left out.
+std::vector<CalibrationBin> calibration(const std::vector<float>& probability,
+                                        const std::vector<float>& label, int bins = 10);
+
+/// Scores of rows: binary: probability of class 1; regression: value; multiclass: `classes`
+/// probabilities per row, row after row.
+struct Scores {
+  Task task = Task::kBinary;
+  int64_t classes = 1;
+  std::vector<float> values;
+  std::vector<float> labels;  // a class number for multiclass
+
+  int64_t rows() const { return static_cast<int64_t>(values.size()) / classes; }
+  /// The most probable class of a row.
+  int64_t best_class(int64_t row) const;
+};
+
+/// Every metric of the task by name: auc, log_loss, accuracy, precision, recall, f1, brier;
+/// log_loss, accuracy; rmse, mae, r2.
+std::map<std::string, double> metrics_of(const Scores& scores);
+/// Whether a larger value of this metric is better.
+bool larger_is_better(std::string_view metric);
+/// The names that `metrics_of` gives for a task.
+std::vector<std::string> metric_names(Task task);
+
+}  // namespace firesteel

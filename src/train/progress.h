@@ -1,0 +1,29 @@
+// Training progress on a terminal: one line that moves, or one line per epoch where the output is
+// no terminal.
+#pragma once
+
+#include <cstdio>
+
+#include "train/options.h"
+
+namespace firesteel {
+
+/// Called by the trainer. One thread. Prints to `out`, which it does not own.
+class ProgressBar {
+ public:
+  explicit ProgressBar(std::FILE* out = stderr);
+  void operator()(const TrainProgress& progress);
+
+ private:
+  std::FILE* out_;
+  bool terminal_;
+};
+
+/// "epoch 3/10  loss 0.4321  1.20M rows/s  log_loss 0.4400".
+std::string epoch_line(const TrainProgress& progress);
+/// "52 s", "3 min 20 s", "2 h 05 min".
+std::string duration_text(double seconds);
+/// "950", "12.3k", "1.20M".
+std::string count_text(double count);
+
+}  // namespace firesteel

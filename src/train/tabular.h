@@ -1,0 +1,91 @@
+// A model of rows: encoders and a network as one thing that is trained on Arrow rows, predicts
+// Arrow rows and is saved as files. No torch here; what it is made of is in the source.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/arrow_stream.h"
+#include "tensor/encoder_spec.h"
+#include "train/metrics.h"
+#include "train/options.h"
+
+namespace firesteel {
+
+struct TabularOptions {
+  std::vector<int64_t> hidden = {256, 128};  // empty: linear (logistic) regression
+  double dropout = 0;
+  std::string activation = "relu";  // or "gelu", "silu"
+  int64_t embedding_dimension = 0;  // 0: by the number of ids
+  bool batch_norm = false;
+};
+
+struct BatchOptions {
+  int64_t rows = 8192;
+  /// Of packed training rows, kept for the next epochs.
+  int64_t memory_bytes_max = int64_t{1} << 30;
+};
+
+/// Opens rows anew; the order must be the same each time.
+using OpenRows = std::function<ArrowStream()>;
+
+/// How much worse a metric gets when one feature is shuffled among the rows.
+struct FeatureImportance {
+  std::string feature;
+  double loss = 0;  // of the metric; above 0: the model uses the feature
+};
+
+/// Encoded rows as a matrix, row after row: numbers, then ids; and the labels.
+struct EncodedRows {
+  int64_t rows = 0, columns = 0;
+  std::vector<std::string> names;
+  std::vector<bool> is_categorical;
+  std::vector<float> values, labels;
+};
+
+/// Copies share the weights. Const calls may come from one thread at a time.
+class TabularModel {
+ public:
+  /// New weights by `seed`. `specs` holds the features and one label.
+  TabularModel(std::vector<EncoderSpec> specs, TabularOptions options, uint64_t seed);
+  ~TabularModel();
+  TabularModel(const TabularModel&);
+  TabularModel& operator=(const TabularModel&);
+
+  /// See `train` of trainer.h. `validation` may be empty.
+  TrainResult train(const OpenRows& rows, const OpenRows& validation, const TrainerOptions& options,
+                    const BatchOptions& batches,
+                    const std::function<void(const TrainProgress&)>& progress = {});
+  /// Scores with labels. Regression in the label's own units.
+  Scores score(const OpenRows& rows) const;
+  /// The rows with one more column, `name`: the probability of the second class, the name of the
+  /// most probable class, or the value. Reads as it is read. The stream shares the weights.
+  ArrowStream transform(ArrowStream rows, const std::string& name = "prediction") const;
+  /// Of each column that the model reads, on the first `rows_max` rows.
+  std::vector<FeatureImportance> importance(const OpenRows& rows, const std::string& metric,
+                                            int64_t rows_max, uint64_t seed) const;
+  /// Writes model.json, model.safetensors and encoders.json into a folder that exists.
+  void save(const std::filesystem::path& folder) const;
+  /// Throws INVALID_ARTIFACT.
+  static TabularModel load(const std::filesystem::path& folder);
+
+  const std::vector<EncoderSpec>& specs() const;
+  const TabularOptions& options() const;
+  const EncoderSpec& label() const;
+  int64_t parameter_count() const;
+
+ private:
+  struct State;
+  explicit TabularModel(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+EncodedRows encode_rows(const std::vector<EncoderSpec>& specs, const OpenRows& rows);
+/// Version of the libtorch in use.
+std::string torch_version();
+
+}  // namespace firesteel
