@@ -1,0 +1,96 @@
+"""Records what Apache Spark answers to the blocks of tests/slt/*.slt, in place.
+
+usage: .deps/reference/bin/python tests/reference/record_slt.py FILE…
+
+A block is a header, a statement and, for queries, rows behind `----`; tests/slt/runner.cpp says
+the format. A header `query` or `error` is replaced by the one Spark gives, so a new block starts as
+`query` and its statement; what stands in ` at "…"` is kept.
+"""
+import re
+import sys
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+
+def session():
+    return (SparkSession.builder.master("local[1]")
+            .config("spark.sql.session.timeZone", "UTC")
+            .config("spark.driver.extraJavaOptions", "-Duser.timezone=UTC")
+            .config("spark.ui.enabled", "false")
+            .config("spark.driver.memory", "1g")
+            .config("spark.driver.bindAddress", "127.0.0.1")
+            .config("spark.driver.host", "127.0.0.1")
+            .config("spark.sql.shuffle.partitions", "1")
+            .config("spark.sql.warehouse.dir", "/tmp/record_slt_warehouse")
+            .getOrCreate())
+
+
+def cell(value):
+    if value is None:
+        return "NULL"
+    return "(empty)" if value == "" else value.replace("\n", "\\n").replace("\t", "\\t")
+
+
+def answer(spark, sql):
+    """The block's header and rows."""
+    df = spark.sql(sql)
+    header = "query " + ", ".join(f"{name} {kind}" for name, kind in df.dtypes)
+    names = [f"c{i}" for i in range(len(df.columns))]
+    rows = df.toDF(*names)
+    casts = []
+    for i, (_, kind) in enumerate(df.dtypes):
+        # A variant or void casts as any other type does.
+        casts.append(f"cast(c{i} as string) as c{i}")
+    # Collected before they are cast, so that the cast does not change the order or the errors.
+    return header, ["\t".join(cell(v) for v in row) for row in rows.selectExpr(*casts).collect()]
+
+
+def condition(error):
+    name = error.getCondition() if hasattr(error, "getCondition") else None
+    return name or type(error).__name__
+
+
+def record(spark, path):
+    with open(path, encoding="utf-8") as file:
+        blocks = file.read().rstrip("\n").split("\n\n")
+    out, changed = [], 0
+    for block in blocks:
+        lines = block.split("\n")
+        comments = []
+        while lines and lines[0].startswith("#"):
+            comments.append(lines.pop(0))
+        if not lines:
+            out.append(block)
+            continue
+        header, rest = lines[0], lines[1:]
+        sql = "\n".join(rest[:rest.index("----")] if "----" in rest else rest)
+        if header == "statement":
+            spark.sql(sql)
+            out.append(block)
+            continue
+        place = re.search(r' at ".*"$', header)
+        try:
+            header, rows = answer(spark, sql)
+            new = [header, sql, "----", *rows]
+        except PySparkException as error:
+            name = condition(error)
+            if header.startswith("query"):
+                print(f"{path}: {sql}\n  {str(error).splitlines()[0][:300]}")
+            new = [f"error {name}{place.group() if place else ''}", sql]
+        text = "\n".join(comments + new)
+        changed += text != block
+        out.append(text)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n\n".join(out) + "\n")
+    print(f"{path}: {len(out)} blocks, {changed} changed")
+    for row in spark.catalog.listTables():
+        if row.isTemporary:
+            spark.catalog.dropTempView(row.name)
+
+
+if __name__ == "__main__":
+    spark = session()
+    spark.sparkContext.setLogLevel("OFF")
+    for path in sys.argv[1:]:
+        record(spark, path)
