@@ -1,0 +1,334 @@
+// Fitting: the schema is checked first, then one aggregate over all columns, then vocabularies.
+#include "ml/features.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+
+namespace firesteel {
+
+namespace {
+
+std::string quoted(const std::string& column) {
+  std::string text = "`";
+  for (const char c : column) text += c == '`' ? "``" : std::string(1, c);
+  return text + "`";
+}
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw Error("TRAINING_DATA_INVALID", message);
+}
+
+/// Sums of floats depend on the order of threads in their last digits; seven digits do not.
+double steady(double value) { return std::strtod(fmt::format("{:.7g}", value).c_str(), nullptr); }
+
+/// The values of an aggregate row, by the order in which they were asked for.
+class Aggregates {
+ public:
+  size_t add(const std::string& expression) {
+    expressions_.push_back(fmt::format("{} AS a{}", expression, expressions_.size()));
+    return expressions_.size() - 1;
+  }
+  void run(const DataFrame& rows) { row_ = rows.selectExpr(expressions_).collect().at(0); }
+  double number(size_t i) const { return row_[i].null ? 0 : row_[i].number; }
+  int64_t count(size_t i) const { return static_cast<int64_t>(number(i)); }
+  bool null(size_t i) const { return row_[i].null; }
+
+ private:
+  std::vector<std::string> expressions_;
+  Row row_;
+};
+
+}  // namespace
+
+/// One fit: the steps in order.
+struct FeatureFit {
+  const DataFrame& rows;
+  const Features& features;
+  Schema schema;
+  FittedFeatures fitted;
+  Aggregates aggregates;
+
+  void run();
+  const DataType& type_of(const std::string& column) const;
+  void check_types() const;
+  void add_specs(const Features::Feature& feature);
+  std::vector<std::string> words(const std::string& column, int64_t count, bool by_text) const;
+};
+
+FittedFeatures fit(const DataFrame& rows, const Features& features) {
+  FeatureFit fit{
+      .rows = rows, .features = features, .schema = rows.schema(), .fitted = {}, .aggregates = {}};
+  fit.run();
+  return std::move(fit.fitted);
+}
+
+void FeatureFit::run() {
+  check_types();
+  struct Places {
+    size_t valid = 0, mean = 0, deviation = 0;
+  };
+  std::vector<Places> places;
+  const size_t all = aggregates.add("count(*)");
+  for (const auto& feature : features.features_) {
+    const std::string column = quoted(feature.column);
+    if (feature.kind == EncoderKind::kNumeric) {
+      // x - x is 0 for finite x only, and null for null.
+      const auto value = fmt::format("CAST({} AS DOUBLE)", column);
+      const auto finite = fmt::format("CASE WHEN {0} - {0} = 0 THEN {0} END", value);
+      places.push_back({aggregates.add(fmt::format("count({})", finite)),
+                        aggregates.add(fmt::format("avg({})", finite)),
+                        aggregates.add(fmt::format("stddev_pop({})", finite))});
+    } else {
+      places.push_back({aggregates.add(fmt::format("count({})", column)), 0, 0});
+    }
+  }
+  const std::string label = quoted(features.label_);
+  const auto& label_type = type_of(features.label_);
+  const bool label_is_number = label_type.is_numeric() || label_type.kind == TypeKind::kBoolean;
+  const size_t labels = aggregates.add(fmt::format("count({})", label));
+  const size_t classes = aggregates.add(fmt::format("count(DISTINCT {})", label));
+  size_t low = 0, high = 0, mean = 0, deviation = 0;
+  if (label_is_number) {
+    const auto value = label_type.kind == TypeKind::kBoolean
+                           ? fmt::format("CAST(CAST({} AS INT) AS DOUBLE)", label)
+                           : fmt::format("CAST({} AS DOUBLE)", label);
+    low = aggregates.add(fmt::format("min({})", value));
+    high = aggregates.add(fmt::format("max({})", value));
+    mean = aggregates.add(fmt::format("avg({})", value));
+    deviation = aggregates.add(fmt::format("stddev_pop({})", value));
+  }
+  aggregates.run(rows);
+
+  fitted.rows = aggregates.count(all);
+  if (fitted.rows == 0) {
+    refuse("There is no row to train on. Check the filters and the split of the data.");
+  }
+  for (size_t i = 0; i < features.features_.size(); ++i) {
+    const auto& feature = features.features_[i];
+    const int64_t valid = aggregates.count(places[i].valid);
+    if (valid == 0) {
+      refuse(fmt::format("The feature `{}` is null or not a number in all {} rows: leave it out.",
+                         feature.column, fitted.rows));
+    }
+    if (feature.kind != EncoderKind::kNumeric) {
+      add_specs(feature);
+      continue;
+    }
+    EncoderSpec spec{.column = feature.column, .kind = EncoderKind::kNumeric};
+    spec.mean = steady(aggregates.number(places[i].mean));
+    spec.deviation = steady(aggregates.number(places[i].deviation));
+    spec.missing_flag = valid < fitted.rows;
+    if (!(spec.deviation > 0)) {
+      spec.deviation = 1;
+      fitted.notes.push_back(
+          fmt::format("The feature `{}` has the same value in every row.", feature.column));
+    }
+    fitted.specs.push_back(std::move(spec));
+  }
+
+  const int64_t missing = fitted.rows - aggregates.count(labels);
+  if (missing > 0) {
+    refuse(fmt::format(
+        "The label `{}` is null in {} of {} rows. Filter them out: WHERE {} IS NOT NULL.",
+        features.label_, missing, fitted.rows, label));
+  }
+  const int64_t class_count = aggregates.count(classes);
+  if (class_count < 2) {
+    refuse(
+        fmt::format("The label `{}` has the same value in all {} rows: there is nothing to learn. "
+                    "Check how it is made, and the split.",
+                    features.label_, fitted.rows));
+  }
+  const bool zero_one = label_is_number && class_count == 2 && aggregates.number(low) == 0 &&
+                        aggregates.number(high) == 1;
+  EncoderSpec spec{.column = features.label_, .kind = EncoderKind::kLabel};
+  spec.task =
+      features.task_.value_or(zero_one || (!label_is_number && class_count == 2) ? Task::kBinary
+                              : label_is_number                                  ? Task::kRegression
+                                                : Task::kMulticlass);
+  fitted.task = spec.task;
+  if (spec.task == Task::kRegression) {
+    if (!label_is_number)
+      refuse(fmt::format("The label `{}` of a regression must be a number.", features.label_));
+    spec.mean = steady(aggregates.number(mean));
+    spec.deviation = steady(aggregates.number(deviation));
+    fitted.label_mean = aggregates.number(mean);
+  } else {
+    if (spec.task == Task::kBinary && class_count != 2) {
+      refuse(fmt::format("The label `{}` has {} values; a binary label has two.", features.label_,
+                         class_count));
+    }
+    if (class_count > 1000) {
+      refuse(fmt::format("The label `{}` has {} classes; at most 1000 are learnt.", features.label_,
+                         class_count));
+    }
+    if (!zero_one || spec.task == Task::kMulticlass) {
+      spec.vocabulary = words(features.label_, class_count, true);
+    }
+    fitted.label_mean = zero_one ? aggregates.number(mean) : 0;
+    if (!zero_one && spec.task == Task::kBinary) {
+      fitted.label_mean = static_cast<double>(rows.filter(fmt::format("CAST({} AS STRING) = '{}'",
+                                                                      label, spec.vocabulary[1]))
+                                                  .count()) /
+                          static_cast<double>(fitted.rows);
+    }
+  }
+  fitted.specs.push_back(std::move(spec));
+  if (!features.weight_.empty()) {
+    fitted.specs.push_back({.column = features.weight_, .kind = EncoderKind::kWeight});
+  }
+}
+
+const DataType& FeatureFit::type_of(const std::string& column) const {
+  for (const auto& field : schema) {
+    if (field.name == column) return field.type;
+  }
+  std::vector<std::string> names;
+  for (const auto& field : schema) names.push_back(field.name);
+  const std::string near = nearest_name(column, names);
+  throw Error("UNRESOLVED_COLUMN.WITH_SUGGESTION",
+              fmt::format("The rows have no column `{}`.{}", column,
+                          near.empty() ? fmt::format(" They have {}.", fmt::join(names, ", "))
+                                       : fmt::format(" Did you mean `{}`?", near)));
+}
+
+void FeatureFit::check_types() const {
+  if (features.label_.empty()) refuse("No label is named: what is to be predicted?");
+  if (features.features_.empty()) refuse("No feature is named.");
+  type_of(features.label_);
+  std::set<std::string> seen{features.label_};
+  for (const auto& feature : features.features_) {
+    const auto& type = type_of(feature.column);
+    if (!seen.insert(feature.column).second) {
+      refuse(feature.column == features.label_
+                 ? fmt::format("The label `{}` is a feature too: the model would see the answer.",
+                               feature.column)
+                 : fmt::format("The feature `{}` is named twice.", feature.column));
+    }
+    const bool is_word =
+        type.kind == TypeKind::kString || type.is_integral() || type.kind == TypeKind::kBoolean;
+    const auto wrong = [&](std::string_view kind, std::string_view needed) {
+      refuse(fmt::format("The {} feature `{}` has the type {}; {}.", kind, feature.column,
+                         type.sql(), needed));
+    };
+    switch (feature.kind) {
+      case EncoderKind::kNumeric:
+        if (!type.is_numeric() && type.kind != TypeKind::kBoolean) {
+          wrong("numeric", type.is_datetime() ? "list it as a date"
+                                              : "list it as categorical, or cast it to double");
+        }
+        break;
+      case EncoderKind::kCategorical:
+      case EncoderKind::kHashed:
+        if (!is_word) {
+          wrong("categorical",
+                "strings, integers and booleans are categories: list it as numeric or date, or "
+                "cast it to string");
+        }
+        break;
+      case EncoderKind::kDate:
+        if (!type.is_datetime()) wrong("date", "it must be a date or a timestamp");
+        break;
+      case EncoderKind::kLabel:
+      case EncoderKind::kWeight:
+        break;
+    }
+  }
+  if (!features.weight_.empty() && !type_of(features.weight_).is_numeric()) {
+    refuse(fmt::format("The weight `{}` must be a number.", features.weight_));
+  }
+}
+
+void FeatureFit::add_specs(const Features::Feature& feature) {
+  EncoderSpec spec{.column = feature.column, .kind = feature.kind};
+  if (feature.kind == EncoderKind::kDate) {
+    std::vector<DatePart> parts = {DatePart::kMonth, DatePart::kDayOfMonth, DatePart::kDayOfWeek};
+    if (type_of(feature.column).kind != TypeKind::kDate) parts.push_back(DatePart::kHour);
+    for (const auto part : parts) {
+      spec.part = part;
+      fitted.specs.push_back(spec);
+    }
+    return;
+  }
+  if (feature.kind == EncoderKind::kHashed) {
+    spec.buckets = feature.buckets;
+  } else {
+    spec.vocabulary = words(feature.column, features.max_categories_, false);
+  }
+  fitted.specs.push_back(std::move(spec));
+}
+
+/// Distinct values as text: the most frequent first, ties by text; or by value alone.
+std::vector<std::string> FeatureFit::words(const std::string& column, int64_t count,
+                                           bool by_text) const {
+  const auto grouped = rows.selectExpr({fmt::format("CAST({} AS STRING) AS word", quoted(column))})
+                           .filter(col("word").isNotNull())
+                           .groupBy({"word"})
+                           .count();
+  const bool numbers = by_text && type_of(column).is_integral();
+  const auto ordered = numbers   ? grouped.orderBy({col("word").cast("bigint").asc()})
+                       : by_text ? grouped.orderBy({col("word").asc()})
+                                 : grouped.orderBy({col("count").desc(), col("word").asc()});
+  std::vector<std::string> list;
+  for (const auto& row : ordered.limit(count).collect()) list.push_back(row[0].text);
+  return list;
+}
+
+Features& Features::numeric(const std::vector<std::string>& columns) {
+  for (const auto& column : columns) features_.push_back({column, EncoderKind::kNumeric});
+  return *this;
+}
+
+Features& Features::categorical(const std::vector<std::string>& columns) {
+  for (const auto& column : columns) features_.push_back({column, EncoderKind::kCategorical});
+  return *this;
+}
+
+Features& Features::hashed(const std::vector<std::string>& columns, int64_t buckets) {
+  if (buckets < 1) {
+    throw Error("INVALID_OPTION", fmt::format("`buckets` is {}; use at least 1.", buckets));
+  }
+  for (const auto& column : columns) features_.push_back({column, EncoderKind::kHashed, buckets});
+  return *this;
+}
+
+Features& Features::date(const std::vector<std::string>& columns) {
+  for (const auto& column : columns) features_.push_back({column, EncoderKind::kDate});
+  return *this;
+}
+
+Features& Features::label(const std::string& column) {
+  label_ = column;
+  return *this;
+}
+
+Features& Features::weight(const std::string& column) {
+  weight_ = column;
+  return *this;
+}
+
+Features& Features::task(Task task) {
+  task_ = task;
+  return *this;
+}
+
+Features& Features::max_categories(int64_t count) {
+  max_categories_ = count;
+  return *this;
+}
+
+std::vector<std::string> Features::columns() const {
+  std::vector<std::string> names;
+  for (const auto& feature : features_) names.push_back(feature.column);
+  names.push_back(label_);
+  if (!weight_.empty()) names.push_back(weight_);
+  return names;
+}
+
+}  // namespace firesteel

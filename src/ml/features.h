@@ -1,0 +1,62 @@
+// Which columns a model sees and how: named by the user, fitted on a DataFrame.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataframe/dataframe.h"
+#include "tensor/encoder_spec.h"
+
+namespace firesteel {
+
+/// `Features().numeric({"distance"}).categorical({"carrier"}).label("late")`. A value.
+class Features {
+ public:
+  Features& numeric(const std::vector<std::string>& columns);
+  Features& categorical(const std::vector<std::string>& columns);
+  /// Categories of no fixed vocabulary, spread over `buckets` ids by hash.
+  Features& hashed(const std::vector<std::string>& columns, int64_t buckets);
+  /// Month, day of the month and day of the week of a date; of a timestamp the hour too (UTC).
+  Features& date(const std::vector<std::string>& columns);
+  Features& label(const std::string& column);
+  /// Column of the rows' weights in the loss.
+  Features& weight(const std::string& column);
+  /// Binary where the label is a boolean, 0 and 1, or two words; multiclass for more words;
+  /// regression for other numbers: unless it is set here.
+  Features& task(Task task);
+  /// Words of a vocabulary at most, the most frequent first; the rest is "unknown".
+  Features& max_categories(int64_t count);
+
+  /// Names of all columns, the label and the weight included.
+  std::vector<std::string> columns() const;
+  const std::string& label() const { return label_; }
+
+ private:
+  friend struct FeatureFit;
+  struct Feature {
+    std::string column;
+    EncoderKind kind;
+    int64_t buckets = 0;
+  };
+  std::vector<Feature> features_;
+  std::string label_, weight_;
+  std::optional<Task> task_;
+  int64_t max_categories_ = 10'000;
+};
+
+struct FittedFeatures {
+  std::vector<EncoderSpec> specs;  // the features, then the label, then the weight
+  int64_t rows = 0;
+  Task task = Task::kBinary;
+  double label_mean = 0;           // binary: share of the second class
+  std::vector<std::string> notes;  // what the user may want to know, a sentence each
+};
+
+/// Computes statistics with one aggregate query and vocabularies with one query per categorical
+/// column. The same rows give the same result. Throws UNRESOLVED_COLUMN.WITH_SUGGESTION or
+/// TRAINING_DATA_INVALID.
+FittedFeatures fit(const DataFrame& rows, const Features& features);
+
+}  // namespace firesteel

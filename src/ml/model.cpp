@@ -1,0 +1,89 @@
+// The joint of both worlds: DataFrame → Arrow stream → TabularModel → Arrow stream → DataFrame.
+#include "ml/model.h"
+
+#include <fmt/format.h>
+#include <spark/connect/relations.pb.h>
+
+#include <cmath>
+#include <filesystem>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "ml/artifact.h"
+
+namespace firesteel {
+
+FittedModel train(const DataFrame& rows, const Features& features, const ModelOptions& model,
+                  const TrainOptions& options, const std::optional<DataFrame>& validation) {
+  DataFrame training = rows;
+  std::optional<DataFrame> held = validation;
+  const uint64_t seed = options.trainer.seed;
+  if (!held && options.validation_fraction > 0) {
+    const double share = options.validation_fraction;
+    const auto columns = features.columns();
+    held = rows.filter(hash_share(columns, seed, 0, share));
+    training = rows.filter(hash_share(columns, seed, share, 1));
+  }
+  auto fitted = fit(training, features);
+  FittedModel result(TabularModel(fitted.specs, model, seed));
+  auto trainer = options.trainer;
+  trainer.rows = fitted.rows;
+  const auto columns = features.columns();
+  result.training_ =
+      result.model_.train(opened(training, columns), held ? opened(*held, columns) : OpenRows(),
+                          trainer, options.batches, options.progress);
+  result.features_ = std::move(fitted);
+  return result;
+}
+
+OpenRows opened(const DataFrame& rows, const std::vector<std::string>& columns) {
+  std::vector<Column> list;
+  for (const auto& name : columns) list.emplace_back("`" + name + "`");
+  return [selected = rows.select(list)] { return selected.toArrowStream(); };
+}
+
+std::string hash_share(const std::vector<std::string>& columns, uint64_t seed, double from,
+                       double to) {
+  constexpr int64_t kParts = 1'000'000;
+  std::string list;
+  for (const auto& name : columns) list += fmt::format("`{}`, ", name);
+  const auto part =
+      fmt::format("pmod(xxhash64({}{}L), {}L)", list, static_cast<int64_t>(seed), kParts);
+  return fmt::format("{0} >= {1}L AND {0} < {2}L", part, std::llround(from * kParts),
+                     std::llround(to * kParts));
+}
+
+DataFrame FittedModel::transform(const DataFrame& rows) const {
+  const auto& executor = rows.executor();
+  auto plan = executor->import(model_.transform(rows.toArrowStream()));
+  return {executor, std::make_shared<const spark::connect::Relation>(std::move(plan))};
+}
+
+std::map<std::string, double> FittedModel::evaluate(const DataFrame& rows) const {
+  std::vector<std::string> columns;
+  for (const auto& spec : model_.specs()) {
+    if (std::find(columns.begin(), columns.end(), spec.column) == columns.end())
+      columns.push_back(spec.column);
+  }
+  const Scores scores = model_.score(opened(rows, columns));
+  if (scores.rows() == 0) throw Error("TRAINING_DATA_INVALID", "There is no row to evaluate.");
+  return metrics_of(scores);
+}
+
+void FittedModel::save(const std::string& folder) const {
+  FolderAside aside(folder);
+  model_.save(aside.path());
+  aside.commit();
+}
+
+FittedModel FittedModel::load(const std::string& folder) {
+  namespace fs = std::filesystem;
+  if (!fs::is_directory(folder)) {
+    throw Error("PATH_NOT_FOUND", fmt::format("There is no model folder `{}`.", folder));
+  }
+  if (fs::exists(fs::path(folder) / "manifest.json")) check_artifact(folder);
+  return FittedModel(TabularModel::load(folder));
+}
+
+}  // namespace firesteel

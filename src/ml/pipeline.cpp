@@ -1,0 +1,332 @@
+// A run: sources and steps become views; the rows go through the engine once, into a Parquet file;
+// then fit, train, evaluate, compare, write.
+#include "ml/pipeline.h"
+
+#include <fmt/format.h>
+#include <spark/connect/relations.pb.h>
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "ml/artifact.h"
+#include "ml/report.h"
+
+namespace firesteel {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kPartColumn = "__part";
+constexpr int64_t kImportanceRows = 50'000;
+
+std::string grouped(int64_t value) {
+  std::string text = std::to_string(value);
+  for (int at = static_cast<int>(text.size()) - 3; at > 0; at -= 3) text.insert(at, ",");
+  return text;
+}
+
+/// One run: the members are what its stages hand on.
+struct PipelineRun {
+  const Pipeline& pipeline;
+  const std::shared_ptr<Executor> executor;
+  const RunOptions& options;
+  const fs::path output, work;
+
+  std::map<std::string, std::string> input_hashes;
+  std::string plan_bytes, plan_text;
+  RunResult result = {};
+
+  RunResult run();
+  DataFrame feature_rows();
+  void hash_inputs();
+  std::string part_expression(const DataFrame& rows) const;
+  DataFrame stored_rows(const DataFrame& rows);
+  void log(const std::string& line) const {
+    if (options.log) options.log(line);
+  }
+  Report report(const FittedModel& fitted, const OpenRows& test) const;
+};
+
+nlohmann::ordered_json metrics_json(const RunResult& result) {
+  nlohmann::ordered_json json;
+  for (const auto& model : result.models) {
+    for (const auto& [name, value] : model.metrics) {
+      json["test"][model.name][name] =
+          std::isfinite(value) ? nlohmann::json(value) : nlohmann::json();
+    }
+  }
+  for (const auto& row : result.training.history) {
+    json["history"].push_back(
+        {{"epoch", row.epoch + 1},
+         {"loss", row.loss},
+         {"validation",
+          std::isfinite(row.validation) ? nlohmann::json(row.validation) : nlohmann::json()},
+         {"learning_rate", row.learning_rate},
+         {"seconds", row.seconds}});
+  }
+  json["metric"] = result.training.metric;
+  json["best_epoch"] = result.training.best_epoch + 1;
+  for (const auto& [name, rows] : result.sizes) json["rows"][name] = rows;
+  return json;
+}
+
+}  // namespace
+
+DataFrame pipeline_rows(const Pipeline& pipeline, std::shared_ptr<Executor> executor,
+                        const std::string& step) {
+  const std::string wanted = step.empty() ? pipeline.from : step;
+  std::vector<std::string> names;
+  for (const auto& source : pipeline.sources) names.push_back(source.name);
+  for (const auto& other : pipeline.steps) names.push_back(other.name);
+  if (std::find(names.begin(), names.end(), wanted) == names.end()) {
+    const auto near = nearest_name(wanted, names);
+    throw Error("INVALID_OPTION",
+                fmt::format("{} has no source or step `{}`.{} It has: {}.", pipeline.file.string(),
+                            wanted, near.empty() ? "" : fmt::format(" Did you mean `{}`?", near),
+                            fmt::join(names, ", ")));
+  }
+  const Session spark(std::move(executor));
+  for (const auto& source : pipeline.sources) {
+    auto reader = spark.read();
+    reader.format(source.format);
+    for (const auto& [key, value] : source.options) reader.option(key, value);
+    if (!source.schema.empty()) reader.schema(source.schema);
+    reader.load(source.path.string()).createOrReplaceTempView(source.name);
+    if (source.name == wanted) return spark.table(wanted);
+  }
+  for (const auto& other : pipeline.steps) {
+    spark.sql(other.sql).createOrReplaceTempView(other.name);
+    if (other.name == wanted) break;
+  }
+  return spark.table(wanted);
+}
+
+RunResult run_pipeline(const Pipeline& pipeline, std::shared_ptr<Executor> executor,
+                       const RunOptions& options) {
+  fs::path output = options.output.empty() ? pipeline.output : options.output;
+  if (!output.has_filename()) output = output.parent_path();
+  PipelineRun run{.pipeline = pipeline,
+                  .executor = std::move(executor),
+                  .options = options,
+                  .output = output,
+                  .work = fs::path(output.string() + ".work")};
+  return run.run();
+}
+
+namespace {
+
+RunResult PipelineRun::run() {
+  hash_inputs();
+  const DataFrame stored = stored_rows(feature_rows());
+  const auto part = [&](int number) {
+    return stored.filter(fmt::format("{} = {}", kPartColumn, number));
+  };
+  const DataFrame train_rows = part(0), validation_rows = part(1), test_rows = part(2);
+  const int64_t validation_count = validation_rows.count(), test_count = test_rows.count();
+  if (test_count == 0) {
+    throw Error("TRAINING_DATA_INVALID",
+                "The split leaves no test row: move [split] `test_from` or raise `test`.");
+  }
+  const int64_t train_count = train_rows.count();
+  result.sizes = {{"training rows", train_count},
+                  {"validation rows", validation_count},
+                  {"test rows", test_count}};
+  log(fmt::format("{} rows to train on, {} to validate, {} to test", grouped(train_count),
+                  grouped(validation_count), grouped(test_count)));
+
+  const auto columns = pipeline.features.columns();
+  TrainOptions train_options = pipeline.train;
+  train_options.trainer.interrupt = options.interrupt;
+  train_options.trainer.checkpoints = work / "checkpoints";
+  train_options.trainer.resume = options.resume;
+  train_options.progress = options.progress;
+  if (validation_count == 0 && train_options.trainer.patience > 0) {
+    throw Error("TRAINING_DATA_INVALID",
+                "The split leaves no validation row, which `patience` needs.");
+  }
+  train_options.validation_fraction = 0;
+  const auto start = std::chrono::steady_clock::now();
+  const FittedModel model =
+      train(train_rows, pipeline.features, pipeline.model, train_options,
+            validation_count > 0 ? std::optional(validation_rows) : std::nullopt);
+  result.task = model.features().task;
+  result.training = model.training();
+  BaselineResult own;
+  own.name = pipeline.model.hidden.empty() ? "linear" : "mlp";
+  own.metrics = model.evaluate(test_rows);
+  own.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.models.push_back(std::move(own));
+
+  const BaselineRows baseline_rows{
+      .specs = model.model().specs(),
+      .train = opened(train_rows, columns),
+      .validation = validation_count > 0 ? opened(validation_rows, columns) : OpenRows(),
+      .test = opened(test_rows, columns)};
+  auto linear = train_options.trainer;
+  linear.rows = train_count;
+  for (const auto& name : pipeline.baselines) {
+    log(fmt::format("baseline {}", name));
+    result.models.push_back(run_baseline(name, baseline_rows, linear, train_options.batches));
+  }
+
+  const Report page = report(model, baseline_rows.test);
+  ArtifactInfo info;
+  info.seed = pipeline.train.trainer.seed;
+  info.versions = options.versions;
+  info.versions["firesteel"] = options.program_version;
+  info.versions["torch"] = torch_version();
+  info.input_hashes = input_hashes;
+  save_artifact(output, info, [&](const fs::path& folder) {
+    model.model().save(folder);
+    write_file_aside(folder / "pipeline.toml", pipeline.text);
+    write_file_aside(folder / "plan.pb", plan_bytes);
+    write_file_aside(folder / "plan.txt", plan_text);
+    write_file_aside(folder / "metrics.json", metrics_json(result).dump(1) + "\n");
+    write_file_aside(folder / "report.html", report_html(page));
+  });
+  result.artifact = output;
+  std::error_code ignored;
+  fs::remove_all(work, ignored);
+  return std::move(result);
+}
+
+void PipelineRun::hash_inputs() {
+  for (const auto& source : pipeline.sources) {
+    if (fs::is_directory(source.path)) {
+      for (const auto& entry : fs::recursive_directory_iterator(source.path)) {
+        if (entry.is_regular_file()) input_hashes[entry.path().string()] = hash_file(entry.path());
+      }
+    } else if (fs::exists(source.path)) {
+      input_hashes[source.path.string()] = hash_file(source.path);
+    }  // Else a pattern or an address, which the reader of the source knows.
+  }
+}
+
+/// The rows that features are made of, and their plan for the artifact.
+DataFrame PipelineRun::feature_rows() {
+  const DataFrame rows = pipeline_rows(pipeline, executor);
+  plan_bytes = rows.plan().SerializeAsString();
+  plan_text = rows.explain();
+  return rows;
+}
+
+/// 0 for training rows, 1 for validation rows, 2 for test rows, null for neither.
+std::string PipelineRun::part_expression(const DataFrame& rows) const {
+  const auto& split = pipeline.split;
+  if (split.by == PipelineSplit::By::kHash) {
+    const auto columns = split.columns.empty() ? pipeline.features.columns() : split.columns;
+    return fmt::format("CASE WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
+                       hash_share(columns, split.seed, 0, split.test),
+                       hash_share(columns, split.seed, split.test, split.test + split.validation));
+  }
+  std::vector<std::string> names;
+  std::string type;
+  for (const auto& field : rows.schema()) {
+    names.push_back(field.name);
+    if (field.name == split.column) type = field.type.sql();
+  }
+  if (type.empty()) {
+    const std::string near = nearest_name(split.column, names);
+    throw Error("UNRESOLVED_COLUMN.WITH_SUGGESTION",
+                fmt::format("`{}` has no column `{}` to split by.{}", pipeline.from, split.column,
+                            near.empty() ? "" : fmt::format(" Did you mean `{}`?", near)));
+  }
+  const auto since = [&](const std::string& moment) {
+    std::string text;
+    for (const char c : moment) text += c == '\'' ? "\\'" : std::string(1, c);
+    return fmt::format("`{}` >= CAST('{}' AS {})", split.column, text, type);
+  };
+  const auto validation = !split.validation_from.empty() ? since(split.validation_from)
+                          : split.validation > 0         ? hash_share(pipeline.features.columns(),
+                                                                      split.seed, 0, split.validation)
+                                                         : "false";
+  return fmt::format("CASE WHEN `{}` IS NULL THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
+                     split.column, since(split.test_from), validation);
+}
+
+/// The columns that the model reads and the part of each row, run once and kept as a file. A
+/// resumed run takes the file of the run before, when the inputs and the pipeline are the same.
+DataFrame PipelineRun::stored_rows(const DataFrame& rows) {
+  const Session spark(executor);
+  const fs::path path = work / "rows.parquet", key_path = work / "rows.key";
+  std::string key = pipeline.text;
+  for (const auto& step : pipeline.steps) key += "\n" + step.sql;
+  for (const auto& [name, hash] : input_hashes) key += "\n" + name + " " + hash;
+  key = hash_text(hash_bytes(key));
+  if (options.resume && fs::exists(key_path)) {
+    if (read_file(key_path) == key) return spark.read().parquet(path.string());
+    throw Error(
+        "INVALID_OPTION",
+        "The pipeline or its inputs changed since the run that is to be resumed. Start anew "
+        "without resuming.");
+  }
+  std::error_code ignored;
+  fs::remove_all(work, ignored);
+  fs::create_directories(work);
+  std::vector<std::string> columns;
+  for (const auto& name : pipeline.features.columns()) columns.push_back("`" + name + "`");
+  columns.push_back(fmt::format("{} AS {}", part_expression(rows), kPartColumn));
+  rows.selectExpr(columns).write().mode("overwrite").parquet(path.string());
+  write_file_aside(key_path, key);
+  return spark.read().parquet(path.string());
+}
+
+Report PipelineRun::report(const FittedModel& fitted, const OpenRows& test) const {
+  Report page;
+  page.title = fmt::format("Predicting `{}`", pipeline.features.label());
+  page.task = result.task;
+  page.models = result.models;
+  page.training = result.training;
+  page.importance_metric = result.task == Task::kBinary       ? "auc"
+                           : result.task == Task::kMulticlass ? "log_loss"
+                                                              : "rmse";
+  page.importance = fitted.model().importance(test, page.importance_metric, kImportanceRows,
+                                              pipeline.train.trainer.seed);
+  if (result.task == Task::kBinary) {
+    const Scores scores = fitted.model().score(test);
+    page.calibration = calibration(scores.values, scores.labels);
+  }
+  page.sizes = result.sizes;
+  const auto& trainer = pipeline.train.trainer;
+  page.settings = {
+      {"hidden layers", fmt::format("{}", fmt::join(pipeline.model.hidden, ", "))},
+      {"parameters", grouped(fitted.model().parameter_count())},
+      {"dropout", fmt::format("{}", pipeline.model.dropout)},
+      {"epochs", fmt::format("{} of {}", result.training.history.size(), trainer.epochs)},
+      {"batch size", std::to_string(pipeline.train.batches.rows)},
+      {"learning rate", fmt::format("{}", trainer.learning_rate)},
+      {"schedule", std::string(schedule_name(trainer.schedule))},
+      {"weight decay", fmt::format("{}", trainer.weight_decay)},
+      {"seed", std::to_string(trainer.seed)},
+      {"training seconds", fmt::format("{:.1f}", result.training.seconds)}};
+  page.plan = plan_text;
+  page.pipeline = pipeline.text;
+  page.notes = fitted.features().notes;
+  return page;
+}
+
+}  // namespace
+
+std::string RunResult::table() const {
+  const auto names = metric_names(task);
+  std::string text = fmt::format("{:<20}", "model");
+  for (const auto& name : names) text += fmt::format("{:>11}", name);
+  text += fmt::format("{:>10}\n", "seconds");
+  for (const auto& model : models) {
+    text += fmt::format("{:<20}", model.name);
+    for (const auto& name : names) {
+      const auto found = model.metrics.find(name);
+      text += found == model.metrics.end() ? fmt::format("{:>11}", "-")
+                                           : fmt::format("{:>11.4f}", found->second);
+    }
+    text += fmt::format("{:>10.1f}\n", model.seconds);
+  }
+  return text;
+}
+
+}  // namespace firesteel

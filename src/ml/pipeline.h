@@ -1,0 +1,98 @@
+// The pipeline file (TOML): sources, SQL steps, split, features, model, training, output. Read and
+// checked as a whole before anything runs.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dataframe/session.h"
+#include "ml/baselines.h"
+#include "ml/features.h"
+#include "ml/model.h"
+
+namespace firesteel {
+
+struct PipelineSource {
+  std::string name;
+  std::filesystem::path path;
+  std::string format = "parquet";  // by the path's ending, unless given
+  std::string schema;              // DDL; may be empty
+  std::map<std::string, std::string> options;
+};
+
+/// A view made of the views before it.
+struct PipelineStep {
+  std::string name;
+  std::string sql;
+};
+
+struct PipelineSplit {
+  enum class By { kHash, kTime };
+  By by = By::kHash;
+  // kTime: rows from `test_from` on are the test rows; of those before, the ones from
+  // `validation_from` on, or else a share of `validation` by hash, are the validation rows.
+  std::string column, test_from, validation_from;
+  // kHash: of the columns' values (all columns that the model reads, when none is given).
+  std::vector<std::string> columns;
+  double test = 0.2, validation = 0.1;
+  uint64_t seed = 0;
+};
+
+struct Pipeline {
+  std::filesystem::path file;
+  std::string text;
+  std::vector<PipelineSource> sources;
+  std::vector<PipelineStep> steps;
+  std::string from;  // the step or source that holds the rows
+  PipelineSplit split;
+  Features features;
+  ModelOptions model;
+  TrainOptions train;
+  std::filesystem::path output;
+  std::vector<std::string> baselines;
+};
+
+/// Relative paths are relative to the file. Throws PATH_NOT_FOUND, or INVALID_PIPELINE with
+/// "file:line: …".
+Pipeline parse_pipeline(const std::filesystem::path& file);
+
+/// The rows of a source or step (by default the one features are made of). The views before it are
+/// made in the executor; nothing runs yet.
+DataFrame pipeline_rows(const Pipeline& pipeline, std::shared_ptr<Executor> executor,
+                        const std::string& step = "");
+
+struct RunOptions {
+  bool resume = false;
+  std::filesystem::path output;  // in place of the file's, when given
+  std::string program_version;
+  std::map<std::string, std::string> versions;  // of the engine, for the manifest
+  const std::atomic<bool>* interrupt = nullptr;
+  std::function<void(const TrainProgress&)> progress;
+  /// One line per stage: "read 5,000,000 rows".
+  std::function<void(const std::string&)> log;
+};
+
+struct RunResult {
+  std::filesystem::path artifact;
+  /// The model first, then the baselines; on the test rows.
+  std::vector<BaselineResult> models;
+  Task task = Task::kBinary;
+  TrainResult training;
+  std::vector<std::pair<std::string, int64_t>> sizes;
+  /// The metrics as a text table.
+  std::string table() const;
+};
+
+/// Runs the SQL steps once into a temporary Parquet file, fits, trains, evaluates and writes the
+/// artifact. A stopped run leaves its work folder beside the output, from which `resume` goes on.
+RunResult run_pipeline(const Pipeline& pipeline, std::shared_ptr<Executor> executor,
+                       const RunOptions& options);
+
+}  // namespace firesteel

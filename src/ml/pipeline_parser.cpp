@@ -1,0 +1,423 @@
+// Reading of the pipeline file. Each table is read through a Section, which knows the keys that are
+// allowed and the line of every value.
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+#include <optional>
+#include <set>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "ml/pipeline.h"
+
+namespace firesteel {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+[[noreturn]] void refuse(const fs::path& file, int64_t line, const std::string& what) {
+  throw Error("INVALID_PIPELINE", fmt::format("{}:{}: {}", file.string(), line, what));
+}
+
+std::string suggestion(const std::string& name, const std::vector<std::string>& names) {
+  const std::string near = nearest_name(name, names);
+  return near.empty() ? fmt::format(" There are {}.", fmt::join(names, ", "))
+                      : fmt::format(" Did you mean `{}`?", near);
+}
+
+int64_t line_of(const toml::node& node) { return node.source().begin.line; }
+
+/// One table of the file and the only keys it may have.
+class Section {
+ public:
+  Section(const fs::path& file, std::string name, const toml::table* table, int64_t line,
+          std::vector<std::string> keys)
+      : file_(file), name_(std::move(name)), table_(table), line_(line) {
+    if (!table_) return;
+    for (const auto& [key, node] : *table_) {
+      const std::string text(key.str());
+      if (std::find(keys.begin(), keys.end(), text) == keys.end()) {
+        refuse(file_, key.source().begin.line,
+               fmt::format("[{}] has no key `{}`.{}", name_, text, suggestion(text, keys)));
+      }
+    }
+  }
+
+  bool has(std::string_view key) const { return table_ && table_->contains(key); }
+  int64_t line(std::string_view key) const { return has(key) ? line_of(*table_->get(key)) : line_; }
+  [[noreturn]] void wrong(std::string_view key, const std::string& what) const {
+    refuse(file_, line(key), fmt::format("`{}` in [{}] {}.", key, name_, what));
+  }
+  void need(std::string_view key) const {
+    if (!has(key)) refuse(file_, line_, fmt::format("[{}] needs `{}`.", name_, key));
+  }
+
+  std::string text(std::string_view key, std::string otherwise = "") const {
+    if (!has(key)) return otherwise;
+    const auto value = table_->get(key)->value_exact<std::string>();
+    if (!value) wrong(key, "must be a string");
+    return *value;
+  }
+  /// A string, a date or a time, as text.
+  std::string moment(std::string_view key) const {
+    if (!has(key)) return "";
+    const auto* node = table_->get(key);
+    if (const auto* date = node->as_date()) {
+      return fmt::format("{:04}-{:02}-{:02}", date->get().year, date->get().month, date->get().day);
+    }
+    if (const auto* time = node->as_date_time()) {
+      const auto& [date, clock] = std::pair(time->get().date, time->get().time);
+      return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", date.year, date.month, date.day,
+                         clock.hour, clock.minute, clock.second);
+    }
+    return text(key);
+  }
+  double number(std::string_view key, double otherwise, double low, double high) const {
+    if (!has(key)) return otherwise;
+    const auto* node = table_->get(key);
+    if (!node->is_number()) wrong(key, "must be a number");
+    const double value = *node->value<double>();
+    if (!(value >= low && value <= high)) {
+      wrong(key, std::isfinite(high)
+                     ? fmt::format("is {}; it must lie in [{}, {}]", value, low, high)
+                     : fmt::format("is {}; it must be at least {}", value, low));
+    }
+    return value;
+  }
+  int64_t integer(std::string_view key, int64_t otherwise, int64_t low) const {
+    if (!has(key)) return otherwise;
+    const auto value = table_->get(key)->value_exact<int64_t>();
+    if (!value) wrong(key, "must be a whole number");
+    if (*value < low) wrong(key, fmt::format("is {}; it must be at least {}", *value, low));
+    return *value;
+  }
+  bool flag(std::string_view key, bool otherwise) const {
+    if (!has(key)) return otherwise;
+    const auto value = table_->get(key)->value_exact<bool>();
+    if (!value) wrong(key, "must be true or false");
+    return *value;
+  }
+  template <typename T>
+  std::vector<T> list(std::string_view key, std::vector<T> otherwise = {}) const {
+    if (!has(key)) return otherwise;
+    const auto* array = table_->get(key)->as_array();
+    if (!array) wrong(key, "must be a list");
+    std::vector<T> values;
+    for (const auto& node : *array) {
+      const auto value = node.value<T>();
+      if (!value)
+        wrong(key, std::is_same_v<T, std::string> ? "must hold strings" : "must hold numbers");
+      values.push_back(*value);
+    }
+    return values;
+  }
+  std::string choice(std::string_view key, std::string otherwise,
+                     const std::vector<std::string>& names) const {
+    const std::string value = text(key, std::move(otherwise));
+    if (std::find(names.begin(), names.end(), value) == names.end()) {
+      wrong(key, fmt::format("is \"{}\".{}", value, suggestion(value, names)));
+    }
+    return value;
+  }
+  const toml::table* table() const { return table_; }
+
+ private:
+  const fs::path& file_;
+  std::string name_;
+  const toml::table* table_;
+  int64_t line_;
+};
+
+/// One reading of a file.
+struct Parser {
+  const fs::path& file;
+  Pipeline pipeline;
+  toml::table root;
+
+  void run();
+  Section section(const std::string& name, std::vector<std::string> keys, bool needed = false);
+  fs::path path_of(const std::string& text) const {
+    return fs::path(text).is_absolute() ? fs::path(text) : file.parent_path() / text;
+  }
+  void sources();
+  void steps();
+  void split();
+  void features();
+  void model();
+  void training();
+};
+
+}  // namespace
+
+Pipeline parse_pipeline(const fs::path& file) {
+  Parser parser{.file = file, .pipeline = {}, .root = {}};
+  parser.pipeline.file = file;
+  parser.pipeline.text = read_file(file);
+  try {
+    parser.root = toml::parse(parser.pipeline.text);
+  } catch (const toml::parse_error& error) {
+    refuse(file, error.source().begin.line, std::string(error.description()));
+  }
+  parser.run();
+  return std::move(parser.pipeline);
+}
+
+namespace {
+
+void Parser::run() {
+  const std::vector<std::string> tables = {"source", "step",  "split",  "features",
+                                           "model",  "train", "output", "baselines"};
+  for (const auto& [key, node] : root) {
+    const std::string name(key.str());
+    if (std::find(tables.begin(), tables.end(), name) == tables.end()) {
+      refuse(file, key.source().begin.line,
+             fmt::format("A pipeline has no [{}].{}", name, suggestion(name, tables)));
+    }
+  }
+  sources();
+  steps();
+  split();
+  features();
+  model();
+  training();
+  const auto output = section("output", {"path"}, true);
+  output.need("path");
+  pipeline.output = path_of(output.text("path"));
+  const auto baselines = section("baselines", {"list"});
+  pipeline.baselines = baselines.list<std::string>("list");
+  for (const auto& name : pipeline.baselines) {
+    const auto& names = baseline_names();
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      baselines.wrong("list", fmt::format("names the unknown baseline \"{}\".{}", name,
+                                          suggestion(name, names)));
+    }
+  }
+}
+
+Section Parser::section(const std::string& name, std::vector<std::string> keys, bool needed) {
+  const auto* node = root.get(name);
+  if (!node && needed) refuse(file, 1, fmt::format("The pipeline needs [{}].", name));
+  if (node && !node->is_table())
+    refuse(file, line_of(*node), fmt::format("`{0}` must be a table: [{0}].", name));
+  return {file, name, node ? node->as_table() : nullptr, node ? line_of(*node) : 1,
+          std::move(keys)};
+}
+
+void Parser::sources() {
+  const auto* node = root.get("source");
+  if (!node || !node->is_table() || node->as_table()->empty()) {
+    refuse(file, node ? line_of(*node) : 1,
+           "The pipeline needs a source: [source.NAME] with a path.");
+  }
+  for (const auto& [key, value] : *node->as_table()) {
+    const std::string name(key.str());
+    if (!value.is_table()) {
+      refuse(file, line_of(value),
+             fmt::format("A source is a table with a name: [source.{}].", name));
+    }
+    const Section table(file, "source." + name, value.as_table(), line_of(value),
+                        {"path", "format", "options", "schema"});
+    table.need("path");
+    PipelineSource source;
+    source.name = name;
+    source.path = path_of(table.text("path"));
+    std::string ending = source.path.extension().string();
+    if (ending == ".gz") ending = source.path.stem().extension().string();
+    const std::string guess = ending == ".csv" || ending == ".tsv"      ? "csv"
+                              : ending == ".json" || ending == ".jsonl" ? "json"
+                                                                        : "parquet";
+    source.format =
+        table.choice("format", guess, {"parquet", "csv", "json", "text", "orc", "avro"});
+    source.schema = table.text("schema");
+    if (table.has("options")) {
+      const auto* options = table.table()->get("options")->as_table();
+      if (!options) table.wrong("options", "must be a table");
+      for (const auto& [option, setting] : *options) {
+        if (const auto text = setting.value_exact<std::string>()) {
+          source.options[std::string(option.str())] = *text;
+        } else if (const auto flag = setting.value_exact<bool>()) {
+          source.options[std::string(option.str())] = *flag ? "true" : "false";
+        } else if (const auto number = setting.value_exact<int64_t>()) {
+          source.options[std::string(option.str())] = std::to_string(*number);
+        } else {
+          refuse(file, line_of(setting), "An option is a string, a whole number, true or false.");
+        }
+      }
+    }
+    pipeline.sources.push_back(std::move(source));
+  }
+}
+
+void Parser::steps() {
+  std::set<std::string> names;
+  for (const auto& source : pipeline.sources) names.insert(source.name);
+  pipeline.from = pipeline.sources.back().name;
+  const auto* node = root.get("step");
+  if (!node) return;
+  if (!node->is_array()) refuse(file, line_of(*node), "Steps are a list: write [[step]].");
+  for (const auto& value : *node->as_array()) {
+    if (!value.is_table()) refuse(file, line_of(value), "Steps are tables: write [[step]].");
+    const Section table(file, "[step]", value.as_table(), line_of(value), {"name", "sql", "file"});
+    table.need("name");
+    PipelineStep step;
+    step.name = table.text("name");
+    if (!names.insert(step.name).second) {
+      table.wrong("name", fmt::format("is \"{}\", which a source or step before has", step.name));
+    }
+    if (table.has("sql") == table.has("file")) {
+      refuse(file, line_of(value),
+             fmt::format("Step `{}` needs either `sql` or `file`.", step.name));
+    }
+    step.sql = table.text("sql");
+    if (table.has("file")) {
+      try {
+        step.sql = read_file(path_of(table.text("file")));
+      } catch (const Error& error) {
+        table.wrong("file", fmt::format("cannot be used: {}", error.message()));
+      }
+    }
+    pipeline.from = step.name;
+    pipeline.steps.push_back(std::move(step));
+  }
+}
+
+void Parser::split() {
+  const auto table = section("split", {"by", "column", "columns", "test_from", "validation_from",
+                                       "test", "validation", "seed"});
+  auto& split = pipeline.split;
+  if (!table.has("by") && table.has("test_from")) split.by = PipelineSplit::By::kTime;
+  if (table.choice("by", split.by == PipelineSplit::By::kTime ? "time" : "hash",
+                   {"time", "hash"}) == "time") {
+    split.by = PipelineSplit::By::kTime;
+  }
+  const bool by_time = split.by == PipelineSplit::By::kTime;
+  const auto only_for = [&](std::string_view key, bool fits) {
+    if (table.has(key) && !fits) {
+      table.wrong(key, by_time ? "is of no use when the split is by time"
+                               : "is of no use when the split is by hash: add by = \"time\"");
+    }
+  };
+  for (const auto* key : {"test_from", "validation_from"}) only_for(key, by_time);
+  for (const auto* key : {"columns", "test", "seed"}) only_for(key, !by_time);
+  if (table.has("validation") && table.has("validation_from")) {
+    table.wrong("validation", "contradicts `validation_from`: keep one");
+  }
+  if (by_time) {
+    table.need("column");
+    table.need("test_from");
+  }
+  split.column = table.text("column");
+  split.test_from = table.moment("test_from");
+  split.validation_from = table.moment("validation_from");
+  split.columns = table.list<std::string>("columns");
+  if (!by_time && !split.column.empty()) split.columns.push_back(split.column);
+  split.test = table.number("test", 0.2, 0, 0.9);
+  split.validation = table.number("validation", 0.1, 0, 0.9);
+  split.seed = static_cast<uint64_t>(table.integer("seed", 0, 0));
+  if (!by_time && split.test + split.validation > 0.95) {
+    table.wrong("test", fmt::format("and `validation` leave {:.0f} % of the rows to train on",
+                                    100 * (1 - split.test - split.validation)));
+  }
+}
+
+void Parser::features() {
+  const auto table = section("features",
+                             {"label", "numeric", "categorical", "hashed", "buckets", "date",
+                              "weight", "from", "task", "max_categories"},
+                             true);
+  table.need("label");
+  auto& features = pipeline.features;
+  features.label(table.text("label"));
+  features.numeric(table.list<std::string>("numeric"));
+  features.categorical(table.list<std::string>("categorical"));
+  const auto hashed = table.list<std::string>("hashed");
+  if (table.has("buckets") && hashed.empty())
+    table.wrong("buckets", "is of no use without `hashed`");
+  features.hashed(hashed, table.integer("buckets", 1000, 1));
+  features.date(table.list<std::string>("date"));
+  features.weight(table.text("weight"));
+  features.max_categories(table.integer("max_categories", 10'000, 1));
+  if (table.has("task")) {
+    const auto task = table.choice("task", "", {"binary", "multiclass", "regression"});
+    features.task(task == "binary"       ? Task::kBinary
+                  : task == "multiclass" ? Task::kMulticlass
+                                         : Task::kRegression);
+  }
+  const auto columns = features.columns();
+  if (columns.size() < 2 + (table.has("weight") ? 1 : 0)) {
+    refuse(file, table.line("label"),
+           "[features] names no feature: add numeric, categorical, hashed or date.");
+  }
+  std::set<std::string> seen;
+  for (const auto& name : columns) {
+    if (!seen.insert(name).second) {
+      refuse(file, table.line("label"),
+             fmt::format("[features] names the column `{}` twice.", name));
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& source : pipeline.sources) names.push_back(source.name);
+  for (const auto& step : pipeline.steps) names.push_back(step.name);
+  pipeline.from = table.choice("from", pipeline.from, names);
+}
+
+void Parser::model() {
+  const auto table = section(
+      "model", {"kind", "hidden", "dropout", "activation", "embedding_dimension", "batch_norm"});
+  auto& model = pipeline.model;
+  const auto kind = table.choice("kind", "mlp", {"mlp", "linear"});
+  if (kind == "linear" && table.has("hidden")) {
+    table.wrong("hidden", "contradicts kind = \"linear\"");
+  }
+  model.hidden =
+      kind == "linear" ? std::vector<int64_t>() : table.list<int64_t>("hidden", model.hidden);
+  for (const int64_t width : model.hidden) {
+    if (width < 1) table.wrong("hidden", fmt::format("has a layer of width {}", width));
+  }
+  model.dropout = table.number("dropout", model.dropout, 0, 0.99);
+  model.activation = table.choice("activation", model.activation, {"relu", "gelu", "silu"});
+  model.embedding_dimension = table.integer("embedding_dimension", 0, 1);
+  model.batch_norm = table.flag("batch_norm", false);
+}
+
+void Parser::training() {
+  const auto table =
+      section("train", {"epochs", "batch_size", "learning_rate", "weight_decay", "schedule",
+                        "warm_up", "clip_norm", "patience", "metric", "seed", "positive_weight",
+                        "class_weights", "device", "memory"});
+  auto& train = pipeline.train;
+  auto& options = train.trainer;
+  constexpr double kNoEnd = std::numeric_limits<double>::infinity();
+  options.epochs = table.integer("epochs", options.epochs, 1);
+  train.batches.rows = table.integer("batch_size", train.batches.rows, 1);
+  options.learning_rate = table.number("learning_rate", options.learning_rate, 1e-12, kNoEnd);
+  options.weight_decay = table.number("weight_decay", options.weight_decay, 0, kNoEnd);
+  options.schedule = schedule_from_name(
+      table.choice("schedule", "constant", {"constant", "cosine", "one_cycle", "linear"}));
+  options.warm_up = table.number("warm_up", options.warm_up, 0, 0.99);
+  options.clip_norm = table.number("clip_norm", options.clip_norm, 0, kNoEnd);
+  options.patience = table.integer("patience", options.patience, 0);
+  options.metric = table.text("metric");
+  if (table.has("metric")) {
+    table.choice(
+        "metric", "",
+        {"auc", "log_loss", "accuracy", "precision", "recall", "f1", "brier", "rmse", "mae", "r2"});
+  }
+  options.seed = static_cast<uint64_t>(table.integer("seed", 0, 0));
+  options.positive_weight = table.number("positive_weight", 1, 1e-9, kNoEnd);
+  options.class_weights = table.list<double>("class_weights");
+  options.device = table.choice("device", "auto", {"auto", "cpu", "cuda"});
+  train.batches.memory_bytes_max = table.integer("memory", 1024, 1) << 20;  // in MB
+  if (pipeline.split.by == PipelineSplit::By::kHash && pipeline.split.validation == 0 &&
+      options.patience > 0) {
+    table.wrong("patience", "needs validation rows, and [split] gives none");
+  }
+}
+
+}  // namespace
+
+}  // namespace firesteel
