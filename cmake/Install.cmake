@@ -1,0 +1,25 @@
+# A relocatable tree: the program, the library, its headers and a CMake package; the shared libraries
+# that come from Python and npm packages are copied beside, found by relative rpath. Those of Debian's
+# packages stay where they are.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+install(TARGETS firesteel_program RUNTIME DESTINATION bin)
+install(TARGETS firesteel_shared EXPORT FiresteelTargets LIBRARY DESTINATION lib)
+install(EXPORT FiresteelTargets NAMESPACE Firesteel:: DESTINATION lib/cmake/Firesteel)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/firesteel DESTINATION include)
+foreach(layer base plan dataframe ml)
+  install(DIRECTORY ${CMAKE_SOURCE_DIR}/src/${layer} DESTINATION include/firesteel FILES_MATCHING PATTERN "*.h")
+endforeach()
+install(FILES ${CMAKE_SOURCE_DIR}/src/engine/engine.h ${CMAKE_SOURCE_DIR}/src/engine/database.h
+  DESTINATION include/firesteel/engine)
+install(FILES ${CMAKE_SOURCE_DIR}/src/train/options.h DESTINATION include/firesteel/train OPTIONAL)
+get_filename_component(torch_libraries ${TORCH_INSTALL_PREFIX}/lib ABSOLUTE)
+file(GLOB borrowed ${torch_libraries}/libtorch.so ${torch_libraries}/libtorch_cpu.so ${torch_libraries}/libtorch_cuda.so
+  ${torch_libraries}/libc10*.so ${torch_libraries}/libgomp*.so* ${torch_libraries}/libshm.so)
+install(FILES ${borrowed} ${FIRESTEEL_DEPS}/duckdb/lib/libduckdb.so ${arrow_library} DESTINATION lib/firesteel)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/FiresteelConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+file(WRITE ${CMAKE_BINARY_DIR}/FiresteelConfig.cmake
+  "include(\${CMAKE_CURRENT_LIST_DIR}/FiresteelTargets.cmake)\n")
+install(FILES ${CMAKE_BINARY_DIR}/FiresteelConfig.cmake ${CMAKE_BINARY_DIR}/FiresteelConfigVersion.cmake
+  DESTINATION lib/cmake/Firesteel)

@@ -3,6 +3,7 @@
 function(firesteel_layer name)
   cmake_parse_arguments(layer "" "" "SEES;PRIVATE;PRECOMPILE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   if(NOT sources)
     file(TOUCH ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
     set(sources ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)

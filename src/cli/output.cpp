@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/error.h"
+
 namespace firesteel::cli {
 
 namespace fs = std::filesystem;

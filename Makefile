@@ -1,0 +1,50 @@
+# make demo: set up, build, run the main job on real data.    make test: set up, build, run every test.
+PRESET ?= release
+BUILD := build/$(PRESET)
+JOBS ?= $(shell nproc)
+FIRESTEEL := $(BUILD)/bin/firesteel
+
+.PHONY: setup build demo test test-all asan reference bench-flights bench-loader bench-query docs install clean
+
+setup:
+	@tools/setup.sh
+
+build: setup
+	@mkdir -p build
+	@[ -e $(BUILD)/build.ninja ] || cmake --preset $(PRESET) $(if $(FIRESTEEL_TORCH),-DFIRESTEEL_TORCH=$(FIRESTEEL_TORCH)) > build/configure.log 2>&1 || { tail -30 build/configure.log; exit 1; }
+	@ninja -C $(BUILD) -j $(JOBS)
+
+demo: build
+	@$(FIRESTEEL) run examples/flights/pipeline.toml
+
+test: build
+	@ctest --test-dir $(BUILD) --output-on-failure -LE long
+
+test-all: build
+	@ctest --test-dir $(BUILD) --output-on-failure
+
+asan: setup
+	@mkdir -p build
+	@cmake --preset asan > build/configure-asan.log 2>&1 || { tail -30 build/configure-asan.log; exit 1; }
+	@ninja -C build/asan -j $(JOBS) && ctest --test-dir build/asan --output-on-failure -LE long
+
+reference:
+	@tools/setup.sh reference
+
+bench-flights: build reference
+	@.deps/reference/bin/python bench/flights/compare.py
+
+bench-loader: build reference
+	@.deps/reference/bin/python bench/loader/compare.py
+
+bench-query: build reference
+	@.deps/reference/bin/python bench/query/compare.py
+
+docs: build
+	@$(FIRESTEEL) functions --markdown > docs/functions.md
+
+install: build
+	@cmake --install $(BUILD) --prefix $(or $(PREFIX),/usr/local)
+
+clean:
+	rm -rf build

@@ -1,0 +1,40 @@
+// `auto spark = Session::builder().config("spark.memory.limit", "4GB").getOrCreate();`
+#pragma once
+
+#include "base/error.h"
+#include "dataframe/session.h"
+#include "engine/engine.h"
+
+namespace firesteel {
+
+/// Makes sessions on the embedded engine.
+class Session::Builder {
+ public:
+  /// Engine keys: spark.memory.limit ("4GB"), spark.threads, spark.local.dir (where it spills).
+  /// Others are session settings, e.g. spark.sql.session.timeZone.
+  Builder& config(const std::string& key, const std::string& value) {
+    if (key == "spark.memory.limit") {
+      options_.memory_limit = value;
+    } else if (key == "spark.threads") {
+      options_.threads = std::stoi(value);
+    } else if (key == "spark.local.dir") {
+      options_.temp_directory = value;
+    } else {
+      settings_[key] = value;
+    }
+    return *this;
+  }
+  Session getOrCreate() const {
+    const auto executor = make_embedded_executor(options_);
+    for (const auto& [key, value] : settings_) executor->set_config(key, value);
+    return Session(executor);
+  }
+
+ private:
+  DatabaseOptions options_;
+  std::map<std::string, std::string> settings_;
+};
+
+inline Session::Builder Session::builder() { return {}; }
+
+}  // namespace firesteel

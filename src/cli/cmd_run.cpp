@@ -1,0 +1,153 @@
+// firesteel run, predict and show: pipelines and their models.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "ml/pipeline.h"
+#include "train/progress.h"
+
+namespace firesteel::cli {
+
+namespace {
+
+double since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Per column: nulls, distinct values, and for numbers mean and quantiles, in one pass.
+DataFrame summary(const DataFrame& rows) {
+  std::string parts;
+  for (const auto& field : rows.schema()) {
+    const auto name = "`" + field.name + "`";
+    const bool number = field.type.is_numeric();
+    if (field.type.is_nested()) continue;
+    auto statistic = [&](const std::string& call) {
+      return number ? fmt::format("round({}, 4)", call) : std::string("CAST(NULL AS DOUBLE)");
+    };
+    std::string literal;
+    for (char c : field.name) literal += c == '\'' ? std::string("\\'") : std::string(1, c);
+    const auto as_number = fmt::format("CAST({} AS DOUBLE)", number ? name : "NULL");
+    parts += fmt::format(
+        "{}named_struct('column', '{}', 'type', '{}', 'nulls', count(*) - count({}), 'distinct', approx_count_distinct({}), "
+        "'mean', {}, 'min', CAST(min({}) AS STRING), '25%', {}, '50%', {}, '75%', {}, 'max', CAST(max({}) AS STRING))",
+        parts.empty() ? "" : ", ", literal, field.type.simple_string(), name, name, statistic("avg(" + as_number + ")"), name,
+        statistic(fmt::format("percentile({}, 0.25e0)", as_number)), statistic(fmt::format("percentile({}, 0.5e0)", as_number)),
+        statistic(fmt::format("percentile({}, 0.75e0)", as_number)), name);
+  }
+  rows.createOrReplaceTempView("__shown");
+  return Session(rows.executor()).sql(fmt::format("SELECT inline(all) FROM (SELECT array({}) AS all FROM __shown)", parts));
+}
+
+}  // namespace
+
+Run run_command(CLI::App& app, const GlobalOptions& options) {
+  struct Options {
+    std::string file, output;
+    bool resume = false, quiet = false;
+  };
+  auto run = std::make_shared<Options>();
+  app.add_option("file", run->file, "The pipeline file (TOML); see docs/pipeline.md")->required();
+  app.add_option("-o,--output", run->output, "Folder of the artifact, in place of the file's");
+  app.add_flag("--resume", run->resume, "Go on from the last checkpoint of a stopped run");
+  app.add_flag("-q,--quiet", run->quiet, "Print the table alone");
+  return [run, &options] {
+    const auto start = std::chrono::steady_clock::now();
+    const auto pipeline = parse_pipeline(run->file);
+    const auto spark = open_session(options);
+    RunOptions settings;
+    settings.resume = run->resume;
+    settings.output = run->output;
+    settings.program_version = FIRESTEEL_VERSION;
+    settings.versions["duckdb"] = Database::version();
+    settings.interrupt = &interrupted();
+    if (!run->quiet) {
+      settings.progress = ProgressBar();
+      settings.log = [start](const std::string& line) { fmt::print(stderr, "{:6.1f} s  {}\n", since(start), line); };
+    }
+    const auto result = run_pipeline(pipeline, spark.executor(), settings);
+    fmt::print("\n{}\nartifact  {}\nreport    {}\ntime      {:.1f} s\n", result.table(), result.artifact.string(),
+               (result.artifact / "report.html").string(), since(start));
+    return 0;
+  };
+}
+
+Run predict_command(CLI::App& app, const GlobalOptions& options) {
+  struct Options {
+    std::string artifact, in, format, out, out_format = "parquet", mode = "error";
+    std::vector<std::string> reader;
+  };
+  auto predict = std::make_shared<Options>();
+  app.add_option("artifact", predict->artifact, "The folder that `firesteel run` wrote")->required();
+  app.add_option("--in", predict->in, "Rows with the columns that the model reads")->required();
+  app.add_option("--format", predict->format, "parquet, csv or json (default: by the file's ending)");
+  app.add_option("--option", predict->reader, "Option of the reader, key=value; repeatable");
+  app.add_option("--out", predict->out, "Folder of the result")->required();
+  app.add_option("--out-format", predict->out_format, "parquet, csv or json")->check(CLI::IsMember({"parquet", "csv", "json"}));
+  app.add_option("--mode", predict->mode, "error, overwrite, append or ignore")->check(CLI::IsMember({"error", "overwrite", "append", "ignore"}));
+  return [predict, &options] {
+    const auto model = FittedModel::load(predict->artifact);
+    const auto spark = open_session(options);
+    if (predict->format.empty()) {
+      const auto ending = std::filesystem::path(predict->in).extension().string();
+      predict->format = ending == ".csv" ? "csv" : ending == ".json" || ending == ".jsonl" ? "json" : "parquet";
+    }
+    auto reader = spark.read();
+    reader.format(predict->format);
+    if (predict->format == "csv") reader.option("header", true).option("inferSchema", true);
+    for (const auto& pair : predict->reader) {
+      const auto equals = pair.find('=');
+      if (equals == std::string::npos) throw Error("INVALID_OPTION", fmt::format("--option takes key=value, not '{}'.", pair));
+      reader.option(pair.substr(0, equals), pair.substr(equals + 1));
+    }
+    const auto predictions = model.transform(reader.load(predict->in));
+    predictions.write().format(predict->out_format).mode(predict->mode).option("header", "true").save(predict->out);
+    fmt::print("{} rows  {}\n", predictions.count(), predict->out);
+    return 0;
+  };
+}
+
+Run show_command(CLI::App& app, const GlobalOptions& options) {
+  struct Options {
+    std::string file, step;
+    int rows = 10;
+    bool batch = false;
+  };
+  auto show = std::make_shared<Options>();
+  app.add_option("file", show->file, "The pipeline file")->required();
+  app.add_option("step", show->step, "A source or step (default: the rows features are made of)");
+  app.add_option("-n,--rows", show->rows, "Rows shown (default 10)");
+  app.add_flag("--batch", show->batch, "The tensors that the model would get");
+  return [show, &options] {
+    const auto pipeline = parse_pipeline(show->file);
+    const auto spark = open_session(options);
+    const auto rows = pipeline_rows(pipeline, spark.executor(), show->step);
+    if (show->batch) {
+      const auto fitted = fit(rows, pipeline.features);
+      const auto columns = pipeline.features.columns();
+      const auto encoded = encode_rows(fitted.specs, opened(rows.limit(show->rows), columns));
+      fmt::print("{} rows x {} columns as the model gets them (numbers standardised, categories as ids)\n", encoded.rows, encoded.columns);
+      fmt::print("{:<28} {:>8}", "column", "kind");
+      for (int64_t r = 0; r < encoded.rows; ++r) fmt::print(" {:>9}", fmt::format("[{}]", r));
+      for (int64_t c = 0; c < encoded.columns; ++c) {
+        fmt::print("\n{:<28} {:>8}", encoded.names[c], encoded.is_categorical[c] ? "id" : "number");
+        for (int64_t r = 0; r < encoded.rows; ++r) {
+          const float value = encoded.values[r * encoded.columns + c];
+          fmt::print(" {:>9}", encoded.is_categorical[c] ? fmt::format("{:.0f}", value) : fmt::format("{:.4f}", value));
+        }
+      }
+      fmt::print("\n{:<28} {:>8}", pipeline.features.label(), "label");
+      for (int64_t r = 0; r < encoded.rows; ++r) fmt::print(" {:>9.4g}", encoded.labels[r]);
+      fmt::print("\n");
+      return 0;
+    }
+    fmt::print("{}\n{}\n{} rows\n\n{}", schema_tree(rows.schema()), rows.showString(show->rows), rows.count(),
+               summary(rows).showString(1000, 24));
+    return 0;
+  };
+}
+
+}  // namespace firesteel::cli
