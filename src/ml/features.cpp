@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "dataframe/functions.h"
 
 namespace firesteel {
 
@@ -27,20 +28,26 @@ std::string quoted(const std::string& column) {
 /// Sums of floats depend on the order of threads in their last digits; seven digits do not.
 double steady(double value) { return std::strtod(fmt::format("{:.7g}", value).c_str(), nullptr); }
 
+/// x - x is 0 for finite x only, and null for null.
+std::string finite(const std::string& value) {
+  return fmt::format("CASE WHEN {0} - {0} = 0 THEN {0} ELSE NULL END", value);
+}
+
 /// The values of an aggregate row, by the order in which they were asked for.
 class Aggregates {
  public:
   size_t add(const std::string& expression) {
-    expressions_.push_back(fmt::format("{} AS a{}", expression, expressions_.size()));
+    expressions_.push_back(
+        functions::expr(expression).alias(fmt::format("a{}", expressions_.size())));
     return expressions_.size() - 1;
   }
-  void run(const DataFrame& rows) { row_ = rows.selectExpr(expressions_).collect().at(0); }
+  void run(const DataFrame& rows) { row_ = rows.agg(expressions_).collect().at(0); }
   double number(size_t i) const { return row_[i].null ? 0 : row_[i].number; }
   int64_t count(size_t i) const { return static_cast<int64_t>(number(i)); }
   bool null(size_t i) const { return row_[i].null; }
 
  private:
-  std::vector<std::string> expressions_;
+  std::vector<Column> expressions_;
   Row row_;
 };
 
@@ -78,12 +85,10 @@ void FeatureFit::run() {
   for (const auto& feature : features.features_) {
     const std::string column = quoted(feature.column);
     if (feature.kind == EncoderKind::kNumeric) {
-      // x - x is 0 for finite x only, and null for null.
-      const auto value = fmt::format("CAST({} AS DOUBLE)", column);
-      const auto finite = fmt::format("CASE WHEN {0} - {0} = 0 THEN {0} END", value);
-      places.push_back({aggregates.add(fmt::format("count({})", finite)),
-                        aggregates.add(fmt::format("avg({})", finite)),
-                        aggregates.add(fmt::format("stddev_pop({})", finite))});
+      const auto value = finite(fmt::format("CAST({} AS DOUBLE)", column));
+      places.push_back({aggregates.add(fmt::format("count({})", value)),
+                        aggregates.add(fmt::format("avg({})", value)),
+                        aggregates.add(fmt::format("stddev_pop({})", value))});
     } else {
       places.push_back({aggregates.add(fmt::format("count({})", column)), 0, 0});
     }
@@ -91,17 +96,19 @@ void FeatureFit::run() {
   const std::string label = quoted(features.label_);
   const auto& label_type = type_of(features.label_);
   const bool label_is_number = label_type.is_numeric() || label_type.kind == TypeKind::kBoolean;
-  const size_t labels = aggregates.add(fmt::format("count({})", label));
   const size_t classes = aggregates.add(fmt::format("count(DISTINCT {})", label));
-  size_t low = 0, high = 0, mean = 0, deviation = 0;
+  size_t labels = 0, low = 0, high = 0, mean = 0, deviation = 0;
   if (label_is_number) {
-    const auto value = label_type.kind == TypeKind::kBoolean
-                           ? fmt::format("CAST(CAST({} AS INT) AS DOUBLE)", label)
-                           : fmt::format("CAST({} AS DOUBLE)", label);
+    const auto value = finite(label_type.kind == TypeKind::kBoolean
+                                  ? fmt::format("CAST(CAST({} AS INT) AS DOUBLE)", label)
+                                  : fmt::format("CAST({} AS DOUBLE)", label));
+    labels = aggregates.add(fmt::format("count({})", value));
     low = aggregates.add(fmt::format("min({})", value));
     high = aggregates.add(fmt::format("max({})", value));
     mean = aggregates.add(fmt::format("avg({})", value));
     deviation = aggregates.add(fmt::format("stddev_pop({})", value));
+  } else {
+    labels = aggregates.add(fmt::format("count({})", label));
   }
   aggregates.run(rows);
 
@@ -134,9 +141,10 @@ void FeatureFit::run() {
 
   const int64_t missing = fitted.rows - aggregates.count(labels);
   if (missing > 0) {
-    refuse(fmt::format(
-        "The label `{}` is null in {} of {} rows. Filter them out: WHERE {} IS NOT NULL.",
-        features.label_, missing, fitted.rows, label));
+    refuse(
+        fmt::format("The label `{}` is null or not a number in {} of {} rows. Filter them "
+                    "out: WHERE {} IS NOT NULL.",
+                    features.label_, missing, fitted.rows, label));
   }
   const int64_t class_count = aggregates.count(classes);
   if (class_count < 2) {

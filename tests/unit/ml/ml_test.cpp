@@ -92,7 +92,7 @@ TEST_F(Ml, SaysWhatIsWrongWithTheData) {
             "UNRESOLVED_COLUMN.WITH_SUGGESTION");
   EXPECT_EQ(refused(Features().numeric({"word"}).label("late"), "list it as categorical"),
             "TRAINING_DATA_INVALID");
-  EXPECT_EQ(refused(Features().numeric({"x"}).label("y"), "null in 800 of 4000 rows"),
+  EXPECT_EQ(refused(Features().numeric({"x"}).label("y"), "in 1257 of 4000 rows"),
             "TRAINING_DATA_INVALID");
   EXPECT_EQ(refused(Features().numeric({"late"}).label("late"), "see the answer"),
             "TRAINING_DATA_INVALID");
@@ -239,9 +239,9 @@ TEST_F(Ml, PipelinesAreCheckedWithLines) {
     EXPECT_EQ(condition_of([&] { parse_pipeline(folder / "bad.toml"); }, part), "INVALID_PIPELINE");
   };
   refused("epochs = 4", "epoch = 4",
-          "bad.toml:23: [train] has no key `epoch`. Did you mean `epochs`?");
+          "bad.toml:24: [train] has no key `epoch`. Did you mean `epochs`?");
   refused("epochs = 4", "epochs = \"4\"",
-          "bad.toml:23: `epochs` in [train] must be a whole number.");
+          "bad.toml:24: `epochs` in [train] must be a whole number.");
   refused("epochs = 4", "epochs = 0", "must be at least 1");
   refused("[model]", "[modl]", "Did you mean `model`?");
   refused("hidden = [16]", "kind = \"linear\"\nhidden = [16]", "contradicts");
