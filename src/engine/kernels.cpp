@@ -2,6 +2,7 @@
 #include "engine/kernels.h"
 
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <array>
 #include <charconv>
@@ -182,10 +183,110 @@ uint32_t murmur3(const char* data, size_t size, uint32_t seed) {
   return h ^ (h >> 16);
 }
 
+/// The bytes Spark hashes of a value: text as it is, numbers as little-endian words.
+template <typename Value, typename Seed, typename Hash>
+Seed hash_value(Value value, Seed seed, Hash hash) {
+  if constexpr (std::is_same_v<Value, duckdb::string_t>) {
+    return hash(value.GetData(), value.GetSize(), seed);
+  } else {
+    if (value == 0) value = 0;  // -0.0
+    return hash(reinterpret_cast<const char*>(&value), sizeof value, seed);
+  }
+}
+
+template <typename Value>
 void murmur3_kernel(DataChunk& input, ExpressionState&, Vector& result) {
-  duckdb::BinaryExecutor::Execute<duckdb::string_t, int32_t, int32_t>(
-      input.data[0], input.data[1], result, input.size(), [](duckdb::string_t text, int32_t seed) {
-        return static_cast<int32_t>(murmur3(text.GetData(), text.GetSize(), static_cast<uint32_t>(seed)));
+  duckdb::BinaryExecutor::Execute<Value, int32_t, int32_t>(
+      input.data[0], input.data[1], result, input.size(), [](Value value, int32_t seed) {
+        return hash_value(value, seed, [](const char* data, size_t size, int32_t seed) {
+          return static_cast<int32_t>(murmur3(data, size, static_cast<uint32_t>(seed)));
+        });
+      });
+}
+
+template <typename Value>
+void xxhash64_kernel(DataChunk& input, ExpressionState&, Vector& result) {
+  duckdb::BinaryExecutor::Execute<Value, int64_t, int64_t>(
+      input.data[0], input.data[1], result, input.size(), [](Value value, int64_t seed) {
+        return hash_value(value, seed, [](const char* data, size_t size, int64_t seed) {
+          return static_cast<int64_t>(XXH64(data, size, static_cast<uint64_t>(seed)));
+        });
+      });
+}
+
+template <double (*function)(double)>
+void unary_kernel(DataChunk& input, ExpressionState&, Vector& result) {
+  duckdb::UnaryExecutor::Execute<double, double>(input.data[0], result, input.size(), function);
+}
+
+double expm1_of(double x) { return std::expm1(x); }
+double cbrt_of(double x) { return std::cbrt(x); }
+double rint_of(double x) { return std::nearbyint(x); }
+
+void hypot_kernel(DataChunk& input, ExpressionState&, Vector& result) {
+  duckdb::BinaryExecutor::Execute<double, double, double>(input.data[0], input.data[1], result, input.size(),
+                                                          [](double x, double y) { return std::hypot(x, y); });
+}
+
+/// Hive's conv: 64 bits, unsigned unless the new base is negative; what is no digit ends the number.
+std::string converted(std::string_view text, int from, int to) {
+  const bool negative = !text.empty() && text[0] == '-';
+  if (negative) text.remove_prefix(1);
+  uint64_t value = 0;
+  for (char c : text) {
+    const int digit = std::isdigit(static_cast<unsigned char>(c)) ? c - '0'
+                      : std::isalpha(static_cast<unsigned char>(c)) ? std::toupper(c) - 'A' + 10 : 99;
+    if (digit >= std::abs(from)) break;
+    const auto wide = static_cast<unsigned __int128>(value) * std::abs(from) + digit;
+    value = wide > UINT64_MAX ? UINT64_MAX : static_cast<uint64_t>(wide);
+  }
+  if (negative) value = -value;
+  const bool minus = to < 0 && static_cast<int64_t>(value) < 0;
+  if (minus) value = -value;
+  std::string out;
+  do {
+    out.insert(out.begin(), "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[value % std::abs(to)]);
+    value /= std::abs(to);
+  } while (value > 0);
+  return (minus ? "-" : "") + out;
+}
+
+void conv_kernel(DataChunk& input, ExpressionState&, Vector& result) {
+  duckdb::TernaryExecutor::ExecuteWithNulls<duckdb::string_t, int32_t, int32_t, duckdb::string_t>(
+      input.data[0], input.data[1], input.data[2], result, input.size(),
+      [&](duckdb::string_t text, int32_t from, int32_t to, duckdb::ValidityMask& mask, idx_t row) {
+        if (from < 2 || from > 36 || std::abs(to) < 2 || std::abs(to) > 36 || text.GetSize() == 0) {
+          mask.SetInvalid(row);
+          return duckdb::string_t();
+        }
+        return duckdb::StringVector::AddString(result, converted({text.GetData(), text.GetSize()}, from, to));
+      });
+}
+
+/// The American Soundex code; what does not start with a letter is given back.
+std::string soundex(std::string_view text) {
+  static constexpr const char* kCodes = "01230127022455012623017202";  // 7: h and w, which separate nothing
+  auto letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; };
+  if (text.empty() || !letter(text[0])) return std::string(text);
+  std::string out(1, static_cast<char>(std::toupper(text[0])));
+  char last = kCodes[out[0] - 'A'];
+  for (size_t i = 1; i < text.size() && out.size() < 4; ++i) {
+    if (!letter(text[i])) {
+      last = '0';
+      continue;
+    }
+    const char code = kCodes[std::toupper(text[i]) - 'A'];
+    if (code == '7') continue;
+    if (code != '0' && code != last) out += code;
+    last = code;
+  }
+  return out.append(4 - out.size(), '0');
+}
+
+void soundex_kernel(DataChunk& input, ExpressionState&, Vector& result) {
+  duckdb::UnaryExecutor::Execute<duckdb::string_t, duckdb::string_t>(
+      input.data[0], result, input.size(), [&](duckdb::string_t text) {
+        return duckdb::StringVector::AddString(result, soundex({text.GetData(), text.GetSize()}));
       });
 }
 
@@ -221,8 +322,27 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   loader.RegisterFunction(text);
   loader.RegisterFunction(ScalarFunction("spark_decimal_divide", {LogicalType::ANY, LogicalType::ANY, LogicalType::ANY},
                                          LogicalType::DECIMAL(38, 0), decimal_divide, bind_divide));
-  loader.RegisterFunction(ScalarFunction("spark_murmur3", {LogicalType::VARCHAR, LogicalType::INTEGER},
-                                         LogicalType::INTEGER, murmur3_kernel));
+  auto hashes = [&](const char* name, const LogicalType& seed, auto text, auto word, auto wide, auto single, auto real) {
+    duckdb::ScalarFunctionSet set(name);
+    set.AddFunction(ScalarFunction({LogicalType::VARCHAR, seed}, seed, text));
+    set.AddFunction(ScalarFunction({LogicalType::BLOB, seed}, seed, text));
+    set.AddFunction(ScalarFunction({LogicalType::INTEGER, seed}, seed, word));
+    set.AddFunction(ScalarFunction({LogicalType::BIGINT, seed}, seed, wide));
+    set.AddFunction(ScalarFunction({LogicalType::FLOAT, seed}, seed, single));
+    set.AddFunction(ScalarFunction({LogicalType::DOUBLE, seed}, seed, real));
+    loader.RegisterFunction(set);
+  };
+  hashes("spark_murmur3", LogicalType::INTEGER, murmur3_kernel<duckdb::string_t>, murmur3_kernel<int32_t>,
+         murmur3_kernel<int64_t>, murmur3_kernel<float>, murmur3_kernel<double>);
+  hashes("spark_xxhash64", LogicalType::BIGINT, xxhash64_kernel<duckdb::string_t>, xxhash64_kernel<int32_t>,
+         xxhash64_kernel<int64_t>, xxhash64_kernel<float>, xxhash64_kernel<double>);
+  const LogicalType real = LogicalType::DOUBLE, string = LogicalType::VARCHAR, integer = LogicalType::INTEGER;
+  loader.RegisterFunction(ScalarFunction("spark_expm1", {real}, real, unary_kernel<expm1_of>));
+  loader.RegisterFunction(ScalarFunction("spark_cbrt", {real}, real, unary_kernel<cbrt_of>));
+  loader.RegisterFunction(ScalarFunction("spark_rint", {real}, real, unary_kernel<rint_of>));
+  loader.RegisterFunction(ScalarFunction("spark_hypot", {real, real}, real, hypot_kernel));
+  loader.RegisterFunction(ScalarFunction("spark_conv", {string, integer, integer}, string, conv_kernel));
+  loader.RegisterFunction(ScalarFunction("spark_soundex", {string}, string, soundex_kernel));
   loader.RegisterFunction(ScalarFunction("spark_crc32", {LogicalType::VARCHAR}, LogicalType::BIGINT, crc32_kernel));
 }
 

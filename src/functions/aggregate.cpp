@@ -78,16 +78,66 @@ Resolved shifted(std::vector<Resolved>& a, const CallContext& call, const char* 
 Resolved lag(std::vector<Resolved>& a, const CallContext& call) { return shifted(a, call, "lag"); }
 Resolved lead(std::vector<Resolved>& a, const CallContext& call) { return shifted(a, call, "lead"); }
 
+/// Arguments hashed one after the other, each seeded with the hash before it; null leaves the seed.
+Resolved hashed(std::vector<Resolved>& a, const CallContext& call, const char* kernel, std::string seed, TypeKind result) {
+  for (const auto& value : a) {
+    std::string bits;
+    switch (value.type.kind) {
+      case kNull: continue;
+      case kBoolean: case kByte: case kShort: case kInteger: bits = fmt::format("CAST({} AS INTEGER)", value.sql); break;
+      case kDate: bits = fmt::format("CAST({} - DATE '1970-01-01' AS INTEGER)", value.sql); break;
+      case kLong: bits = fmt::format("CAST({} AS BIGINT)", value.sql); break;
+      case kTimestamp: case kTimestampNtz: bits = fmt::format("epoch_us({})", value.sql); break;
+      case kString: case kBinary: case kFloat: case kDouble: bits = value.sql; break;
+      case kDecimal:
+        if (value.type.precision <= 18) {
+          bits = fmt::format("CAST(CAST({} AS {}) * 1{} AS BIGINT)", value.sql, duckdb_type(value.type), std::string(value.type.scale, '0'));
+          break;
+        }
+        [[fallthrough]];
+      default:
+        throw Error("UNSUPPORTED_FEATURE.HASH", fmt::format("`{}` of \"{}\" ({}) is not supported.", call.name, value.name, value.type.sql())).at(call.span);
+    }
+    seed = fmt::format("coalesce({}({}, {}), {})", kernel, bits, seed, seed);
+  }
+  return {.sql = seed, .type = make_type(result), .nullable = false};
+}
+Resolved murmur3(std::vector<Resolved>& a, const CallContext& call) { return hashed(a, call, "spark_murmur3", "42", kInteger); }
+Resolved xxhash64(std::vector<Resolved>& a, const CallContext& call) {
+  auto result = hashed(a, call, "spark_xxhash64", "CAST(42 AS BIGINT)", kLong);
+  return result;
+}
+
+Resolved assert_true(std::vector<Resolved>& a, const CallContext& call) {
+  const auto message = fmt::format("'{}' is not true!", a[0].name);
+  return {.sql = fmt::format("CASE WHEN {} THEN NULL ELSE {} END", a[0].sql, raise_sql("USER_RAISED_EXCEPTION", message, call.span)),
+          .type = make_type(kNull), .name = fmt::format("assert_true({}, {})", a[0].name, message)};
+}
+Resolved raise_error(std::vector<Resolved>& a, const CallContext& call) {
+  return {.sql = raise_sql("USER_RAISED_EXCEPTION", a[0].literal, call.span), .type = make_type(kNull),
+          .name = fmt::format("raise_error(USER_RAISED_EXCEPTION, map(errorMessage, {}))", a[0].name)};
+}
+
 }  // namespace
 
 // clang-format off
 constexpr FunctionSpec kAggregates[] = {
+    {.name = "any", .signature = "(expr: boolean) -> boolean", .lowering = "bool_or({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Whether one is true.", .example = "any(false)", .gives = "false"},
     {.name = "any_value", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = first, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "any_value({0})",
      .doc = "Some value of the group.", .example = "any_value(5)", .gives = "5"},
     {.name = "approx_count_distinct", .signature = "(expr: any, [error: double]) -> long", .lowering = "approx_count_distinct({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever, .print = "approx_count_distinct({0})",
      .doc = "About how many different values.", .example = "approx_count_distinct(1)", .gives = "1"},
+    {.name = "array_agg", .signature = "(expr: T) -> array<T>", .lowering = "coalesce(list({0}) FILTER (WHERE {0} IS NOT NULL)/*over*/, [])", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever, .print = "collect_list({0})",
+     .doc = "The values as an array, without nulls.", .example = "array_agg(1)", .gives = "[1]"},
     {.name = "avg", .signature = "(expr: any) -> any", .lower = avg, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The mean; nulls are skipped.", .example = "avg(3)", .gives = "3.0"},
+    {.name = "bit_and", .signature = "(expr: N) -> N", .lowering = "bit_and({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Bitwise and of all.", .example = "bit_and(3)", .gives = "3"},
+    {.name = "bit_or", .signature = "(expr: N) -> N", .lowering = "bit_or({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Bitwise or of all.", .example = "bit_or(3)", .gives = "3"},
+    {.name = "bit_xor", .signature = "(expr: N) -> N", .lowering = "bit_xor({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Bitwise exclusive or of all.", .example = "bit_xor(3)", .gives = "3"},
     {.name = "bool_and", .signature = "(expr: boolean) -> boolean", .lowering = "bool_and({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Whether all are true.", .example = "bool_and(true)", .gives = "true"},
     {.name = "bool_or", .signature = "(expr: boolean) -> boolean", .lowering = "bool_or({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
@@ -96,7 +146,7 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The values as an array, without nulls.", .example = "collect_list(1)", .gives = "[1]"},
     {.name = "collect_set", .signature = "(expr: T) -> array<T>", .lowering = "coalesce(list(DISTINCT {0}) FILTER (WHERE {0} IS NOT NULL)/*over*/, [])", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "The different values as an array, in no order.", .example = "collect_set(1)", .gives = "[1]"},
-    {.name = "corr", .signature = "(y: double, x: double) -> double", .lowering = "corr({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "corr", .signature = "(y: double, x: double) -> double", .lowering = "nullif(corr({0}, {1})/*over*/, CAST('nan' AS DOUBLE))", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Pearson's correlation.", .example = "corr(1, 2)", .gives = "NULL"},
     {.name = "count", .signature = "(expr: any...) -> long", .lower = count, .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "Rows whose arguments are not null; `count(*)` all rows.", .example = "count(*)", .gives = "1"},
@@ -106,6 +156,8 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "Population covariance.", .example = "covar_pop(1, 2)", .gives = "0.0"},
     {.name = "covar_samp", .signature = "(y: double, x: double) -> double", .lowering = "covar_samp({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Sample covariance.", .example = "covar_samp(1, 2)", .gives = "NULL"},
+    {.name = "every", .signature = "(expr: boolean) -> boolean", .lowering = "bool_and({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Whether all are true.", .example = "every(true)", .gives = "true"},
     {.name = "first", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = first, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "first({0})",
      .doc = "The first value of the group.", .example = "first(10)", .gives = "10"},
     {.name = "first_value", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = first, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "first_value({0})",
@@ -116,6 +168,8 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The last value of the group.", .example = "last(10)", .gives = "10"},
     {.name = "last_value", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = last, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "last_value({0})",
      .doc = "The last value of the group.", .example = "last_value(10)", .gives = "10"},
+    {.name = "listagg", .signature = "(expr: string, [delimiter: string]) -> string", .lowering = "string_agg({0}, {1?{1}}{1!''})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The strings joined.", .example = "listagg('a', ',')", .gives = "a"},
     {.name = "max", .signature = "(expr: T) -> T", .lowering = "max({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The greatest value.", .example = "max(3)", .gives = "3"},
     {.name = "max_by", .signature = "(value: T, order: U) -> T", .lowering = "arg_max({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
@@ -132,14 +186,38 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The most frequent value.", .example = "mode(7)", .gives = "7"},
     {.name = "percentile", .signature = "(expr: any, percentage: any) -> any", .lower = percentile, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "percentile({0}, {1}, 1)",
      .doc = "The exact percentile, interpolated.", .example = "percentile(10, 0.3)", .gives = "10.0"},
+    {.name = "regr_avgx", .signature = "(y: double, x: double) -> double", .lowering = "regr_avgx({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Mean of x over the pairs without null.", .example = "regr_avgx(1, 2)", .gives = "2.0"},
+    {.name = "regr_avgy", .signature = "(y: double, x: double) -> double", .lowering = "regr_avgy({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Mean of y over the pairs without null.", .example = "regr_avgy(1, 2)", .gives = "1.0"},
+    {.name = "regr_count", .signature = "(y: double, x: double) -> long", .lowering = "regr_count({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
+     .doc = "Number of pairs without null.", .example = "regr_count(1, 2)", .gives = "1"},
+    {.name = "regr_intercept", .signature = "(y: double, x: double) -> double", .lowering = "regr_intercept({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Intercept of the regression line.", .example = "regr_intercept(1, 2)", .gives = "NULL"},
+    {.name = "regr_r2", .signature = "(y: double, x: double) -> double", .lowering = "regr_r2({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Coefficient of determination.", .example = "regr_r2(1, 2)", .gives = "NULL"},
+    {.name = "regr_slope", .signature = "(y: double, x: double) -> double", .lowering = "nullif(regr_slope({0}, {1})/*over*/, CAST('nan' AS DOUBLE))", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Slope of the regression line.", .example = "regr_slope(1, 2)", .gives = "NULL"},
+    {.name = "regr_sxx", .signature = "(y: double, x: double) -> double", .lowering = "regr_sxx({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Sum of squares of x around its mean.", .example = "regr_sxx(1, 2)", .gives = "0.0"},
+    {.name = "regr_sxy", .signature = "(y: double, x: double) -> double", .lowering = "regr_sxy({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Sum of products around the means.", .example = "regr_sxy(1, 2)", .gives = "0.0"},
+    {.name = "regr_syy", .signature = "(y: double, x: double) -> double", .lowering = "regr_syy({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Sum of squares of y around its mean.", .example = "regr_syy(1, 2)", .gives = "0.0"},
     {.name = "skewness", .signature = "(expr: double) -> double", .lowering = "spark_skewness(count({0})/*over*/, sum({0})/*over*/, sum({0} * {0})/*over*/, sum({0} * {0} * {0})/*over*/)", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Skewness of the population.", .example = "skewness(1)", .gives = "NULL"},
+    {.name = "some", .signature = "(expr: boolean) -> boolean", .lowering = "bool_or({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Whether one is true.", .example = "some(true)", .gives = "true"},
+    {.name = "std", .signature = "(expr: double) -> double", .lowering = "stddev_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Standard deviation of the sample.", .example = "std(1)", .gives = "NULL"},
     {.name = "stddev", .signature = "(expr: double) -> double", .lowering = "stddev_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Standard deviation of the sample.", .example = "stddev(1)", .gives = "NULL"},
     {.name = "stddev_pop", .signature = "(expr: double) -> double", .lowering = "stddev_pop({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Standard deviation of the population.", .example = "stddev_pop(1)", .gives = "0.0"},
     {.name = "stddev_samp", .signature = "(expr: double) -> double", .lowering = "stddev_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Standard deviation of the sample.", .example = "stddev_samp(1)", .gives = "NULL"},
+    {.name = "string_agg", .signature = "(expr: string, [delimiter: string]) -> string", .lowering = "string_agg({0}, {1?{1}}{1!''})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The strings joined.", .example = "string_agg('a', ',')", .gives = "a"},
     {.name = "sum", .signature = "(expr: any) -> any", .lower = sum, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The sum; nulls are skipped. Overflow is an error.", .example = "sum(5)", .gives = "5"},
     {.name = "var_pop", .signature = "(expr: double) -> double", .lowering = "var_pop({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
@@ -172,22 +250,40 @@ constexpr FunctionSpec kWindows[] = {
 };
 
 constexpr FunctionSpec kMiscellaneous[] = {
+    {.name = "assert_true", .signature = "(condition: boolean) -> void", .lower = assert_true, .nulls = Nulls::kAlways,
+     .doc = "An error unless the condition is true.", .example = "assert_true(0 < 1)", .gives = "NULL"},
     {.name = "crc32", .signature = "(expr: string) -> long", .lowering = "spark_crc32({0})",
      .doc = "CRC-32 checksum.", .example = "crc32('Spark')", .gives = "1557323817"},
-    {.name = "hash", .signature = "(expr: string) -> int", .lowering = "spark_murmur3({0}, 42)",
-     .doc = "Murmur3 hash of a string.", .example = "hash('Spark')", .gives = "228093765"},
+    {.name = "current_catalog", .signature = "() -> string", .lowering = "'spark_catalog'", .nulls = Nulls::kNever,
+     .doc = "The current catalog.", .example = "current_catalog()", .gives = "spark_catalog"},
+    {.name = "current_database", .signature = "() -> string", .lowering = "'default'", .nulls = Nulls::kNever, .print = "current_schema()",
+     .doc = "The current database.", .example = "current_database()", .gives = "default"},
+    {.name = "current_schema", .signature = "() -> string", .lowering = "'default'", .nulls = Nulls::kNever,
+     .doc = "The current database.", .example = "current_schema()", .gives = "default"},
+    {.name = "hash", .signature = "(expr: any...) -> int", .lower = murmur3, .nulls = Nulls::kNever,
+     .doc = "32-bit Murmur3 hash of the arguments, seed 42.", .example = "hash('Spark', 123)", .gives = "1262264271"},
     {.name = "md5", .signature = "(expr: string) -> string", .lowering = "md5({0})",
      .doc = "MD5 checksum in hexadecimal.", .example = "md5('Spark')", .gives = "8cde774d6f7333752ed72cacddb05126"},
     {.name = "monotonically_increasing_id", .signature = "() -> long", .lowering = "(row_number() OVER () - 1)", .nulls = Nulls::kNever,
      .doc = "A number that grows from row to row.", .example = "monotonically_increasing_id()", .gives = "0"},
+    {.name = "raise_error", .signature = "(message: string) -> void", .lower = raise_error, .nulls = Nulls::kAlways,
+     .doc = "An error of that message.", .example = "coalesce(1, raise_error('never'))", .gives = "1"},
     {.name = "rand", .signature = "([seed: long]) -> double", .lowering = "random()", .nulls = Nulls::kNever,
      .doc = "A random number from 0 to 1. The seed is not that of Spark's generator.", .example = "rand() < 1", .gives = "true"},
+    {.name = "sha", .signature = "(expr: binary) -> string", .lowering = "sha1({0})",
+     .doc = "SHA-1 checksum in hexadecimal.", .example = "sha('Spark')", .gives = "85f5955f4b27a9a4c2aab6ffe5d7189fc298b92c"},
+    {.name = "sha1", .signature = "(expr: binary) -> string", .lowering = "sha1({0})",
+     .doc = "SHA-1 checksum in hexadecimal.", .example = "sha1('Spark')", .gives = "85f5955f4b27a9a4c2aab6ffe5d7189fc298b92c"},
     {.name = "sha2", .signature = "(expr: string, bits: int) -> string", .lowering = "CASE {1} WHEN 256 THEN sha256({0}) WHEN 0 THEN sha256({0}) END", .nulls = Nulls::kAlways,
      .doc = "SHA-256 checksum in hexadecimal.", .example = "sha2('Spark', 256)", .gives = "529bc3b07127ecb7e53a4dcf1991d9152c24537d919178022b2c42657f79a26b"},
     {.name = "typeof", .signature = "(expr: any) -> string", .lower = [](std::vector<Resolved>& a, const CallContext&) {
        return Resolved{.sql = sql_string(a[0].type.simple_string()), .type = make_type(kString), .nullable = false};
      }, .nulls = Nulls::kNever,
      .doc = "The type's name.", .example = "typeof(array(1))", .gives = "array<int>"},
+    {.name = "uuid", .signature = "() -> string", .lowering = "CAST(gen_random_uuid() AS VARCHAR)", .nulls = Nulls::kNever,
+     .doc = "A random UUID.", .example = "length(uuid())", .gives = "36"},
+    {.name = "xxhash64", .signature = "(expr: any...) -> long", .lower = xxhash64, .nulls = Nulls::kNever,
+     .doc = "64-bit xxHash of the arguments, seed 42.", .example = "xxhash64('Spark', 123)", .gives = "-7770970918500510695"},
 };
 // clang-format on
 static_assert(checked(kAggregates) && checked(kWindows) && checked(kMiscellaneous));

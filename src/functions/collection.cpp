@@ -1,6 +1,8 @@
 // Arrays, maps and structs.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "functions/coercion.h"
 #include "functions/groups.h"
 
@@ -78,16 +80,175 @@ Resolved element_at(std::vector<Resolved>& a, const CallContext& call) {
           .type = a[0].type.element(), .nullable = true};
 }
 
+/// A lambda `lambda x_1, x_2: body` with other expressions in place of its parameters.
+std::string applied(const std::string& lambda, const std::vector<std::string>& values) {
+  const auto colon = lambda.find(": ");
+  std::vector<std::string> names;
+  for (size_t at = 7; at < colon;) {
+    const auto end = std::min(lambda.find(", ", at), colon);
+    names.push_back(lambda.substr(at, end - at));
+    at = end + 2;
+  }
+  auto is_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  std::string out;
+  const auto body = lambda.substr(colon + 2);
+  for (size_t i = 0; i < body.size();) {
+    if (body[i] == '\'' || body[i] == '"') {  // text and quoted names stay
+      const auto end = std::min(body.find(body[i], i + 1), body.size() - 1);
+      out += body.substr(i, end - i + 1);
+      i = end + 1;
+      continue;
+    }
+    size_t end = i;
+    while (end < body.size() && is_word(body[end])) ++end;
+    if (end == i) {
+      out += body[i++];
+      continue;
+    }
+    const auto word = body.substr(i, end - i);
+    const auto found = std::find(names.begin(), names.end(), word);
+    const auto index = static_cast<size_t>(found - names.begin());
+    out += found != names.end() && index < values.size() ? values[index] : word;
+    i = end;
+  }
+  return out;
+}
+
+/// The lambda's parameters as DuckDB's list functions give them: Spark's index counts from 0.
+std::string of_list(const std::string& lambda) {
+  const auto colon = lambda.find(": "), comma = lambda.find(", ");
+  if (comma == std::string::npos || comma > colon) return lambda;
+  const auto first = lambda.substr(7, comma - 7), second = lambda.substr(comma + 2, colon - comma - 2);
+  return lambda.substr(0, colon + 2) + applied(lambda, {first, fmt::format("CAST({} - 1 AS INTEGER)", second)});
+}
+
+Resolved transform(std::vector<Resolved>& a, const CallContext&) {
+  return {.sql = fmt::format("list_transform({}, {})", a[0].sql, of_list(a[1].sql)), .type = array_type(a[1].type, a[1].nullable),
+          .nullable = a[0].nullable};
+}
+Resolved filter(std::vector<Resolved>& a, const CallContext&) {
+  return {.sql = fmt::format("list_filter({}, {})", a[0].sql, of_list(a[1].sql)), .type = a[0].type, .nullable = a[0].nullable};
+}
+/// Whether `wanted` is among the condition's values; unknown when a null is.
+Resolved quantified(std::vector<Resolved>& a, bool wanted) {
+  const auto truths = fmt::format("list_transform({}, {})", a[0].sql, a[1].sql);
+  return {.sql = fmt::format("CASE WHEN list_contains({0}, {1}) THEN {1} WHEN len(list_filter({0}, lambda e: e IS NULL)) > 0 THEN NULL "
+                             "WHEN {2} IS NOT NULL THEN {3} END", truths, wanted, a[0].sql, !wanted),
+          .type = make_type(kBoolean)};
+}
+Resolved exists(std::vector<Resolved>& a, const CallContext&) { return quantified(a, true); }
+Resolved forall(std::vector<Resolved>& a, const CallContext&) { return quantified(a, false); }
+
+/// aggregate(array, start, (acc, x) -> …[, acc -> …])
+Resolved fold(std::vector<Resolved>& a, const CallContext& call) {
+  // DuckDB's list_reduce wants accumulator and elements of one type: both travel in a struct.
+  const auto type = duckdb_type(a[1].type);
+  const auto element = duckdb_type(a[0].type.element());
+  Resolved body = a[2];
+  body.sql = applied(a[2].sql, {"s.acc", "e.x"});
+  body = coerce(body, a[1].type, call.time_zone);
+  const auto sql = fmt::format("list_reduce(list_transform({0}, lambda x: struct_pack(acc := CAST(NULL AS {1}), x := x)), "
+                               "lambda s, e: struct_pack(acc := CAST({2} AS {1}), x := CAST(NULL AS {3})), "
+                               "struct_pack(acc := CAST({4} AS {1}), x := CAST(NULL AS {3}))).acc",
+                               a[0].sql, type, body.sql, element, a[1].sql);
+  Resolved result{.sql = sql, .type = a[1].type};
+  if (a.size() > 3) result = {.sql = "(" + applied(a[3].sql, {"(" + sql + ")"}) + ")", .type = a[3].type};
+  result.name = fmt::format("{}({}, {}, {}, {})", call.name, a[0].name, a[1].name, a[2].name,
+                            a.size() > 3 ? a[3].name : "lambdafunction(namedlambdavariable(), namedlambdavariable())");
+  return result;
+}
+
+Resolved zip_with(std::vector<Resolved>& a, const CallContext&) {
+  return {.sql = fmt::format("list_transform(list_zip({}, {}), lambda e: {})", a[0].sql, a[1].sql, applied(a[2].sql, {"e[1]", "e[2]"})),
+          .type = array_type(a[2].type, a[2].nullable), .nullable = a[0].nullable || a[1].nullable};
+}
+
+Resolved arrays_zip(std::vector<Resolved>& a, const CallContext& call) {
+  Schema fields;
+  std::string lists, parts;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i].type.kind != kArray) {
+      throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", fmt::format("Cannot resolve \"arrays_zip\" due to data type mismatch: \"{}\" has the type \"{}\", not \"ARRAY\".", a[i].name, a[i].type.sql())).at(call.span);
+    }
+    const bool plain = !a[i].name.empty() && a[i].name.find_first_of(" ()'[,") == std::string::npos;
+    fields.push_back({plain ? a[i].name : fmt::format("{}", i), a[i].type.element(), true});
+    lists += (i ? ", " : "") + a[i].sql;
+    parts += fmt::format("{}{} := e[{}]", i ? ", " : "", sql_name(fields.back().name), i + 1);
+  }
+  return {.sql = fmt::format("list_transform(list_zip({}), lambda e: struct_pack({}))", lists, parts), .type = array_type(struct_type(fields), false)};
+}
+
+Resolved map_entries(std::vector<Resolved>& a, const CallContext&) {
+  return {.sql = fmt::format("map_entries({})", a[0].sql),
+          .type = array_type(struct_type({{"key", a[0].type.key(), false}, {"value", a[0].type.value(), true}}), false),
+          .nullable = a[0].nullable};
+}
+Resolved map_from_entries(std::vector<Resolved>& a, const CallContext& call) {
+  if (a[0].type.kind != kArray || a[0].type.element().kind != kStruct || a[0].type.element().fields->size() != 2) {
+    throw Error("DATATYPE_MISMATCH.MAP_FROM_ENTRIES_WRONG_TYPE", fmt::format("Cannot resolve \"map_from_entries({})\" due to data type mismatch: it needs an array of pairs, not \"{}\".", a[0].name, a[0].type.sql())).at(call.span);
+  }
+  const auto& fields = *a[0].type.element().fields;
+  auto list = [&](size_t i) { return fmt::format("list_transform({}, lambda e: struct_extract(e, {}))", a[0].sql, sql_string(fields[i].name)); };
+  return {.sql = fmt::format("map({}, {})", list(0), list(1)), .type = map_type(fields[0].type, fields[1].type), .nullable = a[0].nullable};
+}
+Resolved map_filter(std::vector<Resolved>& a, const CallContext&) {
+  return {.sql = fmt::format("map_from_entries(list_filter(map_entries({}), lambda e: {}))", a[0].sql, applied(a[1].sql, {"e.key", "e.value"})),
+          .type = a[0].type, .nullable = a[0].nullable};
+}
+Resolved transform_keys(std::vector<Resolved>& a, const CallContext&) {
+  return {.sql = fmt::format("map(list_transform(map_entries({0}), lambda e: {1}), map_values({0}))", a[0].sql, applied(a[1].sql, {"e.key", "e.value"})),
+          .type = map_type(a[1].type, a[0].type.value()), .nullable = a[0].nullable};
+}
+Resolved transform_values(std::vector<Resolved>& a, const CallContext&) {
+  return {.sql = fmt::format("map(map_keys({0}), list_transform(map_entries({0}), lambda e: {1}))", a[0].sql, applied(a[1].sql, {"e.key", "e.value"})),
+          .type = map_type(a[0].type.key(), a[1].type), .nullable = a[0].nullable};
+}
+
+/// In descending order nulls come last.
+Resolved sort_array(std::vector<Resolved>& a, const CallContext&) {
+  const bool ascending = a[1].literal != "false";
+  return {.sql = fmt::format("list_sort({}, '{}', 'NULLS {}')", a[0].sql, ascending ? "ASC" : "DESC", ascending ? "FIRST" : "LAST"),
+          .type = a[0].type, .nullable = a[0].nullable};
+}
+
+/// Numbers by a step, dates and timestamps by an interval; downward when `stop` is before `start`.
+Resolved sequence(std::vector<Resolved>& a, const CallContext& call) {
+  const auto name = fmt::format("sequence({}, {}{})", a[0].name, a[1].name, a.size() > 2 ? ", " + a[2].name : "");
+  const auto common = common_type(a[0].type, a[1].type);
+  if (!common || !(common->is_integral() || common->is_datetime())) {
+    throw Error("DATATYPE_MISMATCH.SEQUENCE_WRONG_INPUT_TYPES", fmt::format("Cannot resolve \"{}\" due to data type mismatch: it runs over whole numbers, dates or timestamps.", name)).at(call.span);
+  }
+  for (int i : {0, 1}) a[i] = coerce(a[i], *common, call.time_zone);
+  Resolved result{.sql = "", .type = array_type(*common, false), .nullable = a[0].nullable || a[1].nullable, .name = name};
+  const char* unit = common->is_integral() ? "1" : "INTERVAL 1 DAY";
+  const auto step = a.size() > 2 ? a[2].sql : fmt::format("CASE WHEN {} <= {} THEN {} ELSE -{} END", a[0].sql, a[1].sql, unit, unit);
+  const char* work = common->is_integral() ? "BIGINT" : "TIMESTAMP";
+  result.sql = fmt::format("CAST(generate_series(CAST({0} AS {3}), CAST({1} AS {3}), {2}) AS {4})", a[0].sql, a[1].sql, step, work, duckdb_type(result.type));
+  return result;
+}
+
 }  // namespace
 
 // clang-format off
 constexpr FunctionSpec kCollections[] = {
+    {.name = "aggregate", .signature = "(array: array<T>, start: any, merge: any, [finish: any]) -> any", .lower = fold, .nulls = Nulls::kAlways,
+     .doc = "The elements merged into one value.", .example = "aggregate(array(1, 2, 3), 0, (acc, x) -> acc + x)", .gives = "6"},
     {.name = "array", .signature = "(element: any...) -> array<any>", .lower = array_of,
      .doc = "An array of its arguments.", .example = "array(1, 2, 3)", .gives = "[1, 2, 3]"},
+    {.name = "array_append", .signature = "(array: array<T>, element: T) -> array<T>", .lowering = "CASE WHEN {0} IS NOT NULL THEN list_append({0}, {1}) END",
+     .doc = "With an element at the end.", .example = "array_append(array('b', 'd'), 'd')", .gives = "[b, d, d]"},
+    {.name = "array_compact", .signature = "(array: array<T>) -> array<T>", .lowering = "list_filter({0}, lambda x: x IS NOT NULL)",
+     .doc = "Without nulls.", .example = "array_compact(array(1, 2, NULL))", .gives = "[1, 2]"},
     {.name = "array_contains", .signature = "(array: array<T>, value: T) -> boolean", .lowering = "list_contains({0}, {1})", .nulls = Nulls::kAlways,
      .doc = "Whether the array holds the value.", .example = "array_contains(array(1, 2, 3), 2)", .gives = "true"},
     {.name = "array_distinct", .signature = "(array: array<T>) -> array<T>", .lowering = "list_filter({0}, lambda x, i: list_position({0}, x) = i)",
      .doc = "Without repeated elements.", .example = "array_distinct(array(1, 2, 1))", .gives = "[1, 2]"},
+    {.name = "array_except", .signature = "(left: array<T>, right: array<T>) -> array<T>", .lowering = "list_filter({0}, lambda x, i: list_position({0}, x) = i AND list_position({1}, x) IS NULL)",
+     .doc = "The different elements of `left` that `right` lacks.", .example = "array_except(array(1, 2, 3), array(1, 3, 5))", .gives = "[2]"},
+    {.name = "array_insert", .signature = "(array: array<T>, position: int, element: T) -> array<T>", .lowering = "(list_slice({0}, 1, {1} - 1) || [{2}] || list_slice({0}, {1}, len({0})))",
+     .doc = "With an element at a position, from 1.", .example = "array_insert(array(1, 2, 4), 3, 3)", .gives = "[1, 2, 3, 4]"},
+    {.name = "array_intersect", .signature = "(left: array<T>, right: array<T>) -> array<T>", .lowering = "list_filter({0}, lambda x, i: list_position({0}, x) = i AND list_position({1}, x) IS NOT NULL)",
+     .doc = "The different elements in both.", .example = "array_intersect(array(1, 2, 3), array(1, 3, 5))", .gives = "[1, 3]"},
     {.name = "array_join", .signature = "(array: array<string>, delimiter: string) -> string", .lowering = "array_to_string({0}, {1})",
      .doc = "The elements as one string.", .example = "array_join(array('hello', 'world'), ' ')", .gives = "hello world"},
     {.name = "array_max", .signature = "(array: array<T>) -> T", .lowering = "list_max({0})", .nulls = Nulls::kAlways,
@@ -96,19 +257,60 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "The least element.", .example = "array_min(array(1, 20, 3))", .gives = "1"},
     {.name = "array_position", .signature = "(array: array<T>, value: T) -> long", .lowering = "coalesce(list_position({0}, {1}), CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN 0 END)",
      .doc = "Position of the first such element, from 1; 0 when absent.", .example = "array_position(array(3, 2, 1), 1)", .gives = "3"},
+    {.name = "array_prepend", .signature = "(array: array<T>, element: T) -> array<T>", .lowering = "CASE WHEN {0} IS NOT NULL THEN list_prepend({1}, {0}) END",
+     .doc = "With an element at the start.", .example = "array_prepend(array('b', 'd'), 'a')", .gives = "[a, b, d]"},
+    {.name = "array_remove", .signature = "(array: array<T>, element: T) -> array<T>", .lowering = "CASE WHEN {1} IS NOT NULL THEN list_filter({0}, lambda x: x IS DISTINCT FROM {1}) END",
+     .doc = "Without the elements equal to one.", .example = "array_remove(array(1, 2, 3, NULL, 3), 3)", .gives = "[1, 2, null]"},
+    {.name = "array_repeat", .signature = "(element: T, count: int) -> array<T>", .lowering = "list_transform(range(greatest({1}, 0)), lambda x: {0})",
+     .doc = "The element a number of times.", .example = "array_repeat('123', 2)", .gives = "[123, 123]"},
+    {.name = "array_size", .signature = "(array: array<T>) -> int", .lowering = "len({0})",
+     .doc = "Number of elements.", .example = "array_size(array('b', 'd'))", .gives = "2"},
+    {.name = "array_sort", .signature = "(array: array<T>) -> array<T>", .lowering = "list_sort({0}, 'ASC', 'NULLS LAST')", .print = "array_sort({0}, lambdafunction((IF(((namedlambdavariable() IS NULL) AND (namedlambdavariable() IS NULL)), 0, (IF((namedlambdavariable() IS NULL), 1, (IF((namedlambdavariable() IS NULL), -1, (IF((namedlambdavariable() < namedlambdavariable()), -1, (IF((namedlambdavariable() > namedlambdavariable()), 1, 0)))))))))), namedlambdavariable(), namedlambdavariable()))",
+     .doc = "In ascending order, nulls last.", .example = "array_sort(array(5, NULL, 1))", .gives = "[1, 5, null]"},
+    {.name = "array_union", .signature = "(left: array<T>, right: array<T>) -> array<T>", .lowering = "list_filter(list_concat({0}, {1}), lambda x, i: list_position(list_concat({0}, {1}), x) = i)",
+     .doc = "The different elements of both.", .example = "array_union(array(1, 2, 3), array(1, 3, 5))", .gives = "[1, 2, 3, 5]"},
+    {.name = "arrays_overlap", .signature = "(left: array<T>, right: array<T>) -> boolean", .lowering = "CASE WHEN list_has_any({0}, {1}) THEN true WHEN len({0}) > 0 AND len({1}) > 0 AND (len(list_filter({0}, lambda x: x IS NULL)) > 0 OR len(list_filter({1}, lambda x: x IS NULL)) > 0) THEN NULL ELSE list_has_any({0}, {1}) END", .nulls = Nulls::kAlways,
+     .doc = "Whether both share an element.", .example = "arrays_overlap(array(1, 2, 3), array(3, 4, 5))", .gives = "true"},
+    {.name = "arrays_zip", .signature = "(array: any...) -> any", .lower = arrays_zip,
+     .doc = "An array of structs of the elements at each position.", .example = "arrays_zip(array(1, 2), array(2, 3))", .gives = "[{1, 2}, {2, 3}]"},
+    {.name = "cardinality", .signature = "(collection: array<T>) -> int", .lowering = "len({0})",
+     .doc = "Number of elements.", .example = "cardinality(array('b', 'd'))", .gives = "2"},
+    {.name = "cardinality", .signature = "(collection: map<K, V>) -> int", .lowering = "cardinality({0})"},
     {.name = "element_at", .signature = "(collection: any, key: any) -> any", .lower = element_at, .nulls = Nulls::kAlways,
      .doc = "The element at a position from 1, or a map's value.", .example = "element_at(array(1, 2, 3), 2)", .gives = "2"},
+    {.name = "exists", .signature = "(array: array<T>, condition: any) -> boolean", .lower = exists, .nulls = Nulls::kAlways,
+     .doc = "Whether the condition holds for an element.", .example = "exists(array(1, 2, 3), x -> x % 2 = 0)", .gives = "true"},
+    {.name = "filter", .signature = "(array: array<T>, condition: any) -> array<T>", .lower = filter,
+     .doc = "The elements for which the condition holds.", .example = "filter(array(1, 2, 3), x -> x % 2 = 1)", .gives = "[1, 3]"},
     {.name = "flatten", .signature = "(arrays: array<array<T>>) -> array<T>", .lowering = "flatten({0})",
      .doc = "An array of arrays as one array.", .example = "flatten(array(array(1, 2), array(3)))", .gives = "[1, 2, 3]"},
+    {.name = "forall", .signature = "(array: array<T>, condition: any) -> boolean", .lower = forall, .nulls = Nulls::kAlways,
+     .doc = "Whether the condition holds for every element.", .example = "forall(array(2, 4, 8), x -> x % 2 = 0)", .gives = "true"},
+    {.name = "get", .signature = "(array: array<T>, index: int) -> T", .lowering = "CASE WHEN {1} >= 0 THEN list_extract({0}, {1} + 1) END", .nulls = Nulls::kAlways,
+     .doc = "The element at an index from 0; null outside.", .example = "get(array(1, 2, 3), 0)", .gives = "1"},
     {.name = "map", .signature = "(key_or_value: any...) -> map<any, any>", .lower = map_of,
      .doc = "A map of keys and values in turn.", .example = "map('a', 1, 'b', 2)", .gives = "{a -> 1, b -> 2}"},
+    {.name = "map_concat", .signature = "(map: map<K, V>...) -> map<K, V>", .lowering = "map_concat({*})",
+     .doc = "The entries of all maps.", .example = "map_concat(map(1, 'a', 2, 'b'), map(3, 'c'))", .gives = "{1 -> a, 2 -> b, 3 -> c}"},
+    {.name = "map_contains_key", .signature = "(map: map<K, V>, key: K) -> boolean", .lowering = "list_contains(map_keys({0}), {1})",
+     .doc = "Whether the map has the key.", .example = "map_contains_key(map(1, 'a', 2, 'b'), 1)", .gives = "true"},
+    {.name = "map_entries", .signature = "(map: map<K, V>) -> any", .lower = map_entries,
+     .doc = "The entries as structs of key and value.", .example = "map_entries(map(1, 'a', 2, 'b'))", .gives = "[{1, a}, {2, b}]"},
+    {.name = "map_filter", .signature = "(map: map<K, V>, condition: any) -> map<K, V>", .lower = map_filter,
+     .doc = "The entries for which the condition holds.", .example = "map_filter(map(1, 0, 2, 2, 3, -1), (k, v) -> k > v)", .gives = "{1 -> 0, 3 -> -1}"},
+    {.name = "map_from_arrays", .signature = "(keys: array<K>, values: array<V>) -> map<K, V>", .lowering = "map({0}, {1})",
+     .doc = "A map of keys and values.", .example = "map_from_arrays(array(1.0, 3.0), array('2', '4'))", .gives = "{1.0 -> 2, 3.0 -> 4}"},
+    {.name = "map_from_entries", .signature = "(entries: any) -> any", .lower = map_from_entries,
+     .doc = "A map of an array of structs.", .example = "map_from_entries(array(struct(1, 'a'), struct(2, 'b')))", .gives = "{1 -> a, 2 -> b}"},
     {.name = "map_keys", .signature = "(map: map<K, V>) -> array<K>", .lowering = "map_keys({0})",
      .doc = "The keys.", .example = "map_keys(map(1, 'a', 2, 'b'))", .gives = "[1, 2]"},
     {.name = "map_values", .signature = "(map: map<K, V>) -> array<V>", .lowering = "map_values({0})",
      .doc = "The values.", .example = "map_values(map(1, 'a', 2, 'b'))", .gives = "[a, b]"},
     {.name = "named_struct", .signature = "(name_or_value: any...) -> struct", .lower = named_struct,
      .doc = "A struct of names and values in turn.", .example = "named_struct('a', 1, 'b', 'x')", .gives = "{1, x}"},
-    {.name = "sequence", .signature = "(start: long, stop: long, [step: long]) -> array<long>", .lowering = "generate_series({*})",
+    {.name = "reduce", .signature = "(array: array<T>, start: any, merge: any, [finish: any]) -> any", .lower = fold, .nulls = Nulls::kAlways,
+     .doc = "The elements merged into one value.", .example = "reduce(array(1, 2, 3), 0, (acc, x) -> acc + x)", .gives = "6"},
+    {.name = "sequence", .signature = "(start: any, stop: any, [step: any]) -> any", .lower = sequence,
      .doc = "The numbers from start to stop.", .example = "sequence(1, 5)", .gives = "[1, 2, 3, 4, 5]"},
     {.name = "size", .signature = "(collection: array<T>) -> int", .lowering = "len({0})",
      .doc = "Number of elements.", .example = "size(array('b', 'd', 'c', 'a'))", .gives = "4"},
@@ -117,8 +319,20 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "A part of the array.", .example = "slice(array(1, 2, 3, 4), 2, 2)", .gives = "[2, 3]"},
     {.name = "sort_array", .signature = "(array: array<T>) -> array<T>", .lowering = "list_sort({0}, 'ASC', 'NULLS FIRST')", .print = "sort_array({0}, true)",
      .doc = "In ascending order.", .example = "sort_array(array('b', 'd', 'c', 'a'))", .gives = "[a, b, c, d]"},
+    {.name = "sort_array", .signature = "(array: array<T>, ascending: boolean) -> array<T>", .lower = sort_array},
     {.name = "struct", .signature = "(field: any...) -> struct", .lower = struct_of,
      .doc = "A struct of its arguments.", .example = "struct(1, 2, 3)", .gives = "{1, 2, 3}"},
+    {.name = "transform", .signature = "(array: array<T>, function: any) -> any", .lower = transform,
+     .doc = "The function applied to every element, and its index from 0.", .example = "array_max(transform(array(1, 2, 3), x -> x + 1))", .gives = "4"},
+    {.name = "transform_keys", .signature = "(map: map<K, V>, function: any) -> any", .lower = transform_keys,
+     .doc = "The map with new keys.", .example = "transform_keys(map(1, 1, 2, 2), (k, v) -> k + 1)", .gives = "{2 -> 1, 3 -> 2}"},
+    {.name = "transform_values", .signature = "(map: map<K, V>, function: any) -> any", .lower = transform_values,
+     .doc = "The map with new values.", .example = "transform_values(map(1, 1, 2, 2), (k, v) -> v + 1)", .gives = "{1 -> 2, 2 -> 3}"},
+    {.name = "try_element_at", .signature = "(array: array<T>, index: int) -> T", .lowering = "list_extract({0}, {1})", .nulls = Nulls::kAlways,
+     .doc = "The element at a position from 1, or a map's value; null when absent.", .example = "try_element_at(array(1, 2, 3), 5)", .gives = "NULL"},
+    {.name = "try_element_at", .signature = "(map: map<K, V>, key: K) -> V", .lowering = "{0}[{1}]", .nulls = Nulls::kAlways},
+    {.name = "zip_with", .signature = "(left: array<T>, right: array<U>, function: any) -> any", .lower = zip_with,
+     .doc = "The function applied to the elements at each position.", .example = "zip_with(array(1, 2), array(3, 4), (x, y) -> x + y)", .gives = "[4, 6]"},
 };
 // clang-format on
 static_assert(checked(kCollections));

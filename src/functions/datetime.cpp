@@ -189,28 +189,101 @@ Resolved current_date(std::vector<Resolved>&, const CallContext& call) {
   return result;
 }
 
+Resolved date_part(std::vector<Resolved>& a, const CallContext& call) {
+  const auto name = fmt::format("date_part({}, {})", a[0].name, a[1].name);
+  auto result = extract(a, call);
+  result.name = name;
+  return result;
+}
+
+Resolved current_timezone(std::vector<Resolved>&, const CallContext& call) {
+  return {.sql = sql_string(call.time_zone), .type = make_type(kString), .nullable = false};
+}
+
+Resolved from_unixtime(std::vector<Resolved>& a, const CallContext& call) {
+  const std::string format = a.size() > 1 ? constant(a[1], call) : "yyyy-MM-dd HH:mm:ss";
+  Resolved moment{.sql = fmt::format("make_timestamp({} * 1000000)", a[0].sql), .type = make_type(kTimestamp), .nullable = a[0].nullable};
+  const auto local = cast(moment, make_type(kTimestampNtz), call.time_zone);
+  return {.sql = fmt::format("strftime({}, {})", local.sql, sql_string(strftime_pattern(format, call))), .type = make_type(kString),
+          .nullable = a[0].nullable, .name = fmt::format("from_unixtime({}, {})", a[0].name, format)};
+}
+
+Resolved make_timestamp_of(std::vector<Resolved>& a, const CallContext& call) {
+  Resolved local{.sql = fmt::format("make_timestamp({}, {}, {}, {}, {}, {})", a[0].sql, a[1].sql, a[2].sql, a[3].sql, a[4].sql, a[5].sql),
+                 .type = make_type(kTimestampNtz)};
+  return {.sql = cast(local, make_type(kTimestamp), call.time_zone).sql, .type = make_type(kTimestamp)};
+}
+
+Resolved months_between(std::vector<Resolved>& a, const CallContext& call) {
+  const auto x = cast(a[0], make_type(kTimestampNtz), call.time_zone).sql, y = cast(a[1], make_type(kTimestampNtz), call.time_zone).sql;
+  const auto months = fmt::format("((year({0}) - year({1})) * 12 + month({0}) - month({1}))", x, y);
+  auto seconds = [](const std::string& sql) { return fmt::format("(day({0}) * 86400 + hour({0}) * 3600 + minute({0}) * 60 + second({0}))", sql); };
+  auto sql = fmt::format("({} + ({} - {}) / 2678400.0::DOUBLE)", months, seconds(x), seconds(y));
+  if (a.size() < 3 || a[2].literal == "true") sql = fmt::format("round({}, 8)", sql);
+  return {.sql = fmt::format("CASE WHEN day({0}) = day({1}) OR (last_day({0}) = CAST({0} AS DATE) AND last_day({1}) = CAST({1} AS DATE)) "
+                             "THEN CAST({2} AS DOUBLE) ELSE {3} END", x, y, months, sql),
+          .type = make_type(kDouble), .nullable = a[0].nullable || a[1].nullable,
+          .name = fmt::format("months_between({}, {}, {})", a[0].name, a[1].name, a.size() > 2 ? a[2].name : "true")};
+}
+
+Resolved unix_timestamp(std::vector<Resolved>& a, const CallContext& call) {
+  const auto name = fmt::format("{}({}, {})", call.name, a[0].name, a.size() > 1 ? a[1].name : "yyyy-MM-dd HH:mm:ss");
+  const bool text = a[0].type.kind == kString;
+  if (!text) a.resize(1);
+  const auto moment = parse_with(a, call, kTimestamp);
+  return {.sql = fmt::format("CAST(floor(epoch_us({}) / 1e6) AS BIGINT)", moment.sql), .type = make_type(kLong),
+          .nullable = moment.nullable, .name = name};
+}
+
+Resolved try_to_date(std::vector<Resolved>& a, const CallContext& call) {
+  const auto name = fmt::format("try_to_date({})", a[0].name);
+  auto result = cast(a[0], make_type(kDate), call.time_zone, true);
+  result.name = name;
+  return result;
+}
+Resolved try_to_timestamp(std::vector<Resolved>& a, const CallContext& call) {
+  const auto name = fmt::format("try_to_timestamp({})", a[0].name);
+  auto result = cast(a[0], make_type(kTimestamp), call.time_zone, true);
+  result.name = name;
+  return result;
+}
+
 }  // namespace
 
 // clang-format off
 constexpr FunctionSpec kDateTime[] = {
     {.name = "add_months", .signature = "(start: date, months: int) -> date", .lowering = "CAST({0} + to_months({1}) AS DATE)",
      .doc = "The date a number of months later.", .example = "add_months('2016-08-31', 1)", .gives = "2016-09-30"},
+    {.name = "curdate", .signature = "() -> date", .lower = current_date, .nulls = Nulls::kNever,
+     .doc = "Today, in the session's time zone.", .example = "curdate() > DATE'2020-01-01'", .gives = "true"},
     {.name = "current_date", .signature = "() -> date", .lower = current_date, .nulls = Nulls::kNever,
      .doc = "Today, in the session's time zone.", .example = "current_date() > DATE'2020-01-01'", .gives = "true"},
     {.name = "current_timestamp", .signature = "() -> timestamp", .lowering = "make_timestamp(epoch_us(now()))", .nulls = Nulls::kNever,
      .doc = "Now.", .example = "current_timestamp() > TIMESTAMP'2020-01-01'", .gives = "true"},
+    {.name = "current_timezone", .signature = "() -> string", .lower = current_timezone, .nulls = Nulls::kNever,
+     .doc = "The session's time zone.", .example = "current_timezone()", .gives = "UTC"},
     {.name = "date_add", .signature = "(start: date, days: int) -> date", .lowering = "({0} + {1})",
      .doc = "The date a number of days later.", .example = "date_add('2016-07-30', 1)", .gives = "2016-07-31"},
+    {.name = "date_diff", .signature = "(end: date, start: date) -> int", .lowering = "({0} - {1})",
+     .doc = "Days from `start` to `end`.", .example = "date_diff('2009-07-31', '2009-07-30')", .gives = "1"},
     {.name = "date_format", .signature = "(moment: any, format: string) -> string", .lower = date_format,
      .doc = "As text of a Java pattern.", .example = "date_format('2016-04-08', 'y')", .gives = "2016"},
+    {.name = "date_from_unix_date", .signature = "(days: int) -> date", .lowering = "(DATE '1970-01-01' + {0})",
+     .doc = "The date so many days after 1970.", .example = "date_from_unix_date(1)", .gives = "1970-01-02"},
+    {.name = "date_part", .signature = "(field: string, source: any) -> any", .lower = date_part,
+     .doc = "A part of a date or timestamp.", .example = "date_part('YEAR', DATE'2019-08-12')", .gives = "2019"},
     {.name = "date_sub", .signature = "(start: date, days: int) -> date", .lowering = "({0} - {1})",
      .doc = "The date a number of days before.", .example = "date_sub('2016-07-30', 1)", .gives = "2016-07-29"},
     {.name = "date_trunc", .signature = "(unit: string, moment: any) -> timestamp", .lower = date_trunc, .nulls = Nulls::kAlways,
      .doc = "The start of the year, month, day, hour …", .example = "date_trunc('HOUR', '2015-03-05T09:32:05.359')", .gives = "2015-03-05 09:00:00"},
+    {.name = "dateadd", .signature = "(start: date, days: int) -> date", .lowering = "({0} + {1})", .print = "date_add({0}, {1})",
+     .doc = "The date a number of days later.", .example = "dateadd('2016-07-30', 1)", .gives = "2016-07-31"},
     {.name = "datediff", .signature = "(end: date, start: date) -> int", .lowering = "({0} - {1})",
      .doc = "Days from `start` to `end`.", .example = "datediff('2009-07-31', '2009-07-30')", .gives = "1"},
     {.name = "day", .signature = "(moment: any) -> int", .lower = day_of,
      .doc = "Day of the month.", .example = "day('2009-07-30')", .gives = "30"},
+    {.name = "dayname", .signature = "(date: date) -> string", .lowering = "strftime({0}, '%a')",
+     .doc = "Short name of the weekday.", .example = "dayname(DATE'2008-02-20')", .gives = "Wed"},
     {.name = "dayofmonth", .signature = "(moment: any) -> int", .lower = day_of,
      .doc = "Day of the month.", .example = "dayofmonth('2009-07-30')", .gives = "30"},
     {.name = "dayofweek", .signature = "(moment: any) -> int", .lower = day_of_week,
@@ -219,16 +292,28 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Day of the year.", .example = "dayofyear('2016-04-09')", .gives = "100"},
     {.name = "extract", .signature = "(field: string, source: any) -> any", .lower = extract,
      .doc = "A part of a date or timestamp: `extract(YEAR FROM x)`.", .example = "extract(MONTH FROM DATE'2019-08-12')", .gives = "8"},
+    {.name = "from_unixtime", .signature = "(seconds: long, [format: string]) -> string", .lower = from_unixtime,
+     .doc = "Text of a moment in seconds since 1970.", .example = "from_unixtime(0, 'yyyy-MM-dd HH:mm:ss')", .gives = "1970-01-01 00:00:00"},
+    {.name = "from_utc_timestamp", .signature = "(moment: timestamp, zone: string) -> timestamp", .lowering = "timezone({1}, timezone('UTC', {0}))",
+     .doc = "The wall clock of a zone at a UTC time.", .example = "from_utc_timestamp('2016-08-31', 'Asia/Seoul')", .gives = "2016-08-31 09:00:00"},
     {.name = "hour", .signature = "(moment: any) -> int", .lower = hour_of,
      .doc = "Hour of the day, in the session's time zone.", .example = "hour('2009-07-30 12:58:59')", .gives = "12"},
     {.name = "last_day", .signature = "(date: date) -> date", .lower = last_day,
      .doc = "The last day of the month.", .example = "last_day('2009-01-12')", .gives = "2009-01-31"},
     {.name = "make_date", .signature = "(year: int, month: int, day: int) -> date", .lowering = "make_date({0}, {1}, {2})",
      .doc = "A date of its parts.", .example = "make_date(2013, 7, 15)", .gives = "2013-07-15"},
+    {.name = "make_timestamp", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: double) -> timestamp", .lower = make_timestamp_of,
+     .doc = "A timestamp of its parts.", .example = "make_timestamp(2014, 12, 28, 6, 30, 45.887)", .gives = "2014-12-28 06:30:45.887"},
     {.name = "minute", .signature = "(moment: any) -> int", .lower = minute_of,
      .doc = "Minute of the hour.", .example = "minute('2009-07-30 12:58:59')", .gives = "58"},
     {.name = "month", .signature = "(moment: any) -> int", .lower = month_of,
      .doc = "Month of the year.", .example = "month('2016-07-30')", .gives = "7"},
+    {.name = "monthname", .signature = "(date: date) -> string", .lowering = "strftime({0}, '%b')",
+     .doc = "Short name of the month.", .example = "monthname(DATE'2008-02-20')", .gives = "Feb"},
+    {.name = "months_between", .signature = "(end: timestamp, start: timestamp, [round: boolean]) -> double", .lower = months_between,
+     .doc = "Months from `start` to `end`, a day being 1/31.", .example = "months_between('1997-02-28 10:30:00', '1996-10-30')", .gives = "3.94959677"},
+    {.name = "next_day", .signature = "(start: date, day: string) -> date", .lowering = "({0} + CAST((list_position(['mo', 'tu', 'we', 'th', 'fr', 'sa', 'su'], lower(left({1}, 2))) - isodow({0}) + 6) % 7 + 1 AS INTEGER))", .nulls = Nulls::kAlways,
+     .doc = "The first such weekday after the date.", .example = "next_day('2015-01-14', 'TU')", .gives = "2015-01-20"},
     {.name = "now", .signature = "() -> timestamp", .lowering = "make_timestamp(epoch_us(now()))", .nulls = Nulls::kNever,
      .doc = "Now.", .example = "now() > TIMESTAMP'2020-01-01'", .gives = "true"},
     {.name = "quarter", .signature = "(moment: any) -> int", .lower = quarter_of,
@@ -239,19 +324,31 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "The moment so many microseconds after 1970.", .example = "timestamp_micros(1230219000123123)", .gives = "2008-12-25 15:30:00.123123"},
     {.name = "timestamp_millis", .signature = "(value: long) -> timestamp", .lowering = "make_timestamp({0} * 1000)",
      .doc = "The moment so many milliseconds after 1970.", .example = "timestamp_millis(1230219000123)", .gives = "2008-12-25 15:30:00.123"},
-    {.name = "timestamp_seconds", .signature = "(value: long) -> timestamp", .lowering = "make_timestamp({0} * 1000000)",
+    {.name = "timestamp_seconds", .signature = "(value: numeric) -> timestamp", .lowering = "make_timestamp(CAST(CAST({0} AS DECIMAL(24,6)) * 1000000 AS BIGINT))",
      .doc = "The moment so many seconds after 1970.", .example = "timestamp_seconds(1230219000)", .gives = "2008-12-25 15:30:00"},
     {.name = "to_date", .signature = "(value: any, [format: string]) -> date", .lower = to_date,
      .doc = "Text as a date.", .example = "to_date('2016-12-31', 'yyyy-MM-dd')", .gives = "2016-12-31"},
     {.name = "to_timestamp", .signature = "(value: any, [format: string]) -> timestamp", .lower = to_timestamp,
      .doc = "Text as a timestamp.", .example = "to_timestamp('2016-12-31 00:12:00')", .gives = "2016-12-31 00:12:00"},
+    {.name = "to_unix_timestamp", .signature = "(moment: any, [format: string]) -> long", .lower = unix_timestamp,
+     .doc = "Seconds since 1970.", .example = "to_unix_timestamp('2016-04-08', 'yyyy-MM-dd')", .gives = "1460073600"},
+    {.name = "to_utc_timestamp", .signature = "(moment: timestamp, zone: string) -> timestamp", .lowering = "timezone('UTC', timezone({1}, {0}))",
+     .doc = "The UTC time of the wall clock of a zone.", .example = "to_utc_timestamp('2016-08-31', 'Asia/Seoul')", .gives = "2016-08-30 15:00:00"},
     {.name = "trunc", .signature = "(date: any, unit: string) -> date", .lower = trunc_date, .nulls = Nulls::kAlways,
      .doc = "The first day of the year, quarter, month or week.", .example = "trunc('2009-02-12', 'MM')", .gives = "2009-02-01"},
+    {.name = "try_to_date", .signature = "(value: any) -> date", .lower = try_to_date, .nulls = Nulls::kAlways,
+     .doc = "Text as a date; null where it is none.", .example = "try_to_date('x')", .gives = "NULL"},
+    {.name = "try_to_timestamp", .signature = "(value: any) -> timestamp", .lower = try_to_timestamp, .nulls = Nulls::kAlways,
+     .doc = "Text as a timestamp; null where it is none.", .example = "try_to_timestamp('x')", .gives = "NULL"},
+    {.name = "unix_date", .signature = "(date: date) -> int", .lowering = "({0} - DATE '1970-01-01')",
+     .doc = "Days since 1970.", .example = "unix_date(DATE'1970-01-02')", .gives = "1"},
     {.name = "unix_micros", .signature = "(moment: timestamp) -> long", .lowering = "epoch_us({0})",
      .doc = "Microseconds since 1970.", .example = "unix_micros(TIMESTAMP'1970-01-01 00:00:01Z')", .gives = "1000000"},
+    {.name = "unix_millis", .signature = "(moment: timestamp) -> long", .lowering = "epoch_ms({0})",
+     .doc = "Milliseconds since 1970.", .example = "unix_millis(TIMESTAMP'1970-01-01 00:00:01Z')", .gives = "1000"},
     {.name = "unix_seconds", .signature = "(moment: timestamp) -> long", .lowering = "CAST(floor(epoch_us({0}) / 1e6) AS BIGINT)",
      .doc = "Seconds since 1970.", .example = "unix_seconds(TIMESTAMP'1970-01-01 00:00:01Z')", .gives = "1"},
-    {.name = "unix_timestamp", .signature = "(moment: timestamp) -> long", .lowering = "CAST(floor(epoch_us({0}) / 1e6) AS BIGINT)", .print = "unix_timestamp({0}, yyyy-MM-dd HH:mm:ss)",
+    {.name = "unix_timestamp", .signature = "(moment: any, [format: string]) -> long", .lower = unix_timestamp,
      .doc = "Seconds since 1970.", .example = "unix_timestamp(TIMESTAMP'1970-01-01 00:00:01Z')", .gives = "1"},
     {.name = "weekday", .signature = "(moment: any) -> int", .lower = week_day,
      .doc = "Day of the week, from Monday = 0.", .example = "weekday('2009-07-30')", .gives = "3"},

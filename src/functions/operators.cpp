@@ -167,7 +167,10 @@ Resolved remainder(std::vector<Resolved>& a, const CallContext& call) {
   if (a[1].literal.empty() || a[1].literal == "0") {
     sql = fmt::format("CASE WHEN {} = 0 THEN {} ELSE {} END", a[1].sql, zero, sql);
   }
-  return made(sql, common, a, common.kind != kDecimal);
+  if (common.kind != kDecimal) return made(sql, common, a);
+  const auto &x = a[0].type, &y = a[1].type;
+  const int scale = std::max(x.scale, y.scale);
+  return made(sql, bounded_decimal(std::min(x.precision - x.scale, y.precision - y.scale) + scale, scale), a, false);
 }
 
 Resolved positive_modulus(std::vector<Resolved>& a, const CallContext& call) {
@@ -331,6 +334,20 @@ Resolved least(std::vector<Resolved>& a, const CallContext& call) {
   return extremum(a, call, "least");
 }
 
+/// The operator's result, or null where it raises an error.
+Resolved tried(Resolved result) {
+  result.sql = fmt::format("TRY(CAST({} AS {}))", result.sql, duckdb_type(result.type));
+  result.nullable = result.exact = true;
+  return result;
+}
+Resolved try_sum(std::vector<Resolved>& a, const CallContext& call) { return tried(add(a, call)); }
+Resolved try_difference(std::vector<Resolved>& a, const CallContext& call) { return tried(subtract(a, call)); }
+Resolved try_product(std::vector<Resolved>& a, const CallContext& call) { return tried(multiply(a, call)); }
+Resolved try_remainder(std::vector<Resolved>& a, const CallContext& call) {
+  const auto common = unify_numbers(a, call);
+  return tried(made(fmt::format("({} % nullif({}, 0))", a[0].sql, a[1].sql), common, a));
+}
+
 }  // namespace
 
 // clang-format off
@@ -374,6 +391,8 @@ constexpr FunctionSpec kOperators[] = {
      .doc = "The first argument that is not null.", .example = "coalesce(NULL, 2, 3)", .gives = "2"},
     {.name = "div", .signature = "(left: any, right: any) -> long", .lower = integral_divide, .nulls = Nulls::kAlways, .print = "({0} div {1})",
      .doc = "Quotient without its fraction.", .example = "7 div 2", .gives = "3"},
+    {.name = "equal_null", .signature = "(left: any, right: any) -> boolean", .lower = null_safe_equal,
+     .doc = "Equal, where two nulls are equal.", .example = "equal_null(3, 3)", .gives = "true"},
     {.name = "greatest", .signature = "(first: any, rest: any...) -> any", .lower = greatest,
      .doc = "The greatest argument; nulls are skipped.", .example = "greatest(3, NULL, 7)", .gives = "7"},
     {.name = "if", .signature = "(condition: boolean, then: any, otherwise: any) -> any", .lower = if_else,
@@ -390,14 +409,20 @@ constexpr FunctionSpec kOperators[] = {
      .doc = "Whether the value is null.", .example = "isnull(1)", .gives = "false"},
     {.name = "least", .signature = "(first: any, rest: any...) -> any", .lower = least,
      .doc = "The least argument; nulls are skipped.", .example = "least(3, NULL, 7)", .gives = "3"},
+    {.name = "mod", .signature = "(left: any, right: any) -> any", .lower = remainder, .nulls = Nulls::kAlways,
+     .doc = "Remainder; the sign is the dividend's.", .example = "mod(2, 1.8)", .gives = "0.2"},
     {.name = "negative", .signature = "(expr: numeric) -> numeric", .lower = negative, .print = "(- {0})",
      .doc = "The number with its sign turned.", .example = "negative(3)", .gives = "-3"},
     {.name = "not", .signature = "(expr: boolean) -> boolean", .lowering = "(NOT {0})", .print = "(NOT {0})",
      .doc = "Logical not.", .example = "NOT false", .gives = "true"},
     {.name = "nullif", .signature = "(left: any, right: any) -> any", .lower = nullif, .nulls = Nulls::kAlways,
      .doc = "Null where both are equal, else the first.", .example = "nullif(2, 2)", .gives = "NULL"},
+    {.name = "nullifzero", .signature = "(expr: numeric) -> numeric", .lowering = "nullif({0}, 0)", .nulls = Nulls::kAlways,
+     .doc = "Null where the number is zero.", .example = "nullifzero(0)", .gives = "NULL"},
     {.name = "nvl", .signature = "(expr: any, otherwise: any) -> any", .lower = coalesce,
      .doc = "`otherwise` where the first is null.", .example = "nvl(NULL, 1)", .gives = "1"},
+    {.name = "nvl2", .signature = "(expr: any, then: T, otherwise: T) -> T", .lowering = "CASE WHEN {0} IS NOT NULL THEN {1} ELSE {2} END", .nulls = Nulls::kAlways,
+     .doc = "`then` where the first is not null, else `otherwise`.", .example = "nvl2(NULL, 2, 1)", .gives = "1"},
     {.name = "or", .signature = "(left: boolean, right: boolean) -> boolean", .lowering = "({0} OR {1})", .print = "({0} OR {1})",
      .doc = "Logical or, of three values.", .example = "NULL OR true", .gives = "true"},
     {.name = "pmod", .signature = "(left: any, right: any) -> any", .lower = positive_modulus, .nulls = Nulls::kAlways,
@@ -408,8 +433,18 @@ constexpr FunctionSpec kOperators[] = {
      .doc = "Bits moved left.", .example = "shiftleft(2, 1)", .gives = "4"},
     {.name = "shiftright", .signature = "(value: N, bits: int) -> N", .lowering = "({0} >> {1})",
      .doc = "Bits moved right, keeping the sign.", .example = "shiftright(4, 1)", .gives = "2"},
+    {.name = "shiftrightunsigned", .signature = "(value: int, bits: int) -> int", .lowering = "CAST((CAST({0} AS BIGINT) & 4294967295) >> ({1} & 31) AS INTEGER)",
+     .doc = "Bits moved right, filled with zeros.", .example = "shiftrightunsigned(4, 1)", .gives = "2"},
+    {.name = "try_add", .signature = "(left: any, right: any) -> any", .lower = try_sum, .nulls = Nulls::kAlways,
+     .doc = "Sum, or null where it overflows.", .example = "try_add(2147483647, 1)", .gives = "NULL"},
     {.name = "try_divide", .signature = "(left: any, right: any) -> double", .lower = try_divide, .nulls = Nulls::kAlways,
      .doc = "Quotient, or null where the divisor is zero.", .example = "try_divide(1, 0)", .gives = "NULL"},
+    {.name = "try_mod", .signature = "(left: any, right: any) -> any", .lower = try_remainder, .nulls = Nulls::kAlways,
+     .doc = "Remainder, or null where the divisor is zero.", .example = "try_mod(3, 0)", .gives = "NULL"},
+    {.name = "try_multiply", .signature = "(left: any, right: any) -> any", .lower = try_product, .nulls = Nulls::kAlways,
+     .doc = "Product, or null where it overflows.", .example = "try_multiply(2147483647, 2)", .gives = "NULL"},
+    {.name = "try_subtract", .signature = "(left: any, right: any) -> any", .lower = try_difference, .nulls = Nulls::kAlways,
+     .doc = "Difference, or null where it overflows.", .example = "try_subtract(2, 1)", .gives = "1"},
     {.name = "when", .signature = "(condition: any, value: any, rest: any...) -> any", .lower = case_when,
      .doc = "`CASE WHEN condition THEN value … ELSE … END`.", .example = "CASE WHEN 1 > 2 THEN 'a' ELSE 'b' END", .gives = "b"},
     {.name = "|", .signature = "(left: N, right: N) -> N", .lowering = "({0} | {1})", .print = "({0} | {1})",

@@ -46,24 +46,60 @@ Resolved like_pattern(std::vector<Resolved>& a, const CallContext&, const char* 
 Resolved like(std::vector<Resolved>& a, const CallContext& call) { return like_pattern(a, call, "LIKE"); }
 Resolved ilike(std::vector<Resolved>& a, const CallContext& call) { return like_pattern(a, call, "ILIKE"); }
 
+Resolved format_number(std::vector<Resolved>& a, const CallContext&) {
+  return {.sql = fmt::format("format('{{:,.' || {} || 'f}}', {})", a[1].sql, a[0].sql), .type = make_type(kString),
+          .nullable = a[0].nullable || a[1].nullable};
+}
+
+/// printf, whose %d and %s read DuckDB's whole numbers and text.
+Resolved format_string(std::vector<Resolved>& a, const CallContext& call) {
+  std::string parts;
+  for (auto& value : a) {
+    const bool number = value.type.is_integral() || value.type.is_fractional();
+    if (!number) value = coerce(value, make_type(kString), call.time_zone);
+    parts += (parts.empty() ? "" : ", ") + value.sql;
+  }
+  return {.sql = fmt::format("printf({})", parts), .type = make_type(kString), .nullable = a[0].nullable};
+}
+
 }  // namespace
 
 // clang-format off
 constexpr FunctionSpec kStrings[] = {
     {.name = "ascii", .signature = "(str: string) -> int", .lowering = "CASE WHEN {0} = '' THEN 0 ELSE ascii({0}) END",
      .doc = "Code of the first character; 0 of an empty string.", .example = "ascii('222')", .gives = "50"},
+    {.name = "base64", .signature = "(bytes: binary) -> string", .lowering = "to_base64({0})",
+     .doc = "As base 64 text.", .example = "base64('Spark SQL')", .gives = "U3BhcmsgU1FM"},
+    {.name = "bit_length", .signature = "(str: string) -> int", .lowering = "(strlen({0}) * 8)",
+     .doc = "Number of bits.", .example = "bit_length('Spark SQL')", .gives = "72"},
     {.name = "btrim", .signature = "(str: string, [characters: string]) -> string", .lowering = "trim({0}, {1?{1}}{1!' '})",
      .doc = "Without leading and trailing spaces or the given characters.", .example = "btrim('xxfirexx', 'x')", .gives = "fire"},
+    {.name = "char", .signature = "(code: long) -> string", .lowering = "CASE WHEN {0} < 0 THEN '' ELSE chr(CAST({0} % 256 AS INTEGER)) END",
+     .doc = "The character of a code.", .example = "char(65)", .gives = "A"},
     {.name = "char_length", .signature = "(str: string) -> int", .lowering = "length({0})",
      .doc = "Number of characters.", .example = "char_length('steel ')", .gives = "6"},
+    {.name = "character_length", .signature = "(str: string) -> int", .lowering = "length({0})",
+     .doc = "Number of characters.", .example = "character_length('Spark SQL ')", .gives = "10"},
+    {.name = "chr", .signature = "(code: long) -> string", .lowering = "CASE WHEN {0} < 0 THEN '' ELSE chr(CAST({0} % 256 AS INTEGER)) END",
+     .doc = "The character of a code.", .example = "chr(65)", .gives = "A"},
     {.name = "concat", .signature = "(part: any...) -> string", .lower = concat, .nulls = Nulls::kAnyArgument,
      .doc = "Strings (or arrays) one after the other; null when one is null.", .example = "concat('fire', 'steel')", .gives = "firesteel"},
     {.name = "concat_ws", .signature = "(separator: string, part: string...) -> string", .lowering = "concat_ws({*})", .nulls = Nulls::kAlways,
      .doc = "Strings joined by a separator; nulls are skipped.", .example = "concat_ws('-', 'a', NULL, 'b')", .gives = "a-b"},
     {.name = "contains", .signature = "(str: string, part: string) -> boolean", .lowering = "contains({0}, {1})",
      .doc = "Whether the string holds the part.", .example = "contains('firesteel', 'est')", .gives = "true"},
+    {.name = "decode", .signature = "(bytes: binary, charset: string) -> string", .lowering = "decode({0})",
+     .doc = "Text of UTF-8 bytes.", .example = "decode(encode('abc', 'utf-8'), 'utf-8')", .gives = "abc"},
+    {.name = "encode", .signature = "(str: string, charset: string) -> binary", .lowering = "encode({0})",
+     .doc = "UTF-8 bytes of text.", .example = "encode('abc', 'utf-8')", .gives = "abc"},
     {.name = "endswith", .signature = "(str: string, suffix: string) -> boolean", .lowering = "suffix({0}, {1})",
      .doc = "Whether the string ends with the suffix.", .example = "endswith('firesteel', 'steel')", .gives = "true"},
+    {.name = "find_in_set", .signature = "(str: string, list: string) -> int", .lowering = "CASE WHEN contains({0}, ',') THEN 0 ELSE coalesce(list_position(string_split({1}, ','), {0}), CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN 0 END) END",
+     .doc = "Position in a list separated by commas, from 1; 0 when absent.", .example = "find_in_set('ab', 'abc,b,ab,c,def')", .gives = "3"},
+    {.name = "format_number", .signature = "(number: double, digits: int) -> string", .lower = format_number,
+     .doc = "With separators of thousands and so many digits after the point.", .example = "format_number(12332.123456, 4)", .gives = "12,332.1235"},
+    {.name = "format_string", .signature = "(format: string, argument: any...) -> string", .lower = format_string,
+     .doc = "Arguments in a printf pattern.", .example = "format_string('Hello World %d %s', 100, 'days')", .gives = "Hello World 100 days"},
     {.name = "ilike", .signature = "(str: string, pattern: string, [escape: string]) -> boolean", .lower = ilike,
      .doc = "LIKE without regard to case.", .example = "'Fire' ILIKE 'f%'", .gives = "true"},
     {.name = "initcap", .signature = "(str: string) -> string",
@@ -75,8 +111,11 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "In small letters.", .example = "lcase('FIRE')", .gives = "fire"},
     {.name = "left", .signature = "(str: string, length: int) -> string", .lowering = "CASE WHEN {1} <= 0 THEN '' ELSE left({0}, {1}) END",
      .doc = "The first characters.", .example = "left('firesteel', 4)", .gives = "fire"},
+    {.name = "len", .signature = "(str: string) -> int", .lowering = "length({0})",
+     .doc = "Number of characters.", .example = "len('Spark SQL ')", .gives = "10"},
     {.name = "length", .signature = "(str: string) -> int", .lowering = "length({0})",
      .doc = "Number of characters.", .example = "length('steel ')", .gives = "6"},
+    {.name = "length", .signature = "(bytes: binary) -> int", .lowering = "octet_length({0})"},
     {.name = "levenshtein", .signature = "(left: string, right: string) -> int", .lowering = "levenshtein({0}, {1})",
      .doc = "Number of edits between two strings.", .example = "levenshtein('kitten', 'sitting')", .gives = "3"},
     {.name = "like", .signature = "(str: string, pattern: string, [escape: string]) -> boolean", .lower = like,
@@ -90,12 +129,28 @@ constexpr FunctionSpec kStrings[] = {
     {.name = "ltrim", .signature = "(str: string) -> string", .lowering = "ltrim({0}, ' ')",
      .doc = "Without leading spaces or characters.", .example = "ltrim('  fire')", .gives = "fire"},
     {.name = "ltrim", .signature = "(characters: string, str: string) -> string", .lowering = "ltrim({1}, {0})", .print = "TRIM(LEADING {0} FROM {1})"},
+    {.name = "octet_length", .signature = "(str: string) -> int", .lowering = "strlen({0})",
+     .doc = "Number of bytes.", .example = "octet_length('Spark SQL')", .gives = "9"},
+    {.name = "overlay", .signature = "(str: string, replacement: string, position: int, [length: int]) -> string", .lowering = "(substring({0}, 1, {2} - 1) || {1} || substring({0}, {2} + {3?CASE WHEN {3} < 0 THEN length({1}) ELSE {3} END}{3!length({1})}))", .print = "overlay({0}, {1}, {2}, {3?{3}}{3!-1})",
+     .doc = "A part replaced.", .example = "overlay('Spark SQL', 'CORE', 7)", .gives = "Spark CORE"},
+    {.name = "position", .signature = "(substr: string, str: string, [start: int]) -> int", .lowering = "{2?CASE WHEN {2} <= 0 THEN 0 WHEN strpos(substring({1}, {2}), {0}) = 0 THEN 0 ELSE strpos(substring({1}, {2}), {0}) + {2} - 1 END}{2!strpos({1}, {0})}", .print = "position({0}, {1}, {2?{2}}{2!1})",
+     .doc = "Position of the first `substr`, from 1; 0 when absent.", .example = "position('bar', 'foobarbar')", .gives = "4"},
+    {.name = "printf", .signature = "(format: string, argument: any...) -> string", .lower = format_string,
+     .doc = "Arguments in a printf pattern.", .example = "printf('Hello World %d %s', 100, 'days')", .gives = "Hello World 100 days"},
+    {.name = "regexp_count", .signature = "(str: string, pattern: string) -> int", .lowering = "len(regexp_extract_all({0}, {1}))",
+     .doc = "Number of matches.", .example = "regexp_count('Steven Jones and Stephen Smith', 'Ste(v|ph)en')", .gives = "2"},
     {.name = "regexp_extract", .signature = "(str: string, pattern: string, [group: int]) -> string", .lowering = "regexp_extract({0}, {1}, {2?{2}}{2!1})", .print = "regexp_extract({0}, {1}, {2?{2}}{2!1})",
      .doc = "The group of the first match; empty without a match.", .example = "regexp_extract('100-200', '(\\\\d+)-(\\\\d+)', 2)", .gives = "200"},
+    {.name = "regexp_extract_all", .signature = "(str: string, pattern: string, [group: int]) -> array<string>", .lowering = "regexp_extract_all({0}, {1}, {2?{2}}{2!1})", .print = "regexp_extract_all({0}, {1}, {2?{2}}{2!1})",
+     .doc = "The group of every match.", .example = "regexp_extract_all('100-200, 300-400', '(\\\\d+)-(\\\\d+)', 1)", .gives = "[100, 300]"},
+    {.name = "regexp_instr", .signature = "(str: string, pattern: string) -> int", .lowering = "CASE WHEN regexp_matches({0}, {1}) THEN strpos({0}, regexp_extract({0}, {1})) WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN 0 END", .print = "regexp_instr({0}, {1}, 0)",
+     .doc = "Position of the first match, from 1; 0 without a match.", .example = "regexp_instr('abcd', 'c')", .gives = "3"},
     {.name = "regexp_like", .signature = "(str: string, pattern: string) -> boolean", .lowering = "regexp_matches({0}, {1})", .print = "REGEXP_LIKE({0}, {1})",
      .doc = "Whether the pattern is found.", .example = "regexp_like('firesteel', 'e.t')", .gives = "true"},
     {.name = "regexp_replace", .signature = "(str: string, pattern: string, replacement: string) -> string", .lowering = "regexp_replace({0}, {1}, regexp_replace({2}, '\\$(\\d)', '\\\\\\1', 'g'), 'g')", .print = "regexp_replace({0}, {1}, {2}, 1)",
      .doc = "Every match replaced; `$1` is a group.", .example = "regexp_replace('100-200', '(\\\\d+)', 'num')", .gives = "num-num"},
+    {.name = "regexp_substr", .signature = "(str: string, pattern: string) -> string", .lowering = "CASE WHEN regexp_matches({0}, {1}) THEN regexp_extract({0}, {1}) END", .nulls = Nulls::kAlways,
+     .doc = "The first match; null without one.", .example = "regexp_substr('Steven Jones', 'e.')", .gives = "ev"},
     {.name = "repeat", .signature = "(str: string, times: int) -> string", .lowering = "repeat({0}, greatest({1}, 0))",
      .doc = "The string a number of times.", .example = "repeat('ab', 2)", .gives = "abab"},
     {.name = "replace", .signature = "(str: string, search: string, [replacement: string]) -> string", .lowering = "CASE WHEN {1} = '' THEN {0} ELSE replace({0}, {1}, {2?{2}}{2!''}) END", .print = "replace({0}, {1}, {2?{2}}{2!})",
@@ -112,8 +167,14 @@ constexpr FunctionSpec kStrings[] = {
     {.name = "rtrim", .signature = "(str: string) -> string", .lowering = "rtrim({0}, ' ')",
      .doc = "Without trailing spaces or characters.", .example = "rtrim('fire  ')", .gives = "fire"},
     {.name = "rtrim", .signature = "(characters: string, str: string) -> string", .lowering = "rtrim({1}, {0})", .print = "TRIM(TRAILING {0} FROM {1})"},
+    {.name = "soundex", .signature = "(str: string) -> string", .lowering = "spark_soundex({0})",
+     .doc = "Code of how the word sounds in English.", .example = "soundex('Miller')", .gives = "M460"},
+    {.name = "space", .signature = "(n: int) -> string", .lowering = "repeat(' ', greatest({0}, 0))",
+     .doc = "So many spaces.", .example = "concat(space(2), '1')", .gives = "  1"},
     {.name = "split", .signature = "(str: string, pattern: string) -> array<string>", .lowering = "regexp_split_to_array({0}, {1})", .print = "split({0}, {1}, -1)",
      .doc = "The parts between the matches of a regular expression.", .example = "split('oneAtwoB', '[AB]')", .gives = "[one, two, ]"},
+    {.name = "split_part", .signature = "(str: string, delimiter: string, part: int) -> string", .lowering = "split_part({0}, {1}, {2})",
+     .doc = "The part at a position, from 1; negative from the end.", .example = "split_part('11.12.13', '.', 3)", .gives = "13"},
     {.name = "startswith", .signature = "(str: string, prefix: string) -> boolean", .lowering = "prefix({0}, {1})",
      .doc = "Whether the string starts with the prefix.", .example = "startswith('firesteel', 'fire')", .gives = "true"},
     {.name = "substr", .signature = "(str: string, position: int, [length: int]) -> string", .lowering = "substring({0}, CASE WHEN {1} = 0 THEN 1 ELSE {1} END{2?, greatest({2}, 0)})", .print = "substr({0}, {1}, {2?{2}}{2!2147483647})",
@@ -129,8 +190,14 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Without leading and trailing spaces or characters.", .example = "trim('  fire  ')", .gives = "fire"},
     {.name = "ucase", .signature = "(str: string) -> string", .lowering = "upper({0})",
      .doc = "In capital letters.", .example = "ucase('fire')", .gives = "FIRE"},
+    {.name = "unbase64", .signature = "(str: string) -> binary", .lowering = "from_base64({0})",
+     .doc = "The bytes of base 64 text.", .example = "decode(unbase64('U3BhcmsgU1FM'), 'utf-8')", .gives = "Spark SQL"},
     {.name = "upper", .signature = "(str: string) -> string", .lowering = "upper({0})",
      .doc = "In capital letters.", .example = "upper('fire')", .gives = "FIRE"},
+    {.name = "url_decode", .signature = "(str: string) -> string", .lowering = "url_decode(replace({0}, '+', ' '))",
+     .doc = "Text of its URL form.", .example = "url_decode('https%3A%2F%2Fspark.apache.org')", .gives = "https://spark.apache.org"},
+    {.name = "url_encode", .signature = "(str: string) -> string", .lowering = "replace(url_encode({0}), '%20', '+')",
+     .doc = "As part of a URL.", .example = "url_encode('https://spark.apache.org')", .gives = "https%3A%2F%2Fspark.apache.org"},
 };
 // clang-format on
 static_assert(checked(kStrings));

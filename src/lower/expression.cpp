@@ -469,16 +469,15 @@ Resolved Resolver::literal(const proto::Expression::Literal& value) {
 namespace {
 
 /// Types of a lambda's parameters, from the arguments before it.
-std::vector<DataType> lambda_types(std::string_view function, const std::vector<Resolved>& arguments,
-                                   int parameters) {
+std::vector<DataType> lambda_types(std::string_view function, const std::vector<Resolved>& arguments) {
   const auto& first = arguments.at(0).type;
   if (first.kind == kMap) return {first.key(), first.value()};
   if (first.kind != kArray) return {};
   if (function == "aggregate" || function == "reduce") {
+    if (arguments.size() == 3) return {arguments[1].type};
     return {arguments.at(1).type, first.element()};
   }
   if (function == "zip_with") return {first.element(), arguments.at(1).type.element()};
-  if (parameters == 2 && function == "transform") return {first.element(), make_type(kInteger)};
   return {first.element(), make_type(kInteger)};
 }
 
@@ -574,7 +573,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
       arguments.push_back({.sql = "1", .type = make_type(kInteger), .nullable = false, .literal = "1", .name = "1"});
     } else if (argument.has_lambda_function()) {
       const auto& lambda_proto = argument.lambda_function();
-      arguments.push_back(lambda(lambda_proto, lambda_types(name, arguments, lambda_proto.arguments_size()), scope));
+      arguments.push_back(lambda(lambda_proto, lambda_types(name, arguments), scope));
     } else {
       arguments.push_back(expression(argument, scope));
     }

@@ -1,5 +1,5 @@
 // Runs tests that are data: blocks of a statement and what Apache Spark answers to it, recorded by
-// tests/reference/record_slt.py. usage: run_slt FILE…
+// tests/reference/record_slt.py. usage: run_slt FILE… | run_slt --examples (blocks of all function rows)
 //
 //   query id bigint, name string      the columns' names and types
 //   SELECT id, name FROM people
@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "dataframe/session.h"
 #include "engine/engine.h"
+#include "functions/spec.h"
 
 namespace {
 
@@ -124,6 +125,15 @@ std::string run_block(const Session& spark, const Block& block) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && argv[1] == std::string_view("--examples")) {
+    fmt::print("# Every function's example. Printed by run_slt --examples, recorded by record_slt.py.\n");
+    for (const auto& group : function_groups()) {
+      for (const auto& row : group.rows) {
+        if (!row.example.empty()) fmt::print("\nquery\nSELECT {} AS `{}`\n", row.example, row.name);
+      }
+    }
+    return 0;
+  }
   int passed = 0, failed = 0;
   for (int i = 1; i < argc; ++i) {
     const Session spark(make_embedded_executor({.memory_limit = "1GB", .threads = 2}));

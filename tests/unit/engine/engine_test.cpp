@@ -1,0 +1,90 @@
+// What tests that are data cannot say: cancellation, limits, streams, files and save modes.
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+#include <spark/connect/relations.pb.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/error.h"
+
+namespace firesteel {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct EngineTest : ::testing::Test {
+  std::shared_ptr<Executor> engine = make_embedded_executor({.memory_limit = "1GB", .threads = 2});
+  fs::path folder = fs::temp_directory_path() / ("firesteel_engine_test_" + std::to_string(::getpid()));
+  void SetUp() override { fs::create_directories(folder); }
+  void TearDown() override { fs::remove_all(folder); }
+
+  std::string path(const std::string& name) const { return (folder / name).string(); }
+  void write(const std::string& name, const std::string& text) const { std::ofstream(folder / name) << text; }
+
+  /// Rows and the largest batch of a query.
+  static std::pair<int64_t, int64_t> count(Executor& engine, const std::string& sql) {
+    auto rows = engine.execute(engine.sql(sql));
+    int64_t total = 0, largest = 0;
+    while (auto batch = rows.next()) {
+      total += batch->get()->length;
+      largest = std::max(largest, batch->get()->length);
+    }
+    return {total, largest};
+  }
+
+  template <typename Body>
+  static std::string condition_of(Body body) {
+    try {
+      body();
+    } catch (const Error& error) {
+      return error.condition();
+    }
+    return "no error";
+  }
+};
+
+TEST_F(EngineTest, InterruptCancelsFromAnotherThread) {
+  std::atomic<bool> done{false};
+  std::thread other([&] {
+    while (!done) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      engine->interrupt();
+    }
+  });
+  const auto condition = condition_of([&] {
+    count(*engine, "SELECT sum(a.id * b.id % 7) FROM range(3000000) a CROSS JOIN range(3000000) b");
+  });
+  done = true;
+  other.join();
+  EXPECT_EQ(condition, "OPERATION_CANCELED");
+  EXPECT_EQ(count(*engine, "SELECT 1").first, 1);  // the engine is still usable
+}
+
+TEST_F(EngineTest, MemoryLimitIsAnError) {
+  auto small = make_embedded_executor(
+      {.memory_limit = "20MB", .temp_directory = path("spill"), .temp_size_limit = "1MB", .threads = 1});
+  EXPECT_EQ(condition_of([&] { count(*small, "SELECT id, uuid() AS u FROM range(4000000) ORDER BY u"); }), "OUT_OF_MEMORY");
+}
+
+TEST_F(EngineTest, LargeResultsArriveInLargeBatches) {
+  const auto [total, largest] = count(*engine, "SELECT id FROM range(200000)");
+  EXPECT_EQ(total, 200000);
+  EXPECT_GE(largest, 60000);
+  EXPECT_LT(largest, 200000);
+}
+
+TEST_F(EngineTest, FilesThatCannotBeRead) {
+  EXPECT_EQ(condition_of([&] { engine->sql("SELECT * FROM parquet.`" + path("none.parquet") + "`"); count(*engine, "SELECT * FROM parquet.`" + path("none.parquet") + "`"); }),
+            "PATH_NOT_FOUND");
+  write("broken.parquet", "this is no Parquet file, whatever its name says");
+  EXPECT_EQ(condition_of([&] { count(*engine, "SELECT * FROM parquet.`" + path("broken.parquet") + "`"); }), "FAILED_READ_FILE.NO_HINT");
+}
+
+}  // namespace
+}  // namespace firesteel
