@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <new>
 
 #include "base/error.h"
@@ -75,5 +76,10 @@ int main(int argc, char** argv) {
 
 }  // namespace
 }  // namespace firesteel::cli
+
+// OpenMP's threads spin while they wait, which starves the threads that load data. Its library reads
+// this setting as it is loaded, so it is made before any library's constructor runs.
+static void let_openmp_sleep(int, char**, char**) { setenv("OMP_WAIT_POLICY", "PASSIVE", 0); }
+__attribute__((section(".preinit_array"), used)) static void (*before_libraries)(int, char**, char**) = let_openmp_sleep;
 
 int main(int argc, char** argv) { return firesteel::cli::main(argc, argv); }

@@ -14,7 +14,7 @@ class Session {
   explicit Session(std::shared_ptr<Executor> executor) : executor_(std::move(executor)) {}
 
   class Builder;
-  /// A session on the embedded engine. (Defined by the engine's entry, linked in by the library.)
+  /// Makes sessions on the embedded engine; see firesteel/session_builder.h.
   static Builder builder();
 
   DataFrameReader read() const { return DataFrameReader(executor_); }

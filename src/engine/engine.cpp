@@ -22,6 +22,8 @@ namespace proto = spark::connect;
 
 namespace {
 
+constexpr uint64_t kKeptTextBytesMax = 64 << 20;
+
 std::string lower_case(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), ::tolower);
   return text;
@@ -168,9 +170,11 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
     // A source is asked about for every plan over it: what was found is kept while its files are the same.
     const std::string key = source.SerializeAsString();
     std::string state;
+    uint64_t bytes = 0;
     for (const auto& path : request.paths) {
       for (const auto& file : expand_path(path, request.format)) {
         std::error_code ignored;
+        bytes += std::filesystem::file_size(file, ignored);
         state += fmt::format("{} {} {}\n", file, std::filesystem::file_size(file, ignored),
                              std::filesystem::last_write_time(file, ignored).time_since_epoch().count());
       }
@@ -181,6 +185,8 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
       if (found != scans_.end() && found->second.first == state) return found->second.second;
     }
     auto scan = scan_source(request, database_);
+    // Text is parsed once: a plan may read the same file several times.
+    if (request.format != "parquet" && bytes < kKeptTextBytesMax) scan = kept(scan);
     std::lock_guard lock(mutex_);
     scans_[key] = {state, scan};
     return scan;
@@ -217,6 +223,19 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
   static std::string text_of(const proto::Relation& relation) {
     if (relation.has_sql()) return relation.sql().query();
     return relation.common().origin().jvm_origin().sql_text();
+  }
+
+  /// A scan's rows as a table of the engine.
+  Scan kept(const Scan& scan) {
+    const auto name = fmt::format("__kept_{}", next_import_++);
+    std::string list;
+    Scan out{.from = sql_name(name), .columns = {}};
+    for (const auto& column : scan.columns) {
+      list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", column.sql, sql_name(column.field.name));
+      out.columns.push_back({column.field, sql_name(column.field.name)});
+    }
+    database_.execute(fmt::format("CREATE TABLE {} AS SELECT {} FROM {}", out.from, list, scan.from));
+    return out;
   }
 
   /// SET key=value
