@@ -112,10 +112,14 @@ class DataFrame {
   DataFrame alias(const std::string& name) const;
   DataFrame filter(const Column& condition) const;
   DataFrame filter(const std::string& condition) const;
+  DataFrame filter(const char* condition) const { return filter(std::string(condition)); }
   DataFrame where(const Column& condition) const { return filter(condition); }
   /// `how`: inner, left, right, full (outer), semi, anti, cross and PySpark's other spellings.
   DataFrame join(const DataFrame& other, const std::vector<std::string>& on,
                  const std::string& how = "inner") const;
+  DataFrame join(const DataFrame& other, std::initializer_list<const char*> on, const std::string& how = "inner") const {
+    return join(other, std::vector<std::string>(on.begin(), on.end()), how);
+  }
   DataFrame join(const DataFrame& other, const Column& on, const std::string& how = "inner") const;
   DataFrame crossJoin(const DataFrame& other) const;
   GroupedData groupBy(const std::vector<Column>& keys = {}) const;

@@ -311,10 +311,11 @@ Error from_duckdb(const std::string& message) {
   }
   if (kind == "Out of Range Error" || has("Overflow in") || has("out of range")) {
     if (has("Overflow in") || has("Overflow on") || has("overflow")) {
-      return Error("ARITHMETIC_OVERFLOW", fmt::format("{} If necessary set \"spark.sql.ansi.enabled\" to \"false\" to bypass "
+      if (has("DECIMAL")) return Error("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", text);
+      return Error(has("INT8") || has("INT16") ? "BINARY_ARITHMETIC_OVERFLOW" : "ARITHMETIC_OVERFLOW", fmt::format("{} If necessary set \"spark.sql.ansi.enabled\" to \"false\" to bypass "
                                                       "this error.", text));
     }
-    return Error("CAST_OVERFLOW", text);
+    return Error(has("DECIMAL") ? "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION" : "CAST_OVERFLOW", text);
   }
   if (kind == "Conversion Error") {
     return Error(has("out of range") ? "CAST_OVERFLOW" : "CAST_INVALID_INPUT", text);

@@ -48,7 +48,12 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
   ArrowStream execute(const proto::Relation& relation) override {
     if (relation.has_show_string()) return show(relation.show_string());
     const auto plan = lowered(relation);
-    auto stream = database_.query(plan.sql, plan.schema);
+    ArrowStream stream;
+    try {
+      stream = database_.query(plan.sql, plan.schema);
+    } catch (const Error& error) {  // constants are worked out before the first row
+      throw error.in(text_of(relation));
+    }
     // Errors found while running carry the place; the text they point into is the plan's.
     stream.raise = [inner = stream.raise, text = text_of(relation)](const std::string& message) {
       try {
@@ -220,9 +225,20 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
     }
   }
 
+  /// The SQL text that a plan, or the plan it stands on, was made from.
   static std::string text_of(const proto::Relation& relation) {
     if (relation.has_sql()) return relation.sql().query();
-    return relation.common().origin().jvm_origin().sql_text();
+    const auto& own = relation.common().origin().jvm_origin().sql_text();
+    if (!own.empty()) return own;
+    // The relation's kind is a message whose `input`, when it has one, is the plan below.
+    const auto* reflection = relation.GetReflection();
+    const auto* kind = relation.GetDescriptor()->FindFieldByNumber(relation.rel_type_case());
+    if (!kind) return "";
+    const auto& message = reflection->GetMessage(relation, kind);
+    const auto* input = message.GetDescriptor()->FindFieldByName("input");
+    if (!input || !message.GetReflection()->HasField(message, input)) return "";
+    const auto* below = dynamic_cast<const proto::Relation*>(&message.GetReflection()->GetMessage(message, input));
+    return below ? text_of(*below) : "";
   }
 
   /// A scan's rows as a table of the engine.

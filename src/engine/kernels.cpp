@@ -220,7 +220,11 @@ void unary_kernel(DataChunk& input, ExpressionState&, Vector& result) {
 }
 
 double expm1_of(double x) { return std::expm1(x); }
-double cbrt_of(double x) { return std::cbrt(x); }
+/// The C library's root may be off by one unit; a Newton step makes whole roots whole.
+double cbrt_of(double x) {
+  const double root = std::cbrt(x);
+  return root == 0 || !std::isfinite(root) ? root : root - (root * root * root - x) / (3 * root * root);
+}
 double rint_of(double x) { return std::nearbyint(x); }
 
 void hypot_kernel(DataChunk& input, ExpressionState&, Vector& result) {

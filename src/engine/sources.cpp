@@ -177,8 +177,10 @@ Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& file
   std::vector<Scan::Column> typed;
   for (size_t i = 0; i < columns.size(); ++i) {
     DataType type = make_type(candidates[i] < static_cast<int>(std::size(kInferred)) ? kInferred[candidates[i]] : TypeKind::kString);
-    types += fmt::format("{}{}: {}", types.empty() ? "" : ", ", sql_string(columns[i].name), sql_string(duckdb_type(type)));
-    typed.push_back({{shown_name(i), type, true}, columns[i].sql});
+    const bool moment = type.kind == TypeKind::kTimestamp;  // its text may carry an offset
+    types += fmt::format("{}{}: {}", types.empty() ? "" : ", ", sql_string(columns[i].name),
+                         sql_string(moment ? "TIMESTAMPTZ" : duckdb_type(type)));
+    typed.push_back({{shown_name(i), type, true}, moment ? fmt::format("make_timestamp(epoch_us({}))", columns[i].sql) : columns[i].sql});
   }
   return {.from = fmt::format("{}, types = {{{}}})", reader, types), .columns = std::move(typed)};
 }

@@ -19,6 +19,13 @@ Resolved sum(std::vector<Resolved>& a, const CallContext& call) {
     return {.sql = fmt::format("sum({})", a[0].sql),
             .type = bounded_decimal(a[0].type.precision + 10, a[0].type.scale), .exact = false};
   }
+  if (!a[0].type.is_numeric()) {
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"sum({0})\" due to data type mismatch: The first parameter requires the "
+                            "(\"NUMERIC\" or \"ANSI INTERVAL\") type, however \"{0}\" has the type \"{1}\".",
+                            a[0].name, a[0].type.sql()))
+        .at(call.span);
+  }
   if (a[0].type.is_integral()) {
     return {.sql = fmt::format("sum({})", a[0].sql), .type = make_type(kLong), .exact = false};
   }
@@ -29,7 +36,7 @@ Resolved avg(std::vector<Resolved>& a, const CallContext& call) {
   if (a[0].type.kind == kDecimal) {
     const auto type = bounded_decimal(a[0].type.precision + 4, a[0].type.scale + 4);
     const auto sums = bounded_decimal(38, a[0].type.scale);
-    return {.sql = fmt::format("spark_decimal_divide(CAST(sum({0})/*over*/ AS {1}), CAST(nullif(count({0})/*over*/, 0) AS DECIMAL(20,0)), CAST(NULL AS {2}))",
+    return {.sql = fmt::format("spark_decimal_divide(CAST(sum({0})/*over*/ AS {1}), CAST(nullif(count({0})/*over*/, 0) AS DECIMAL(20,0)), CAST(0 AS {2}))",
                                a[0].sql, duckdb_type(sums), duckdb_type(type)),
             .type = type, .exact = false};
   }
@@ -172,7 +179,7 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The strings joined.", .example = "listagg('a', ',')", .gives = "a"},
     {.name = "max", .signature = "(expr: T) -> T", .lowering = "max({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The greatest value.", .example = "max(3)", .gives = "3"},
-    {.name = "max_by", .signature = "(value: T, order: U) -> T", .lowering = "arg_max({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "max_by", .signature = "(value: T, order: U) -> T", .lowering = "arg_max_null({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The value beside the greatest `order`.", .example = "max_by('a', 10)", .gives = "a"},
     {.name = "mean", .signature = "(expr: any) -> any", .lower = avg, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The mean; nulls are skipped.", .example = "mean(3)", .gives = "3.0"},
@@ -180,7 +187,7 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The median, exact.", .example = "median(3)", .gives = "3.0"},
     {.name = "min", .signature = "(expr: T) -> T", .lowering = "min({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The least value.", .example = "min(3)", .gives = "3"},
-    {.name = "min_by", .signature = "(value: T, order: U) -> T", .lowering = "arg_min({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "min_by", .signature = "(value: T, order: U) -> T", .lowering = "arg_min_null({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The value beside the least `order`.", .example = "min_by('a', 10)", .gives = "a"},
     {.name = "mode", .signature = "(expr: T) -> T", .lowering = "mode({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The most frequent value.", .example = "mode(7)", .gives = "7"},

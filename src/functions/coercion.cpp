@@ -123,11 +123,16 @@ std::string string_cast(const Resolved& value, const DataType& to, const std::st
       return checked_parse(
           value,
           fmt::format("CASE WHEN regexp_matches({0}, '(Z|[+-]\\d{{1,2}}(:?\\d{{2}})?)$') AND "
-                      "strpos({0}, ':') > 0 THEN TRY_CAST({0} AS TIMESTAMP) ELSE {1} END",
+                      "strpos({0}, ':') > 0 THEN make_timestamp(epoch_us(TRY_CAST({0} AS TIMESTAMPTZ))) ELSE {1} END",
                       trimmed, to_utc(fmt::format("TRY_CAST({} AS TIMESTAMP)", trimmed), zone)),
           to, try_cast);
     case kDate:
-      return checked_parse(value, fmt::format("TRY_CAST(TRY_CAST({} AS TIMESTAMP) AS DATE)", trimmed),
+      // A year or a year and month stand for their first day.
+      return checked_parse(value,
+                           fmt::format("TRY_CAST(TRY_CAST(CASE WHEN regexp_full_match({0}, '\\d{{4}}') THEN {0} || '-01-01' WHEN "
+                                       "regexp_full_match({0}, '\\d{{4}}-\\d{{1,2}}') THEN {0} || '-01' ELSE {0} END AS TIMESTAMP) "
+                                       "AS DATE)",
+                                       trimmed),
                            to, try_cast);
     case kBinary:
       return fmt::format("encode({})", value.sql);
@@ -160,6 +165,19 @@ std::string to_string_sql(const Resolved& value, const std::string& zone) {
     }
     case kBinary:
       return fmt::format("decode({})", x);
+    case kDecimal:  // DuckDB leaves out the zero before the point when there is no digit for it
+      return value.type.precision == value.type.scale && value.type.precision < 38
+                 ? fmt::format("CAST(CAST({} AS DECIMAL({},{})) AS VARCHAR)", x, value.type.precision + 1, value.type.scale)
+                 : fmt::format("CAST({} AS VARCHAR)", x);
+    case kDayTimeInterval:
+      if (value.type.start_field == 0 && value.type.end_field == 0) {
+        return fmt::format("('INTERVAL ''' || (epoch_us({}) // 86400000000) || ''' DAY')", x);
+      }
+      if (value.type.start_field == 0 && value.type.end_field == 3) return fmt::format("spark_interval_text(epoch_us({}))", x);
+      throw Error("UNSUPPORTED_FEATURE.INTERVAL_TEXT",
+                  fmt::format("A value of type \"{}\" cannot be shown as text.", value.type.sql()));
+    case kYearMonthInterval:
+      return fmt::format("spark_months_text(CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT))", x);
     case kArray:
     case kMap:
     case kStruct: {
@@ -361,6 +379,12 @@ Resolved cast(const Resolved& value, const DataType& to, const std::string& time
                             "\"{}\" to \"{}\".",
                             value.name, to.sql(), value.type.sql(), to.sql()))
         .at(value.span);
+  }
+  if (!value.exact && value.type != to) {  // DuckDB's wider result is checked before it is read as something else
+    Resolved narrowed = value;
+    narrowed.sql = fmt::format("CAST({} AS {})", value.sql, duckdb_type(value.type));
+    narrowed.exact = true;
+    return cast(narrowed, to, time_zone, try_cast);
   }
   Resolved result = value;
   result.nullable = value.nullable || try_cast;

@@ -160,6 +160,7 @@ Resolved truncated(const Resolved& moment, const Resolved& unit, const CallConte
   const auto wanted = lower_text(constant(unit, call));
   for (const auto& [name, duckdb] : kUnits) {
     if (name != wanted) continue;
+    if (date && (duckdb == "day" || duckdb == "hour" || duckdb == "minute" || duckdb == "second")) break;
     if (date) return {.sql = fmt::format("CAST(date_trunc('{}', {}) AS DATE)", duckdb, coerce(moment, make_type(kDate), call.time_zone).sql), .type = make_type(kDate)};
     auto local = cast(coerce(moment, make_type(kTimestamp), call.time_zone), make_type(kTimestampNtz), call.time_zone);
     local.sql = fmt::format("date_trunc('{}', {})", duckdb, local.sql);

@@ -137,7 +137,7 @@ Resolved divide(std::vector<Resolved>& a, const CallContext& call) {
     const auto &x = a[0].type, &y = a[1].type;
     const int scale = std::max(6, x.scale + y.precision + 1);
     const auto type = bounded_decimal(x.precision - x.scale + y.scale + scale, scale);
-    const auto sql = fmt::format("spark_decimal_divide({}, {}, CAST(NULL AS {}))", a[0].sql, a[1].sql,
+    const auto sql = fmt::format("spark_decimal_divide({}, {}, CAST(0 AS {}))", a[0].sql, a[1].sql,
                                  duckdb_type(type));
     return made(guard_zero(a[1], sql, call), type, a, false);
   }
@@ -175,7 +175,7 @@ Resolved remainder(std::vector<Resolved>& a, const CallContext& call) {
 
 Resolved positive_modulus(std::vector<Resolved>& a, const CallContext& call) {
   const auto common = unify_numbers(a, call);
-  return made(fmt::format("((({0} % {1}) + {1}) % {1})", a[0].sql, a[1].sql), common, a,
+  return made(fmt::format("CASE WHEN {0} % {1} < 0 THEN ({0} % {1} + {1}) % {1} ELSE {0} % {1} END", a[0].sql, a[1].sql), common, a,
               common.kind != kDecimal);
 }
 
@@ -445,7 +445,7 @@ constexpr FunctionSpec kOperators[] = {
      .doc = "Product, or null where it overflows.", .example = "try_multiply(2147483647, 2)", .gives = "NULL"},
     {.name = "try_subtract", .signature = "(left: any, right: any) -> any", .lower = try_difference, .nulls = Nulls::kAlways,
      .doc = "Difference, or null where it overflows.", .example = "try_subtract(2, 1)", .gives = "1"},
-    {.name = "when", .signature = "(condition: any, value: any, rest: any...) -> any", .lower = case_when,
+    {.name = "when", .signature = "(condition: any, value: any, [rest: any...]) -> any", .lower = case_when,
      .doc = "`CASE WHEN condition THEN value … ELSE … END`.", .example = "CASE WHEN 1 > 2 THEN 'a' ELSE 'b' END", .gives = "b"},
     {.name = "|", .signature = "(left: N, right: N) -> N", .lowering = "({0} | {1})", .print = "({0} | {1})",
      .doc = "Bitwise or.", .example = "12 | 10", .gives = "14"},

@@ -397,8 +397,12 @@ Resolved Resolver::literal(const proto::Expression::Literal& value) {
       return number(std::to_string(value.byte()), kByte);
     case L::kShort:
       return number(std::to_string(value.short_()), kShort);
-    case L::kInteger:
-      return number(std::to_string(value.integer()), kInteger);
+    case L::kInteger: {
+      auto result = number(std::to_string(value.integer()), kInteger);
+      // DuckDB reads -2147483648 as the negation of a bigint.
+      if (value.integer() == INT32_MIN) result.sql = fmt::format("CAST({} AS INTEGER)", result.literal);
+      return result;
+    }
     case L::kLong:
       return number(std::to_string(value.long_()), kLong);
     case L::kFloat:
@@ -544,6 +548,10 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
         .at(span);
   }
   const FunctionKind kind = overloads.front()->kind;
+  if (kind == FunctionKind::kWindow && !scope.windowed) {
+    throw Error("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE",
+                fmt::format("Window function {}() requires an OVER clause.", name)).at(span);
+  }
   if (kind == FunctionKind::kAggregate) {
     if (!scope.aggregates) {
       throw Error("INVALID_WHERE_CONDITION",
@@ -629,6 +637,7 @@ Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope,
     }
   } else {
     inner.keys = nullptr;
+    inner.windowed = true;
     function_call = expression(call_proto, inner);
     scope.uses_computed |= inner.uses_computed;
     scope.level_used = std::max(scope.level_used, inner.level_used);

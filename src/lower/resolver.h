@@ -25,6 +25,7 @@ struct Scope {
   const std::vector<Attribute>* aggregate_input = nullptr;
   /// Computed columns are put in as their expressions, not by name.
   bool inlines = false;
+  bool windowed = false;  // directly below an OVER clause
   const std::vector<Resolved>* keys = nullptr;  // grouping keys: anything else must be aggregated
 
   // Found:

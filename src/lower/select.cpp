@@ -269,6 +269,11 @@ Query Resolver::filter(const proto::Filter& filter) {
   auto condition = expression(filter.condition(), scope);
   if (condition.type.kind == TypeKind::kString) condition = coerce(condition, make_type(TypeKind::kBoolean), settings_.time_zone);
   if (condition.type.kind != TypeKind::kBoolean && !condition.is_null()) not_boolean(condition, "filter");
+  if (scope.uses_window) {
+    throw Error("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE",
+                "It is not allowed to use window functions inside WHERE or HAVING; filter their column in an outer query.")
+        .at(condition.span);
+  }
   add_filter(query, condition, scope);
   return query;
 }

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "ml/artifact.h"
 #include "ml/report.h"
+#include "plan/print.h"
 
 namespace firesteel {
 
@@ -90,20 +91,32 @@ DataFrame pipeline_rows(const Pipeline& pipeline, std::shared_ptr<Executor> exec
                             wanted, near.empty() ? "" : fmt::format(" Did you mean `{}`?", near),
                             fmt::join(names, ", ")));
   }
-  const Session spark(std::move(executor));
+  const Session spark(executor);
+  // The whole plan in one piece: what each name stands for, then the rows wanted.
+  spark::connect::Relation plan;
+  auto* named = plan.mutable_with_relations();
+  named->mutable_root()->mutable_read()->mutable_named_table()->set_unparsed_identifier("`" + wanted + "`");
+  const auto add = [&](const std::string& name, const DataFrame& rows) {
+    auto* alias = named->add_references()->mutable_subquery_alias();
+    *alias->mutable_input() = rows.plan();
+    alias->set_alias(name);
+    rows.createOrReplaceTempView(name);
+    return name == wanted;
+  };
+  const auto whole = [&] {
+    return DataFrame(executor, std::make_shared<const spark::connect::Relation>(std::move(plan)));
+  };
   for (const auto& source : pipeline.sources) {
     auto reader = spark.read();
     reader.format(source.format);
     for (const auto& [key, value] : source.options) reader.option(key, value);
     if (!source.schema.empty()) reader.schema(source.schema);
-    reader.load(source.path.string()).createOrReplaceTempView(source.name);
-    if (source.name == wanted) return spark.table(wanted);
+    if (add(source.name, reader.load(source.path.string()))) return whole();
   }
   for (const auto& other : pipeline.steps) {
-    spark.sql(other.sql).createOrReplaceTempView(other.name);
-    if (other.name == wanted) break;
+    if (add(other.name, spark.sql(other.sql))) break;
   }
-  return spark.table(wanted);
+  return whole();
 }
 
 RunResult run_pipeline(const Pipeline& pipeline, std::shared_ptr<Executor> executor,
@@ -211,7 +224,7 @@ void PipelineRun::hash_inputs() {
 DataFrame PipelineRun::feature_rows() {
   const DataFrame rows = pipeline_rows(pipeline, executor);
   plan_bytes = rows.plan().SerializeAsString();
-  plan_text = rows.explain();
+  plan_text = print(rows.plan()) + "\n" + rows.explain();
   return rows;
 }
 

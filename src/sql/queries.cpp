@@ -316,10 +316,6 @@ Relation Grammar::select() {
   blocks_.back().windows.clear();
   blocks_.back().windows_read = false;
   in_.expect("SELECT");
-  if (in_.is("TRANSFORM") && in_.is("(", 1)) {
-    in_.fail(Error("UNSUPPORTED_FEATURE.TRANSFORM_NON_HIVE", "TRANSFORM is not supported."),
-             in_.span());
-  }
   const bool distinct = in_.is("DISTINCT") && !in_.is(",", 1) && !in_.is("FROM", 1);
   if (distinct || (in_.is("ALL") && !in_.is(",", 1) && !in_.is("FROM", 1))) in_.take();
   auto list = select_list();

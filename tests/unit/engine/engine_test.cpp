@@ -68,7 +68,7 @@ TEST_F(EngineTest, InterruptCancelsFromAnotherThread) {
 
 TEST_F(EngineTest, MemoryLimitIsAnError) {
   auto small = make_embedded_executor(
-      {.memory_limit = "20MB", .temp_directory = path("spill"), .temp_size_limit = "1MB", .threads = 1});
+      {.memory_limit = "20MB", .threads = 1, .temp_directory = path("spill"), .temp_size_limit = "1MB"});
   EXPECT_EQ(condition_of([&] { count(*small, "SELECT id, uuid() AS u FROM range(4000000) ORDER BY u"); }), "OUT_OF_MEMORY");
 }
 
