@@ -890,6 +890,7 @@ if __name__ == "__main__":
     if len(sys.argv) < 2:
         raise SystemExit(__doc__)
     PROGRAM = str(pathlib.Path(sys.argv.pop(1)).resolve())
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # else a background job's programs ignore it
     try:
         make_shared()
         unittest.main()
