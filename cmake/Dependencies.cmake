@@ -10,9 +10,7 @@ endif()
 
 # Protobuf before Torch: the torch wheel ships an old copy that must not be found first.
 find_package(Protobuf REQUIRED)
-find_package(gRPC CONFIG REQUIRED)
 find_program(PROTOC protoc REQUIRED)
-find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 
 file(GLOB SITE_PACKAGES ${FIRESTEEL_DEPS}/venv/lib/python3*/site-packages)
 set(torch_root ${SITE_PACKAGES}/torch)

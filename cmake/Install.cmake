@@ -11,9 +11,13 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/firesteel DESTINATION include)
 foreach(layer base plan dataframe ml)
   install(DIRECTORY ${CMAKE_SOURCE_DIR}/src/${layer} DESTINATION include/firesteel FILES_MATCHING PATTERN "*.h")
 endforeach()
+# Of the torch layers, the headers that need no torch.
+install(FILES ${CMAKE_SOURCE_DIR}/src/tensor/encoder_spec.h DESTINATION include/firesteel/tensor)
+foreach(header metrics options progress schedule tabular)
+  install(FILES ${CMAKE_SOURCE_DIR}/src/train/${header}.h DESTINATION include/firesteel/train)
+endforeach()
 install(FILES ${CMAKE_SOURCE_DIR}/src/engine/engine.h ${CMAKE_SOURCE_DIR}/src/engine/database.h
   DESTINATION include/firesteel/engine)
-install(FILES ${CMAKE_SOURCE_DIR}/src/train/options.h DESTINATION include/firesteel/train OPTIONAL)
 get_filename_component(torch_libraries ${TORCH_INSTALL_PREFIX}/lib ABSOLUTE)
 file(GLOB borrowed ${torch_libraries}/libtorch.so ${torch_libraries}/libtorch_cpu.so ${torch_libraries}/libtorch_cuda.so
   ${torch_libraries}/libc10*.so ${torch_libraries}/libgomp*.so* ${torch_libraries}/libshm.so)

@@ -312,13 +312,16 @@ Error from_duckdb(const std::string& message) {
   if (kind == "Out of Range Error" || has("Overflow in") || has("out of range")) {
     if (has("Overflow in") || has("Overflow on") || has("overflow")) {
       if (has("DECIMAL")) return Error("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", text);
-      return Error(has("INT8") || has("INT16") ? "BINARY_ARITHMETIC_OVERFLOW" : "ARITHMETIC_OVERFLOW", fmt::format("{} If necessary set \"spark.sql.ansi.enabled\" to \"false\" to bypass "
-                                                      "this error.", text));
+      return Error(has("INT8") || has("INT16") ? "BINARY_ARITHMETIC_OVERFLOW" : "ARITHMETIC_OVERFLOW", text);
     }
     return Error(has("DECIMAL") ? "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION" : "CAST_OVERFLOW", text);
   }
   if (kind == "Conversion Error") {
     return Error(has("out of range") ? "CAST_OVERFLOW" : "CAST_INVALID_INPUT", text);
+  }
+  if (kind == "Invalid Input Error" && (has("missing argument to repetition") || has("invalid perl operator") || has("unexpected )") ||
+                                        has("missing ]") || has("missing )") || has("bad repetition") || has("invalid escape"))) {
+    return Error("INVALID_PARAMETER_VALUE.PATTERN", fmt::format("The regular expression is not one that RE2 can run: {}", text));
   }
   if (has("More than one row returned by a subquery")) {
     return Error("SCALAR_SUBQUERY_TOO_MANY_ROWS",

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "functions/coercion.h"
 
@@ -82,7 +83,7 @@ Scan with_schema(Scan scan, const Schema& schema, const SourceRequest& request) 
 
 // Spark's CSV inference: the narrowest of these that every value of the whole file fits.
 constexpr TypeKind kInferred[] = {TypeKind::kInteger, TypeKind::kLong, TypeKind::kDouble,
-                                  TypeKind::kTimestamp, TypeKind::kBoolean};
+                                  TypeKind::kDate, TypeKind::kTimestamp, TypeKind::kBoolean};
 
 std::string fits_sql(const std::string& column, TypeKind kind) {
   const auto without = [&](std::string_view letters) {
@@ -91,6 +92,8 @@ std::string fits_sql(const std::string& column, TypeKind kind) {
     return sql;
   };
   switch (kind) {
+    case TypeKind::kDate:
+      return fmt::format("(TRY_CAST({0} AS DATE) IS NOT NULL AND strlen({0}) = 10)", column);
     case TypeKind::kTimestamp:
       return fmt::format("(TRY_CAST({0} AS TIMESTAMP) IS NOT NULL AND strlen({0}) >= 8)", column);
     case TypeKind::kBoolean:
@@ -102,20 +105,21 @@ std::string fits_sql(const std::string& column, TypeKind kind) {
   }
 }
 
-/// Tests one candidate type per column over `from` at once; true where all values fit.
-std::vector<bool> test_types(Database& database, const std::string& from, const std::vector<DatabaseColumn>& columns,
+/// Tests one candidate type per column over `from` at once: whether all values fit, or nothing where
+/// there is no value.
+std::vector<std::optional<bool>> test_types(Database& database, const std::string& from, const std::vector<DatabaseColumn>& columns,
                              const std::vector<int>& candidates) {
   std::string list;
   for (size_t i = 0; i < columns.size(); ++i) {
     const auto test = candidates[i] < static_cast<int>(std::size(kInferred))
-                          ? fmt::format("coalesce(bool_and(CASE WHEN {} IS NOT NULL THEN {} END), true)", columns[i].sql,
+                          ? fmt::format("bool_and(CASE WHEN {} IS NOT NULL THEN {} END)", columns[i].sql,
                                         fits_sql(columns[i].sql, kInferred[candidates[i]]))
                           : std::string("true");
     list += (i ? ", " : "") + test;
   }
   const auto row = database.rows(fmt::format("SELECT {} FROM {}", list, from)).at(0);
-  std::vector<bool> out;
-  for (const auto& cell : row) out.push_back(cell == "true");
+  std::vector<std::optional<bool>> out;
+  for (const auto& cell : row) out.push_back(cell ? std::optional(*cell == "true") : std::nullopt);
   return out;
 }
 
@@ -164,7 +168,8 @@ Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& file
       const auto fits = test_types(database, from, columns, candidates);
       bool all = true;
       for (size_t i = 0; i < fits.size(); ++i) {
-        if (!fits[i]) {
+        if (!fits[i] && whole) candidates[i] = std::size(kInferred);  // no value: text, as Spark has it
+        if (fits[i] == false) {
           ++candidates[i];
           all = false;
         }

@@ -223,7 +223,7 @@ std::string cast_sql(const Resolved& value, const DataType& to, const std::strin
                      bool try_cast) {
   const DataType& from = value.type;
   const char* word = try_cast ? "TRY_CAST" : "CAST";
-  if (from.kind == kNull) return fmt::format("CAST(NULL AS {})", duckdb_type(to));
+  if (from.kind == kNull) return fmt::format("CAST({} AS {})", value.sql, duckdb_type(to));  // perhaps an error
   if (to.kind == kString) return to_string_sql(value, zone);
   if (from.kind == kString) return string_cast(value, to, zone, try_cast);
   if (from.is_numeric() && to.kind == kBoolean) return fmt::format("({} <> 0)", value.sql);
