@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "ml/pipeline.h"
 
 namespace firesteel::cli {
 
@@ -44,6 +45,11 @@ std::vector<std::string> statements(const std::string& text) {
     } else if (c == '-' && i + 1 < text.size() && text[i + 1] == '-') {
       while (i < text.size() && text[i] != '\n') out.back() += text[i++];
       out.back() += '\n';
+    } else if (c == '/' && i + 1 < text.size() && text[i + 1] == '*') {
+      const auto end = text.find("*/", i + 2);
+      const auto stop = end == std::string::npos ? text.size() : end + 2;
+      out.back() += text.substr(i, stop - i);
+      i = stop - 1;
     } else if (c == ';') {
       out.emplace_back();
     } else {
@@ -132,11 +138,19 @@ Run sql_command(CLI::App& app, const GlobalOptions& options) {
 }
 
 Run explain_command(CLI::App& app, const GlobalOptions& options) {
-  auto text = std::make_shared<std::string>();
-  app.add_option("query", *text, "Spark SQL")->required();
-  return [text, &options] {
+  struct Options {
+    std::string query, step;
+  };
+  auto explain = std::make_shared<Options>();
+  app.add_option("query", explain->query, "Spark SQL, or a pipeline file")->required();
+  app.add_option("step", explain->step, "A source or step of the pipeline (default: the rows features are made of)");
+  return [explain, &options] {
     const auto spark = open_session(options);
-    const auto df = spark.sql(*text);
+    const bool is_file = explain->query.ends_with(".toml");
+    if (!is_file && !explain->step.empty()) {
+      throw Error("INVALID_OPTION", fmt::format("`{}` is no pipeline file (.toml), so it has no step.", explain->query));
+    }
+    const auto df = is_file ? pipeline_rows(parse_pipeline(explain->query), spark.executor(), explain->step) : spark.sql(explain->query);
     fmt::print("{}\n{}", schema_tree(df.schema()), df.explain());
     return 0;
   };

@@ -1,11 +1,26 @@
-// A signal may only set flags, so a thread waits for it and stops the queries.
+// A signal handler may do little, so a thread waits for the signals and stops the queries.
 #include "cli/interrupt.h"
 
 #include <csignal>
 #include <cstdlib>
+#include <mutex>
 #include <thread>
 
 namespace firesteel::cli {
+
+namespace {
+
+struct Running {
+  std::mutex mutex;
+  std::weak_ptr<Executor> executor;
+};
+
+Running& running() {
+  static auto* const instance = new Running;  // outlives the waiting thread
+  return *instance;
+}
+
+}  // namespace
 
 std::atomic<bool>& interrupted() {
   static std::atomic<bool> flag{false};
@@ -13,18 +28,29 @@ std::atomic<bool>& interrupted() {
 }
 
 void interrupt_on_signal(const std::shared_ptr<Executor>& executor) {
+  std::lock_guard lock(running().mutex);
+  running().executor = executor;
+}
+
+void wait_for_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);  // threads made from here on inherit it
-  std::thread([set, weak = std::weak_ptr<Executor>(executor)] {
-    for (int count = 0;; ++count) {
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  interrupted();
+  running();
+  std::thread([set] {
+    for (;;) {
       int signal = 0;
       if (sigwait(&set, &signal) != 0) continue;
-      if (count > 0) std::_Exit(130);
-      interrupted() = true;
-      if (const auto alive = weak.lock()) alive->interrupt();
+      std::shared_ptr<Executor> alive;
+      {
+        std::lock_guard lock(running().mutex);
+        alive = running().executor.lock();
+      }
+      if (!alive || interrupted().exchange(true)) std::_Exit(128 + signal);
+      alive->interrupt();
     }
   }).detach();
 }

@@ -1,4 +1,4 @@
-// Ctrl-C: the first stops what runs, cleanly; the second ends the program.
+// Ctrl-C: the first stops what runs, cleanly; a second before that is done ends the program.
 #pragma once
 
 #include <atomic>
@@ -8,8 +8,11 @@
 
 namespace firesteel::cli {
 
-/// Set by Ctrl-C; loops that train look at it.
+/// Set by Ctrl-C; loops that train look at it, a shell clears it.
 std::atomic<bool>& interrupted();
+/// Called first in main: every thread made later leaves the signals to the one that waits for them.
+void wait_for_signals();
+/// Whose queries Ctrl-C stops.
 void interrupt_on_signal(const std::shared_ptr<Executor>& executor);
 
 }  // namespace firesteel::cli

@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <new>
 
 #include "base/error.h"
@@ -24,6 +24,7 @@ Session open_session(const GlobalOptions& options) {
 namespace {
 
 int main(int argc, char** argv) {
+  wait_for_signals();
   CLI::App app{"Firesteel: PySpark's data work and PyTorch's models in one native program"};
   app.name("firesteel");
   app.set_version_flag("--version", FIRESTEEL_VERSION);
@@ -60,6 +61,9 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
     fmt::print(stderr, "{}\n", error.what());
     return error.condition() == "OPERATION_CANCELED" ? 130 : 1;
+  } catch (const std::filesystem::filesystem_error& error) {
+    fmt::print(stderr, "[IO_ERROR] {}: {} SQLSTATE: 58030\n", error.path1().string(), error.code().message());
+    return 1;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "[OUT_OF_MEMORY] The machine has no memory left. Lower --memory, the batch size or the loader's budget. SQLSTATE: 53200\n");
     return 1;

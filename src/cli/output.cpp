@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "base/error.h"
 
@@ -30,7 +31,29 @@ void checked(const arrow::Status& status, const std::string& what) {
   if (!status.ok()) throw Error("IO_ERROR", fmt::format("{}: {}", what, status.message()));
 }
 
+/// A file aside, removed unless it is renamed into place.
+struct Part {
+  explicit Part(const std::string& path) : target(path), aside(path + ".part") {
+    const auto folder = fs::absolute(target).parent_path();
+    if (!fs::is_directory(folder)) {
+      throw Error("PATH_NOT_FOUND", fmt::format("The folder {} does not exist.", folder.string()));
+    }
+  }
+  ~Part() {
+    std::error_code ignored;
+    fs::remove(aside, ignored);
+  }
+  void commit() {
+    std::error_code failure;
+    fs::rename(aside, target, failure);
+    if (failure) throw Error("IO_ERROR", fmt::format("{} cannot be written: {}.", target.string(), failure.message()));
+  }
+  fs::path target, aside;
+};
+
 void write_arrow(const DataFrame& df, const std::string& path) {
+  std::optional<Part> part;
+  if (!path.empty()) part.emplace(path);
   auto stream = df.toArrowStream();
   auto raw_schema = stream.schema();
   ArrowSchema c_schema = *raw_schema.get();
@@ -40,7 +63,7 @@ void write_arrow(const DataFrame& df, const std::string& path) {
   if (path.empty()) {
     sink = std::make_shared<arrow::io::StdoutStream>();
   } else {
-    sink = checked(arrow::io::FileOutputStream::Open(path), path);
+    sink = checked(arrow::io::FileOutputStream::Open(part->aside.string()), path);
   }
   const auto writer = checked(arrow::ipc::MakeStreamWriter(sink, schema), path);
   while (auto batch = stream.next()) {
@@ -49,10 +72,13 @@ void write_arrow(const DataFrame& df, const std::string& path) {
   }
   checked(writer->Close(), path);
   checked(sink->Close(), path);
+  if (part) part->commit();
 }
 
 /// A folder of part files beside the result, emptied into it.
 void write_through_engine(const DataFrame& df, const std::string& format, const std::string& path) {
+  std::optional<Part> part;
+  if (!path.empty()) part.emplace(path);
   const fs::path folder = fs::temp_directory_path() / fmt::format("firesteel-{}", ::getpid());
   struct Remove {
     fs::path path;
@@ -73,9 +99,13 @@ void write_through_engine(const DataFrame& df, const std::string& format, const 
         }
       }
     } else {
-      const fs::path part = path + ".part";
-      fs::copy_file(entry.path(), part, fs::copy_options::overwrite_existing);
-      fs::rename(part, path);
+      std::error_code failure;
+      fs::copy_file(entry.path(), part->aside, fs::copy_options::overwrite_existing, failure);
+      if (failure) {
+        throw Error(failure == std::errc::no_space_on_device ? "DISK_FULL" : "IO_ERROR",
+                    fmt::format("{} cannot be written: {}.", path, failure.message()));
+      }
+      part->commit();
     }
   }
 }

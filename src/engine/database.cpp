@@ -158,14 +158,20 @@ struct Database::State {
 Database::Database(const DatabaseOptions& options) : state_(std::make_shared<State>()) {
   guarded([&] {
     duckdb::DBConfig config;
+    const auto set = [&](const char* name, const std::string& value, const char* option) {
+      if (value.empty()) return;
+      try {
+        config.SetOptionByName(name, duckdb::Value(value));
+      } catch (const std::exception& error) {
+        throw Error("INVALID_OPTION", fmt::format("{} takes a size such as 4GB, not '{}'.", option, value));
+      }
+    };
     config.SetOptionByName("allow_unsigned_extensions", duckdb::Value::BOOLEAN(false));
     config.SetOptionByName("autoinstall_known_extensions", duckdb::Value::BOOLEAN(false));
     if (options.threads > 0) config.SetOptionByName("threads", duckdb::Value::BIGINT(options.threads));
-    if (!options.memory_limit.empty()) config.SetOptionByName("memory_limit", duckdb::Value(options.memory_limit));
+    set("memory_limit", options.memory_limit, "The memory limit (--memory)");
     if (!options.temp_directory.empty()) config.SetOptionByName("temp_directory", duckdb::Value(options.temp_directory));
-    if (!options.temp_size_limit.empty()) {
-      config.SetOptionByName("max_temp_directory_size", duckdb::Value(options.temp_size_limit));
-    }
+    set("max_temp_directory_size", options.temp_size_limit, "The limit of spilling (--temp-limit)");
     state_->database = duckdb::make_uniq<duckdb::DuckDB>(nullptr, &config);
     register_kernels(*state_->database->instance);
     duckdb::Connection connection(*state_->database);

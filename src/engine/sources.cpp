@@ -193,10 +193,19 @@ Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& file
 Scan scan_json(const SourceRequest& request, const std::vector<std::string>& files, Database& database) {
   check_options(request, {"multiline", "mode", "path", "primitivesasstring", "encoding"});
   const bool multiline = flag_option(request, "multiline", false);
-  const auto reader = fmt::format("read_json({}, format = '{}', maximum_depth = -1, sample_size = -1, dateformat = '%', "
-                                  "timestampformat = '%', convert_strings_to_integers = false)",
+  const auto reader = fmt::format("read_json({}, format = '{}', sample_size = -1, "
+                                  "convert_strings_to_integers = false",
                                   path_list(files), multiline ? "auto" : "newline_delimited");
-  auto scan = described(database, reader, fmt::format("JSON of {}", files[0]));
+  auto scan = described(database, reader + ")", fmt::format("JSON of {}", files[0]));
+  // Spark leaves text that looks like a moment as text.
+  std::string columns;
+  for (auto& column : scan.columns) {
+    if (column.field.type.is_datetime()) column.field.type = make_type(TypeKind::kString);
+    column.sql = sql_name(column.field.name);
+    columns += fmt::format("{}{}: {}", columns.empty() ? "" : ", ", sql_string(column.field.name),
+                           sql_string(duckdb_type(column.field.type)));
+  }
+  scan.from = fmt::format("{}, columns = {{{}}})", reader, columns);
   // As Spark's inference: fields in alphabetical order.
   std::sort(scan.columns.begin(), scan.columns.end(),
             [](const Scan::Column& a, const Scan::Column& b) { return a.field.name < b.field.name; });

@@ -133,7 +133,7 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
       }
       columns.push_back(attribute_expression("`" + column.sql + "`"));
     }
-    input.select.from = fmt::format("{}, LATERAL ({})", input.select.from, generated.print(generated.output));
+    input.select.from = fmt::format("({} INNER JOIN LATERAL ({}) ON true)", input.select.from, generated.print(generated.output));
     input.hidden.insert(input.hidden.end(), generated.output.begin(), generated.output.end());
     const auto at = &expression - expressions.data();
     expressions.erase(expressions.begin() + at);

@@ -72,17 +72,13 @@ std::map<std::string, double> FittedModel::evaluate(const DataFrame& rows) const
 }
 
 void FittedModel::save(const std::string& folder) const {
-  FolderAside aside(folder);
-  model_.save(aside.path());
-  aside.commit();
+  ArtifactInfo info;
+  info.versions["torch"] = torch_version();
+  save_artifact(folder, info, [&](const std::filesystem::path& aside) { model_.save(aside); });
 }
 
 FittedModel FittedModel::load(const std::string& folder) {
-  namespace fs = std::filesystem;
-  if (!fs::is_directory(folder)) {
-    throw Error("PATH_NOT_FOUND", fmt::format("There is no model folder `{}`.", folder));
-  }
-  if (fs::exists(fs::path(folder) / "manifest.json")) check_artifact(folder);
+  check_artifact(folder);
   return FittedModel(TabularModel::load(folder));
 }
 

@@ -34,7 +34,8 @@ class FittedModel {
   DataFrame transform(const DataFrame& rows) const;
   /// Every metric of the task (metrics.h), by name.
   std::map<std::string, double> evaluate(const DataFrame& rows) const;
-  /// Into a folder: model.safetensors, model.json and encoders.json. Replaces it as a whole.
+  /// Into a folder: model.safetensors, model.json, encoders.json and a manifest of their checksums.
+  /// Replaces it as a whole.
   void save(const std::string& folder) const;
   /// Such a folder, or an artifact of a pipeline. Throws INVALID_ARTIFACT.
   static FittedModel load(const std::string& folder);

@@ -114,7 +114,13 @@ DataFrame pipeline_rows(const Pipeline& pipeline, std::shared_ptr<Executor> exec
     if (add(source.name, reader.load(source.path.string()))) return whole();
   }
   for (const auto& other : pipeline.steps) {
-    if (add(other.name, spark.sql(other.sql))) break;
+    try {
+      if (add(other.name, spark.sql(other.sql))) break;
+    } catch (const Error& error) {
+      throw Error(error.condition(), fmt::format("step `{}`: {}", other.name, error.message()))
+          .at(error.span())
+          .in(error.sql_text());
+    }
   }
   return whole();
 }
@@ -128,7 +134,14 @@ RunResult run_pipeline(const Pipeline& pipeline, std::shared_ptr<Executor> execu
                   .options = options,
                   .output = output,
                   .work = fs::path(output.string() + ".work")};
-  return run.run();
+  try {
+    return run.run();
+  } catch (const Error& error) {
+    // Only a run that was stopped is gone on with.
+    std::error_code ignored;
+    if (error.condition() != "OPERATION_CANCELED" && !options.resume) fs::remove_all(run.work, ignored);
+    throw;
+  }
 }
 
 namespace {
