@@ -739,6 +739,7 @@ class Shell(Case):
         self.open()
         self.type("\x1b[A\n")
         self.until("|    42|")
+        self.until("firesteel> ")
         self.leave()
 
     def test_statement_of_two_lines_and_error(self):
