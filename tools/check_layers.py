@@ -20,7 +20,8 @@ SEES = {
     "nn": ["base", "tensor"],
     "train": ["base", "tensor", "nn"],
     "ml": ["base", "plan", "dataframe", "tensor", "nn", "train"],
-    "cli": ["base", "plan", "functions", "sql", "lower", "engine", "dataframe", "tensor", "nn", "train", "ml"],
+    "cli": ["base", "plan", "functions", "sql", "lower", "engine", "dataframe"],
+    "models_cli": ["base", "plan", "engine", "dataframe", "train", "ml", "cli"],
 }
 # what may be included where, beside the standard library
 FOREIGN = {

@@ -4,8 +4,10 @@
 #include <CLI/CLI.hpp>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "dataframe/session.h"
 #include "engine/database.h"
@@ -16,6 +18,7 @@ namespace firesteel::cli {
 struct GlobalOptions {
   DatabaseOptions database;
   std::string time_zone = "UTC";
+  char** arguments = nullptr;  // the whole command line
 };
 
 /// A session on the embedded engine, with Ctrl-C stopping its queries.
@@ -26,36 +29,32 @@ using Run = std::function<int()>;
 using Command = Run (*)(CLI::App& app, const GlobalOptions& options);
 
 Run sql_command(CLI::App& app, const GlobalOptions& options);
-Run run_command(CLI::App& app, const GlobalOptions& options);
-Run predict_command(CLI::App& app, const GlobalOptions& options);
-Run show_command(CLI::App& app, const GlobalOptions& options);
-Run explain_command(CLI::App& app, const GlobalOptions& options);
 Run functions_command(CLI::App& app, const GlobalOptions& options);
-Run doctor_command(CLI::App& app, const GlobalOptions& options);
 Run completion_command(CLI::App& app, const GlobalOptions& options);
 
+/// What a user reads of each command; which code it has is said by the programs' main.cpp.
 struct CommandRow {
   const char* name;
   const char* summary;
   const char* examples;
-  Command command;
 };
 inline constexpr CommandRow kCommands[] = {
     {"run", "Run a pipeline file: from raw data to a trained, tested, saved model",
-     "firesteel run examples/flights/pipeline.toml\nfiresteel run pipeline.toml --output model --resume", run_command},
+     "firesteel run examples/flights/pipeline.toml\nfiresteel run pipeline.toml --output model --resume"},
     {"predict", "Predict with a saved model",
-     "firesteel predict model --in tomorrow.parquet --out predictions", predict_command},
+     "firesteel predict model --in tomorrow.parquet --out predictions"},
     {"sql", "Run Spark SQL, or open a shell",
-     "firesteel sql \"SELECT carrier, count(*) FROM parquet.`flights.parquet` GROUP BY 1\"\nfiresteel sql --format csv \"SELECT 1\"\nfiresteel sql",
-     sql_command},
+     "firesteel sql \"SELECT carrier, count(*) FROM parquet.`flights.parquet` GROUP BY 1\"\nfiresteel sql --format csv \"SELECT 1\"\nfiresteel sql"},
     {"show", "Show a pipeline's step: schema, rows, nulls and quantiles, or the tensors the model would get",
-     "firesteel show pipeline.toml labelled\nfiresteel show pipeline.toml --batch", show_command},
+     "firesteel show pipeline.toml labelled\nfiresteel show pipeline.toml --batch"},
     {"explain", "Show how a query or a pipeline's step runs: its types, SQL and physical plan",
-     "firesteel explain \"SELECT 1 + 1\"\nfiresteel explain pipeline.toml labelled", explain_command},
-    {"functions", "List the SQL functions, or describe one", "firesteel functions\nfiresteel functions substring_index",
-     functions_command},
-    {"doctor", "Check this machine: versions, threads, memory, GPU", "firesteel doctor", doctor_command},
-    {"completion", "Print a shell's completion script", "source <(firesteel completion bash)", completion_command},
+     "firesteel explain \"SELECT 1 + 1\"\nfiresteel explain pipeline.toml labelled"},
+    {"functions", "List the SQL functions, or describe one", "firesteel functions\nfiresteel functions substring_index"},
+    {"doctor", "Check this machine: versions, threads, memory, GPU", "firesteel doctor"},
+    {"completion", "Print a shell's completion script", "source <(firesteel completion bash)"},
 };
+
+/// A program with these commands; `otherwise` makes the others, or they are left out.
+int run_program(int argc, char** argv, const std::map<std::string_view, Command>& commands, Command otherwise);
 
 }  // namespace firesteel::cli

@@ -1,89 +1,43 @@
-// The firesteel program: parses the command line, runs a subcommand, prints errors.
+// The firesteel program. Commands that need libtorch, which takes half a second to load, are handed
+// over to the program beside it that has them (models_cli/main.cpp).
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
-#include <new>
 
 #include "base/error.h"
 #include "cli/commands.h"
-#include "cli/interrupt.h"
-#include "engine/engine.h"
 
 namespace firesteel::cli {
 
-Session open_session(const GlobalOptions& options) {
-  auto executor = make_embedded_executor(options.database);
-  executor->set_config("spark.sql.session.timeZone", options.time_zone);
-  interrupt_on_signal(executor);
-  return Session(executor);
-}
-
 namespace {
 
-int main(int argc, char** argv) {
-  wait_for_signals();
-  CLI::App app{"Firesteel: PySpark's data work and PyTorch's models in one native program"};
-  app.name("firesteel");
-  app.set_version_flag("--version", FIRESTEEL_VERSION);
-  app.require_subcommand(0, 1);
-  app.get_formatter()->column_width(28);
-  GlobalOptions options;
-  app.add_option("--memory", options.database.memory_limit, "Memory limit of the engine, e.g. 4GB (default: 80% of the machine's)");
-  app.add_option("--threads", options.database.threads, "Threads (default: all cores)")->check(CLI::PositiveNumber);
-  app.add_option("--temp", options.database.temp_directory, "Folder to spill to");
-  app.add_option("--temp-limit", options.database.temp_size_limit, "Most that is spilled, e.g. 50GB");
-  app.add_option("--timezone", options.time_zone, "Session time zone (default: UTC)");
-  app.footer("Examples:\n  firesteel sql \"SELECT 1 + 1\"\n  firesteel run examples/flights/pipeline.toml\n"
-             "Every command explains itself: firesteel COMMAND --help");
-  int code = 0;
-  for (const auto& row : kCommands) {
-    auto* sub = app.add_subcommand(row.name, row.summary);
-    std::string examples = "Examples:";
-    std::string_view rest = row.examples;
-    while (!rest.empty()) {
-      const auto end = rest.find('\n');
-      examples += fmt::format("\n  {}", rest.substr(0, end));
-      rest = end == std::string_view::npos ? "" : rest.substr(end + 1);
-    }
-    sub->footer(examples);
-    sub->fallthrough();
-    sub->callback([&code, run = row.command(*sub, options)] { code = run(); });
-  }
-  try {
-    app.parse(argc, argv);
-    if (app.get_subcommands().empty()) fmt::print("{}", app.help());
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  } catch (const Error& error) {
-    std::fflush(stdout);
-    fmt::print(stderr, "{}\n", error.what());
-    return error.condition() == "OPERATION_CANCELED" ? 130 : 1;
-  } catch (const std::filesystem::filesystem_error& error) {
-    fmt::print(stderr, "[IO_ERROR] {}: {} SQLSTATE: 58030\n", error.path1().string(), error.code().message());
+Run hand_over(CLI::App& app, const GlobalOptions& options) {
+  // Everything behind the command's name is the other program's.
+  app.prefix_command();
+  app.fallthrough(false);
+  app.set_help_flag();
+  return [&options] {
+    // OpenMP's threads spin while they wait, which starves the threads that load data: ten times
+    // slower training on a busy machine. libgomp reads the count as it is loaded.
+    setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
+    setenv("GOMP_SPINCOUNT", "0", 0);
+    const auto program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "firesteel-models";
+    ::execv(program.c_str(), options.arguments);
+    throw Error("IO_ERROR", fmt::format("`{}`, which trains and runs models, cannot be started: {}. Install Firesteel anew.",
+                                        program.string(), std::strerror(errno)));
     return 1;
-  } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "[OUT_OF_MEMORY] The machine has no memory left. Lower --memory, the batch size or the loader's budget. SQLSTATE: 53200\n");
-    return 1;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "[INTERNAL_ERROR] {} SQLSTATE: XX000\n", error.what());
-    return 1;
-  }
-  if (std::fflush(stdout) != 0) {
-    fmt::print(stderr, "[IO_ERROR] The output could not be written. SQLSTATE: 58030\n");
-    return 1;
-  }
-  return code;
+  };
 }
 
 }  // namespace
 }  // namespace firesteel::cli
 
-// OpenMP's threads spin while they wait, which starves the threads that load data. Its library reads
-// this setting as it is loaded, so it is made before any library's constructor runs.
-static void let_openmp_sleep(int, char**, char**) { setenv("OMP_WAIT_POLICY", "PASSIVE", 0); }
-__attribute__((section(".preinit_array"), used)) static void (*before_libraries)(int, char**, char**) = let_openmp_sleep;
-
-int main(int argc, char** argv) { return firesteel::cli::main(argc, argv); }
+int main(int argc, char** argv) {
+  using namespace firesteel::cli;
+  return run_program(argc, argv, {{"sql", sql_command}, {"functions", functions_command}, {"completion", completion_command}},
+                     hand_over);
+}

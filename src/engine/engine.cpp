@@ -173,11 +173,12 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
     }
     if (!source.schema().empty()) request.schema = parse_schema(source.schema());
     // A source is asked about for every plan over it: what was found is kept while its files are the same.
-    const std::string key = source.SerializeAsString();
-    std::string state;
+    std::string key = request.format + " " + source.schema(), state;
+    for (const auto& path : request.paths) key += "\n" + path;
+    for (const auto& [option, value] : request.options) key += "\n" + option + "=" + value;
     uint64_t bytes = 0;
     for (const auto& path : request.paths) {
-      for (const auto& file : expand_path(path, request.format)) {
+      for (const auto& file : expand_path(path)) {
         std::error_code ignored;
         bytes += std::filesystem::file_size(file, ignored);
         state += fmt::format("{} {} {}\n", file, std::filesystem::file_size(file, ignored),

@@ -105,22 +105,53 @@ std::string fits_sql(const std::string& column, TypeKind kind) {
   }
 }
 
-/// Tests one candidate type per column over `from` at once: whether all values fit, or nothing where
-/// there is no value.
-std::vector<std::optional<bool>> test_types(Database& database, const std::string& from, const std::vector<DatabaseColumn>& columns,
-                             const std::vector<int>& candidates) {
+/// Per test, whether every value of its column is of its type, or nothing where there is no value.
+struct TypeTest {
+  std::string column;
+  size_t candidate;  // in kInferred; behind it: text, which all are
+};
+std::vector<std::optional<bool>> passed(Database& database, const std::string& from, const std::vector<TypeTest>& tests) {
   std::string list;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const auto test = candidates[i] < static_cast<int>(std::size(kInferred))
-                          ? fmt::format("bool_and(CASE WHEN {} IS NOT NULL THEN {} END)", columns[i].sql,
-                                        fits_sql(columns[i].sql, kInferred[candidates[i]]))
-                          : std::string("true");
-    list += (i ? ", " : "") + test;
+  for (const auto& [column, candidate] : tests) {
+    list += (list.empty() ? "" : ", ") +
+            (candidate < std::size(kInferred) ? fmt::format("bool_and(CASE WHEN {} IS NOT NULL THEN {} END)", column,
+                                                            fits_sql(column, kInferred[candidate]))
+                                              : std::string("true"));
   }
   const auto row = database.rows(fmt::format("SELECT {} FROM {}", list, from)).at(0);
   std::vector<std::optional<bool>> out;
   for (const auto& cell : row) out.push_back(cell ? std::optional(*cell == "true") : std::nullopt);
   return out;
+}
+
+/// The type of each column of text, as a place in kInferred. A sample proposes, then the whole must agree.
+std::vector<size_t> inferred_types(Database& database, const std::string& text, const std::vector<DatabaseColumn>& columns) {
+  constexpr size_t kText = std::size(kInferred);
+  std::vector<TypeTest> tests;
+  for (const auto& column : columns) {
+    for (size_t candidate = 0; candidate <= kText; ++candidate) tests.push_back({column.sql, candidate});
+  }
+  const auto of_sample = passed(database, fmt::format("(SELECT * FROM {} LIMIT 2000)", text), tests);
+  std::vector<TypeTest> current;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    size_t candidate = 0;
+    while (of_sample[i * (kText + 1) + candidate] == false) ++candidate;
+    current.push_back({columns[i].sql, candidate});
+  }
+  for (bool all = false; !all;) {
+    const auto of_whole = passed(database, text, current);
+    all = true;
+    for (size_t i = 0; i < columns.size(); ++i) {
+      if (!of_whole[i]) current[i].candidate = kText;  // no value: text, as Spark has it
+      if (of_whole[i] == false) {
+        ++current[i].candidate;
+        all = false;
+      }
+    }
+  }
+  std::vector<size_t> types;
+  for (const auto& test : current) types.push_back(test.candidate);
+  return types;
 }
 
 Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& files, Database& database) {
@@ -160,28 +191,12 @@ Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& file
     return with_schema(std::move(scan), request.schema, request);
   }
   if (!flag_option(request, "inferschema", false)) return scan;
-  // A sample proposes a type for each column, then the whole file must agree.
-  std::vector<int> candidates(columns.size(), 0);
-  for (const bool whole : {false, true}) {
-    const auto from = whole ? as_text : fmt::format("(SELECT * FROM {} LIMIT 2000)", as_text);
-    for (;;) {
-      const auto fits = test_types(database, from, columns, candidates);
-      bool all = true;
-      for (size_t i = 0; i < fits.size(); ++i) {
-        if (!fits[i] && whole) candidates[i] = std::size(kInferred);  // no value: text, as Spark has it
-        if (fits[i] == false) {
-          ++candidates[i];
-          all = false;
-        }
-      }
-      if (all) break;
-    }
-  }
+  const auto inferred = inferred_types(database, as_text, columns);
   // Verified columns are parsed by the reader itself, which is faster than casting text.
   std::string types;
   std::vector<Scan::Column> typed;
   for (size_t i = 0; i < columns.size(); ++i) {
-    DataType type = make_type(candidates[i] < static_cast<int>(std::size(kInferred)) ? kInferred[candidates[i]] : TypeKind::kString);
+    DataType type = make_type(inferred[i] < std::size(kInferred) ? kInferred[inferred[i]] : TypeKind::kString);
     const bool moment = type.kind == TypeKind::kTimestamp;  // its text may carry an offset
     types += fmt::format("{}{}: {}", types.empty() ? "" : ", ", sql_string(columns[i].name),
                          sql_string(moment ? "TIMESTAMPTZ" : duckdb_type(type)));
@@ -222,7 +237,7 @@ Scan scan_parquet(const SourceRequest& request, const std::vector<std::string>& 
 
 }  // namespace
 
-std::vector<std::string> expand_path(const std::string& given, const std::string&) {
+std::vector<std::string> expand_path(const std::string& given) {
   const std::string path = given.starts_with("file://") ? given.substr(7) : given;
   std::vector<std::string> files;
   auto add_folder = [&](const fs::path& folder) {
@@ -268,7 +283,7 @@ Scan scan_source(const SourceRequest& request, Database& database) {
   }
   std::vector<std::string> files;
   for (const auto& path : request.paths) {
-    const auto more = expand_path(path, request.format);
+    const auto more = expand_path(path);
     files.insert(files.end(), more.begin(), more.end());
   }
   if (files.empty()) {

@@ -22,6 +22,6 @@ struct SourceRequest {
 Scan scan_source(const SourceRequest& request, Database& database);
 
 /// The files that a path means: itself, a folder's files (hidden ones left out), a glob's.
-std::vector<std::string> expand_path(const std::string& path, const std::string& extension);
+std::vector<std::string> expand_path(const std::string& path);
 
 }  // namespace firesteel

@@ -213,8 +213,15 @@ void Parser::sources() {
     refuse(file, node ? line_of(*node) : 1,
            "The pipeline needs a source: [source.NAME] with a path.");
   }
+  // A TOML table is in alphabetical order; sources are in the file's.
+  std::map<std::pair<uint32_t, uint32_t>, std::pair<std::string, const toml::node*>> by_place;
   for (const auto& [key, value] : *node->as_table()) {
-    const std::string name(key.str());
+    const auto& place = value.source().begin;
+    by_place[{place.line, place.column}] = {std::string(key.str()), &value};
+  }
+  for (const auto& [place, named] : by_place) {
+    const auto& name = named.first;
+    const toml::node& value = *named.second;
     if (!value.is_table()) {
       refuse(file, line_of(value),
              fmt::format("A source is a table with a name: [source.{}].", name));
@@ -230,8 +237,7 @@ void Parser::sources() {
     const std::string guess = ending == ".csv" || ending == ".tsv"      ? "csv"
                               : ending == ".json" || ending == ".jsonl" ? "json"
                                                                         : "parquet";
-    source.format =
-        table.choice("format", guess, {"parquet", "csv", "json", "text", "orc", "avro"});
+    source.format = table.choice("format", guess, {"parquet", "csv", "json"});
     source.schema = table.text("schema");
     if (table.has("options")) {
       const auto* options = table.table()->get("options")->as_table();

@@ -5,9 +5,9 @@
 #include <chrono>
 #include <filesystem>
 
-#include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "ml/pipeline.h"
+#include "models_cli/commands.h"
 #include "train/progress.h"
 
 namespace firesteel::cli {

@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <thread>
 
-#include "cli/commands.h"
 #include "engine/engine.h"
+#include "models_cli/commands.h"
 #include "train/device.h"
 #include "train/tabular.h"
 

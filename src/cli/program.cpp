@@ -1,0 +1,81 @@
+// What both programs do: parse the command line, run a subcommand, print errors.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <new>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "engine/engine.h"
+
+namespace firesteel::cli {
+
+Session open_session(const GlobalOptions& options) {
+  auto executor = make_embedded_executor(options.database);
+  executor->set_config("spark.sql.session.timeZone", options.time_zone);
+  interrupt_on_signal(executor);
+  return Session(executor);
+}
+
+int run_program(int argc, char** argv, const std::map<std::string_view, Command>& commands, Command otherwise) {
+  wait_for_signals();
+  CLI::App app{"Firesteel: PySpark's data work and PyTorch's models in one native program"};
+  app.name("firesteel");
+  app.set_version_flag("--version", FIRESTEEL_VERSION);
+  app.require_subcommand(0, 1);
+  app.get_formatter()->column_width(28);
+  GlobalOptions options;
+  options.arguments = argv;
+  app.add_option("--memory", options.database.memory_limit, "Memory limit of the engine, e.g. 4GB (default: 80% of the machine's)");
+  app.add_option("--threads", options.database.threads, "Threads (default: all cores)")->check(CLI::PositiveNumber);
+  app.add_option("--temp", options.database.temp_directory, "Folder to spill to");
+  app.add_option("--temp-limit", options.database.temp_size_limit, "Most that is spilled, e.g. 50GB");
+  app.add_option("--timezone", options.time_zone, "Session time zone (default: UTC)");
+  app.footer("Examples:\n  firesteel sql \"SELECT 1 + 1\"\n  firesteel run examples/flights/pipeline.toml\n"
+             "Every command explains itself: firesteel COMMAND --help");
+  int code = 0;
+  for (const auto& row : kCommands) {
+    const auto found = commands.find(row.name);
+    const auto command = found == commands.end() ? otherwise : found->second;
+    if (!command) continue;
+    auto* sub = app.add_subcommand(row.name, row.summary);
+    std::string examples = "Examples:";
+    std::string_view rest = row.examples;
+    while (!rest.empty()) {
+      const auto end = rest.find('\n');
+      examples += fmt::format("\n  {}", rest.substr(0, end));
+      rest = end == std::string_view::npos ? "" : rest.substr(end + 1);
+    }
+    sub->footer(examples);
+    sub->fallthrough();
+    sub->callback([&code, run = command(*sub, options)] { code = run(); });
+  }
+  try {
+    app.parse(argc, argv);
+    if (app.get_subcommands().empty()) fmt::print("{}", app.help());
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const Error& error) {
+    std::fflush(stdout);
+    fmt::print(stderr, "{}\n", error.what());
+    return error.condition() == "OPERATION_CANCELED" ? 130 : 1;
+  } catch (const std::filesystem::filesystem_error& error) {
+    fmt::print(stderr, "[IO_ERROR] {}: {} SQLSTATE: 58030\n", error.path1().string(), error.code().message());
+    return 1;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "[OUT_OF_MEMORY] The machine has no memory left. Lower --memory, the batch size or the loader's budget. SQLSTATE: 53200\n");
+    return 1;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "[INTERNAL_ERROR] {} SQLSTATE: XX000\n", error.what());
+    return 1;
+  }
+  if (std::fflush(stdout) != 0) {
+    fmt::print(stderr, "[IO_ERROR] The output could not be written. SQLSTATE: 58030\n");
+    return 1;
+  }
+  return code;
+}
+
+}  // namespace firesteel::cli

@@ -1,0 +1,10 @@
+// The program of the commands that need libtorch; `firesteel` starts it.
+#include "models_cli/commands.h"
+
+int main(int argc, char** argv) {
+  using namespace firesteel::cli;
+  return run_program(argc, argv,
+                     {{"run", run_command}, {"predict", predict_command}, {"show", show_command}, {"explain", explain_command},
+                      {"doctor", doctor_command}},
+                     nullptr);
+}
