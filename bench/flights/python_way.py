@@ -29,6 +29,7 @@ split = pipeline["split"]
 frame = spark.table("examples").select(*features["numeric"], *features["categorical"], features["label"],
                                        split["column"]).toPandas()
 spark.stop()
+frame = frame[frame[features["label"]].notna()].reset_index(drop=True)
 
 moment = frame[split["column"]]
 test = (moment >= split["test_from"]).to_numpy()
@@ -96,6 +97,12 @@ def auc(scores, truth):
     return (ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(truth) - n))
 
 
+def log_loss(scores, truth):
+    clipped = np.clip(scores, 1e-15, 1 - 1e-15)
+    return -np.mean(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped))
+
+
+best, kept = None, None
 for epoch in range(train["epochs"]):
     model.train()
     for rows in torch.randperm(len(y)).split(train["batch_size"]):
@@ -103,8 +110,9 @@ for epoch in range(train["epochs"]):
         loss_of(model(x[rows], c[rows]), y[rows]).backward()
         optimizer.step()
         schedule.step()
-    predict(validation)
+    loss = log_loss(predict(validation), labels[validation])
+    if best is None or loss < best:
+        best, kept = loss, {name: tensor.clone() for name, tensor in model.state_dict().items()}
+model.load_state_dict(kept)
 scores = predict(test)
-clipped = np.clip(scores, 1e-15, 1 - 1e-15)
-log_loss = -np.mean(labels[test] * np.log(clipped) + (1 - labels[test]) * np.log(1 - clipped))
-json.dump({"auc": auc(scores, labels[test]), "log_loss": log_loss}, sys.stdout)
+json.dump({"auc": auc(scores, labels[test]), "log_loss": log_loss(scores, labels[test])}, sys.stdout)

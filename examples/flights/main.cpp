@@ -10,17 +10,18 @@ using namespace firesteel::functions;
 
 namespace {
 
-/// late and arrived flights of each key and day.
-DataFrame daily(const DataFrame& flights, std::vector<Column> keys) {
-  keys.emplace_back("date");
-  return flights.groupBy(keys).agg(sum("late").alias("late"), count("late").alias("arrived")).filter(col("arrived") > 0);
+/// Late and arrived, late-leaving and departed flights of each group.
+DataFrame counts(const DataFrame& flights, const std::vector<Column>& keys) {
+  return flights.groupBy(keys).agg({sum("late").alias("late"), count("late").alias("arrived"), sum("left_late").alias("left_late"),
+                                    count("left_late").alias("departed"), count("*").alias("flights")});
 }
 
-/// Share of late flights over the days before, as a window function per key.
-Column late_rate(const std::string& keys, int days) {
-  const auto window = " OVER (PARTITION BY " + keys + " ORDER BY date RANGE BETWEEN INTERVAL " + std::to_string(days) +
-                      " DAYS PRECEDING AND INTERVAL 1 DAY PRECEDING)";
-  return expr("sum(late)" + window + " / sum(arrived)" + window);
+/// Share of late flights in a range of days or hours before, as a window function per key.
+Column rate(const std::string& late, const std::string& all, const std::string& keys, const std::string& order,
+            const std::string& from, const std::string& to) {
+  const auto window = " OVER (PARTITION BY " + keys + " ORDER BY " + order + " RANGE BETWEEN INTERVAL " + from +
+                      " PRECEDING AND INTERVAL " + to + " PRECEDING)";
+  return expr("try_divide(sum(" + late + ")" + window + ", sum(" + all + ")" + window + ")");
 }
 
 int run(const std::string& folder, const std::string& model_folder) {
@@ -28,23 +29,33 @@ int run(const std::string& folder, const std::string& model_folder) {
   auto csv = [&](const char* name) {
     return spark.read().option("header", true).option("inferSchema", true).option("nullValue", "NA").csv(folder + "/" + name);
   };
-  const auto flights = csv("flights.csv");
-  const auto labelled = flights.withColumn("date", call_function("make_date", {"year", "month", "day"}))
+  const auto labelled = csv("flights.csv").withColumn("date", call_function("make_date", {"year", "month", "day"}))
                             .withColumn("departure_minute", col("hour") * 60 + col("minute"))
-                            .withColumn("late", (col("arr_delay") >= 15).cast("int"));
+                            .withColumn("late", (col("arr_delay") >= 15).cast("int"))
+                            .withColumn("left_late", (col("dep_delay") >= 15).cast("int"));
 
-  const auto carriers = daily(labelled, {"carrier"})
-                            .select({"carrier", "date", late_rate("carrier", 7).alias("carrier_late_7d"),
-                                     late_rate("carrier", 1).alias("carrier_late_1d")});
-  const auto routes = daily(labelled, {"origin", "dest"})
-                          .select({"origin", "dest", "date", late_rate("origin, dest", 28).alias("route_late_28d")});
-  const auto origins = daily(labelled, {"origin"}).select({"origin", "date", late_rate("origin", 1).alias("origin_late_1d")});
+  const auto carrier_days =
+      counts(labelled, {"carrier", "date"})
+          .select({"carrier", "date", rate("late", "arrived", "carrier", "date", "8 DAYS", "2 DAYS").alias("carrier_late_7d"),
+                   rate("left_late", "departed", "carrier", "date", "1 DAY", "1 DAY").alias("carrier_left_late_1d")});
+  const auto route_days =
+      counts(labelled, {"origin", "dest", "date"})
+          .select({"origin", "dest", "date",
+                   rate("late", "arrived", "origin, dest", "date", "29 DAYS", "2 DAYS").alias("route_late_28d")});
+  const auto origin_hours =
+      counts(labelled, {"origin", "time_hour"})
+          .select({"origin", "time_hour", col("flights").alias("origin_load"),
+                   rate("left_late", "departed", "origin", "time_hour", "4 HOURS", "2 HOURS").alias("origin_left_late_3h")});
+  const auto carrier_hours =
+      counts(labelled, {"carrier", "origin", "time_hour"})
+          .select({"carrier", "origin", "time_hour",
+                   rate("left_late", "departed", "carrier, origin", "time_hour", "4 HOURS", "2 HOURS")
+                       .alias("carrier_left_late_3h")});
   std::vector<Column> means;
   for (const char* name : {"temp", "dewp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib"}) {
     means.push_back(avg(name).alias(name));
   }
   const auto weather = csv("weather.csv").groupBy({"origin", "time_hour"}).agg(means);
-  const auto load = flights.groupBy({"origin", "time_hour"}).agg(count("*").alias("origin_load"));
   const auto planes = csv("planes.csv").select({"tailnum", col("year").alias("plane_year"), "seats", "engines", "manufacturer"});
   const auto airports = csv("airports.csv")
                             .select({col("faa").alias("dest"), col("lat").alias("dest_lat"), col("lon").alias("dest_lon"),
@@ -56,24 +67,24 @@ int run(const std::string& folder, const std::string& model_folder) {
                             .join(planes, {"tailnum"}, "left")
                             .join(airports, {"dest"}, "left")
                             .join(weather, {"origin", "time_hour"}, "left")
-                            .join(load, {"origin", "time_hour"}, "left")
-                            .join(carriers, {"carrier", "date"}, "left")
-                            .join(routes, {"origin", "dest", "date"}, "left")
-                            .join(origins, {"origin", "date"}, "left")
+                            .join(origin_hours, {"origin", "time_hour"}, "left")
+                            .join(carrier_hours, {"carrier", "origin", "time_hour"}, "left")
+                            .join(carrier_days, {"carrier", "date"}, "left")
+                            .join(route_days, {"origin", "dest", "date"}, "left")
                             .orderBy({"time_hour", "carrier", "flight", "origin"});
 
   const auto features =
       Features()
           .numeric({"departure_minute", "distance", "plane_year", "seats", "dest_lat", "dest_lon", "dest_alt", "temp", "dewp",
-                    "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib", "origin_load", "carrier_late_7d",
-                    "carrier_late_1d", "route_late_28d", "origin_late_1d"})
+                    "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib", "origin_load", "origin_left_late_3h",
+                    "carrier_left_late_3h", "carrier_late_7d", "carrier_left_late_1d", "route_late_28d"})
           .categorical({"carrier", "origin", "dest", "weekday", "hour_of_day", "engines", "manufacturer"})
           .label("late");
   ModelOptions model{.hidden = {128, 64}, .dropout = 0.2};
   TrainOptions options;
   options.trainer.epochs = 6;
   options.trainer.learning_rate = 0.002;
-  options.trainer.weight_decay = 0.01;
+  options.trainer.optimizer.weight_decay = 0.01;
   options.trainer.schedule = Schedule::kOneCycle;
   options.trainer.seed = 1;
   options.batches.rows = 4096;

@@ -42,7 +42,8 @@ inline constexpr CommandRow kCommands[] = {
     {"run", "Run a pipeline file: from raw data to a trained, tested, saved model",
      "firesteel run examples/flights/pipeline.toml\nfiresteel run pipeline.toml --output model --resume"},
     {"predict", "Predict with a saved model",
-     "firesteel predict model --in tomorrow.parquet --out predictions"},
+     "firesteel predict model --in tomorrow.parquet --out predictions\n"
+     "firesteel predict out/flights --source flights=tomorrow.csv --out predictions --where \"late IS NULL\""},
     {"sql", "Run Spark SQL, or open a shell",
      "firesteel sql \"SELECT carrier, count(*) FROM parquet.`flights.parquet` GROUP BY 1\"\nfiresteel sql --format csv \"SELECT 1\"\nfiresteel sql"},
     {"show", "Show a pipeline's step: schema, rows, nulls and quantiles, or the tensors the model would get",

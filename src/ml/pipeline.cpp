@@ -125,6 +125,39 @@ DataFrame pipeline_rows(const Pipeline& pipeline, std::shared_ptr<Executor> exec
   return whole();
 }
 
+DataFrame artifact_rows(const fs::path& artifact, std::shared_ptr<Executor> executor,
+                        const std::map<std::string, std::vector<std::string>>& sources) {
+  check_artifact(artifact);
+  spark::connect::Relation plan;
+  if (!fs::exists(artifact / "plan.pb") || !plan.ParseFromString(read_file(artifact / "plan.pb"))) {
+    throw Error("INVALID_ARTIFACT",
+                fmt::format("`{}` has no plan of its rows: it was not made by a pipeline. Give the "
+                            "rows with the columns that the model reads.",
+                            artifact.string()));
+  }
+  std::map<std::string, spark::connect::Read_DataSource*> known;
+  for (auto& named : *plan.mutable_with_relations()->mutable_references()) {
+    auto& alias = *named.mutable_subquery_alias();
+    if (!alias.input().read().has_data_source()) continue;
+    known[alias.alias()] = alias.mutable_input()->mutable_read()->mutable_data_source();
+  }
+  for (const auto& [name, paths] : sources) {
+    const auto found = known.find(name);
+    if (found == known.end()) {
+      std::vector<std::string> names;
+      for (const auto& [other, source] : known) names.push_back(other);
+      const auto near = nearest_name(name, names);
+      throw Error("INVALID_OPTION",
+                  fmt::format("`{}` was made from no source `{}`.{} It has: {}.", artifact.string(),
+                              name, near.empty() ? "" : fmt::format(" Did you mean `{}`?", near),
+                              fmt::join(names, ", ")));
+    }
+    found->second->clear_paths();
+    for (const auto& path : paths) found->second->add_paths(path);
+  }
+  return {std::move(executor), std::make_shared<const spark::connect::Relation>(std::move(plan))};
+}
+
 RunResult run_pipeline(const Pipeline& pipeline, std::shared_ptr<Executor> executor,
                        const RunOptions& options) {
   fs::path output = options.output.empty() ? pipeline.output : options.output;
@@ -154,16 +187,25 @@ RunResult PipelineRun::run() {
   };
   const DataFrame train_rows = part(0), validation_rows = part(1), test_rows = part(2);
   const int64_t validation_count = validation_rows.count(), test_count = test_rows.count();
+  const int64_t train_count = train_rows.count();
+  if (test_count + train_count + validation_count == 0) {
+    throw Error("TRAINING_DATA_INVALID",
+                fmt::format("No row of `{}` has a label `{}`{}.", pipeline.from, pipeline.features.label(),
+                            pipeline.split.column.empty() ? "" : " and a moment to split by"));
+  }
   if (test_count == 0) {
     throw Error("TRAINING_DATA_INVALID",
                 "The split leaves no test row: move [split] `test_from` or raise `test`.");
   }
-  const int64_t train_count = train_rows.count();
   result.sizes = {{"training rows", train_count},
                   {"validation rows", validation_count},
                   {"test rows", test_count}};
   log(fmt::format("{} rows to train on, {} to validate, {} to test", grouped(train_count),
                   grouped(validation_count), grouped(test_count)));
+  if (const int64_t left_out = stored.count() - train_count - validation_count - test_count) {
+    log(fmt::format("{} rows are left out: they have no label{}", grouped(left_out),
+                    pipeline.split.column.empty() ? "" : ", or no moment to split by"));
+  }
 
   const auto columns = pipeline.features.columns();
   TrainOptions train_options = pipeline.train;
@@ -233,21 +275,33 @@ void PipelineRun::hash_inputs() {
   }
 }
 
-/// The rows that features are made of, and their plan for the artifact.
+/// The rows that features are made of, and their plan for the artifact: its sources have the types
+/// found now, so that other files are not read as other types.
 DataFrame PipelineRun::feature_rows() {
   const DataFrame rows = pipeline_rows(pipeline, executor);
-  plan_bytes = rows.plan().SerializeAsString();
+  spark::connect::Relation plan = rows.plan();
+  for (auto& named : *plan.mutable_with_relations()->mutable_references()) {
+    auto& input = *named.mutable_subquery_alias()->mutable_input();
+    if (!input.read().has_data_source() || !input.read().data_source().schema().empty()) continue;
+    std::string schema;
+    for (const auto& field : executor->schema(input)) {
+      schema += fmt::format("{}`{}` {}", schema.empty() ? "" : ", ", field.name, field.type.sql());
+    }
+    input.mutable_read()->mutable_data_source()->set_schema(schema);
+  }
+  plan_bytes = plan.SerializeAsString();
   plan_text = print(rows.plan()) + "\n" + rows.explain();
   return rows;
 }
 
-/// 0 for training rows, 1 for validation rows, 2 for test rows, null for neither.
+/// 0 for training rows, 1 for validation rows, 2 for test rows, null for neither: rows without a
+/// label, or without a moment to split by.
 std::string PipelineRun::part_expression(const DataFrame& rows) const {
   const auto& split = pipeline.split;
   if (split.by == PipelineSplit::By::kHash) {
     const auto columns = split.columns.empty() ? pipeline.features.columns() : split.columns;
-    return fmt::format("CASE WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
-                       hash_share(columns, split.seed, 0, split.test),
+    return fmt::format("CASE WHEN `{}` IS NULL THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
+                       pipeline.features.label(), hash_share(columns, split.seed, 0, split.test),
                        hash_share(columns, split.seed, split.test, split.test + split.validation));
   }
   std::vector<std::string> names;
@@ -271,8 +325,8 @@ std::string PipelineRun::part_expression(const DataFrame& rows) const {
                           : split.validation > 0         ? hash_share(pipeline.features.columns(),
                                                                       split.seed, 0, split.validation)
                                                          : "false";
-  return fmt::format("CASE WHEN `{}` IS NULL THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
-                     split.column, since(split.test_from), validation);
+  return fmt::format("CASE WHEN `{}` IS NULL OR `{}` IS NULL THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
+                     pipeline.features.label(), split.column, since(split.test_from), validation);
 }
 
 /// The columns that the model reads and the part of each row, run once and kept as a file. A
@@ -327,7 +381,8 @@ Report PipelineRun::report(const FittedModel& fitted, const OpenRows& test) cons
       {"batch size", std::to_string(pipeline.train.batches.rows)},
       {"learning rate", fmt::format("{}", trainer.learning_rate)},
       {"schedule", std::string(schedule_name(trainer.schedule))},
-      {"weight decay", fmt::format("{}", trainer.weight_decay)},
+      {"optimizer", std::string(optimizer_name(trainer.optimizer.kind))},
+      {"weight decay", fmt::format("{}", trainer.optimizer.weight_decay)},
       {"seed", std::to_string(trainer.seed)},
       {"training seconds", fmt::format("{:.1f}", result.training.seconds)}};
   page.plan = plan_text;

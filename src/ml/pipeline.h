@@ -68,6 +68,11 @@ Pipeline parse_pipeline(const std::filesystem::path& file);
 DataFrame pipeline_rows(const Pipeline& pipeline, std::shared_ptr<Executor> executor,
                         const std::string& step = "");
 
+/// The rows of an artifact's pipeline made anew: by its plan, with these paths in place of those of
+/// the sources they name. Throws INVALID_ARTIFACT, or INVALID_OPTION when there is no such source.
+DataFrame artifact_rows(const std::filesystem::path& artifact, std::shared_ptr<Executor> executor,
+                        const std::map<std::string, std::vector<std::string>>& sources);
+
 struct RunOptions {
   bool resume = false;
   std::filesystem::path output;  // in place of the file's, when given

@@ -141,7 +141,7 @@ struct Parser {
   void run();
   Section section(const std::string& name, std::vector<std::string> keys, bool needed = false);
   fs::path path_of(const std::string& text) const {
-    return fs::path(text).is_absolute() ? fs::path(text) : file.parent_path() / text;
+    return fs::absolute(file.parent_path() / text).lexically_normal();
   }
   void sources();
   void steps();
@@ -392,8 +392,8 @@ void Parser::model() {
 
 void Parser::training() {
   const auto table =
-      section("train", {"epochs", "batch_size", "learning_rate", "weight_decay", "schedule",
-                        "warm_up", "clip_norm", "patience", "metric", "seed", "positive_weight",
+      section("train", {"epochs", "batch_size", "learning_rate", "optimizer", "weight_decay",
+                        "momentum", "nesterov", "schedule", "warm_up", "clip_norm", "patience", "metric", "seed", "positive_weight",
                         "class_weights", "device", "memory"});
   auto& train = pipeline.train;
   auto& options = train.trainer;
@@ -401,7 +401,20 @@ void Parser::training() {
   options.epochs = table.integer("epochs", options.epochs, 1);
   train.batches.rows = table.integer("batch_size", train.batches.rows, 1);
   options.learning_rate = table.number("learning_rate", options.learning_rate, 1e-12, kNoEnd);
-  options.weight_decay = table.number("weight_decay", options.weight_decay, 0, kNoEnd);
+  auto& optimizer = options.optimizer;
+  optimizer.kind =
+      optimizer_from_name(table.choice("optimizer", "adamw", {"adamw", "adam", "sgd", "lion"}));
+  optimizer.weight_decay = table.number("weight_decay", optimizer.weight_decay, 0, kNoEnd);
+  optimizer.momentum = table.number("momentum", 0, 0, 0.9999);
+  optimizer.nesterov = table.flag("nesterov", false);
+  for (const char* key : {"momentum", "nesterov"}) {
+    if (table.has(key) && optimizer.kind != OptimizerKind::kSgd) {
+      table.wrong(key, "is sgd's, and the optimizer is another");
+    }
+  }
+  if (optimizer.nesterov && optimizer.momentum == 0) {
+    table.wrong("nesterov", "needs a `momentum` above 0");
+  }
   options.schedule = schedule_from_name(
       table.choice("schedule", "constant", {"constant", "cosine", "one_cycle", "linear"}));
   options.warm_up = table.number("warm_up", options.warm_up, 0, 0.99);

@@ -77,33 +77,57 @@ Run run_command(CLI::App& app, const GlobalOptions& options) {
 
 Run predict_command(CLI::App& app, const GlobalOptions& options) {
   struct Options {
-    std::string artifact, in, format, out, out_format = "parquet", mode = "error";
-    std::vector<std::string> reader;
+    std::string artifact, in, format, where, out, out_format = "parquet", mode = "error";
+    std::vector<std::string> reader, sources;
   };
   auto predict = std::make_shared<Options>();
   app.add_option("artifact", predict->artifact, "The folder that `firesteel run` wrote")->required();
-  app.add_option("--in", predict->in, "Rows with the columns that the model reads")->required();
-  app.add_option("--format", predict->format, "parquet, csv or json (default: by the file's ending)");
-  app.add_option("--option", predict->reader, "Option of the reader, key=value; repeatable");
+  auto* in = app.add_option("--in", predict->in, "Rows with the columns that the model reads");
+  auto* sources = app.add_option("--source", predict->sources,
+                                 "Raw data in place of a source of the pipeline, name=path; its steps make the rows; repeatable");
+  in->excludes(sources);
+  app.add_option("--format", predict->format, "parquet, csv or json (default: by the file's ending)")->needs(in);
+  app.add_option("--option", predict->reader, "Option of the reader, key=value; repeatable")->needs(in);
+  app.add_option("--where", predict->where, "Predict the rows of which this SQL condition holds");
   app.add_option("--out", predict->out, "Folder of the result")->required();
   app.add_option("--out-format", predict->out_format, "parquet, csv or json")->check(CLI::IsMember({"parquet", "csv", "json"}));
   app.add_option("--mode", predict->mode, "error, overwrite, append or ignore")->check(CLI::IsMember({"error", "overwrite", "append", "ignore"}));
   return [predict, &options] {
+    const auto pair_of = [](const std::string& form, const std::string& text) {
+      const auto equals = text.find('=');
+      if (equals == std::string::npos) throw Error("INVALID_OPTION", fmt::format("{}, not '{}'.", form, text));
+      return std::pair(text.substr(0, equals), text.substr(equals + 1));
+    };
+    if (predict->in.empty() && predict->sources.empty()) {
+      throw Error("INVALID_OPTION", "Say what to predict: --in with rows that the model reads, or --source with raw data.");
+    }
     const auto model = FittedModel::load(predict->artifact);
     const auto spark = open_session(options);
-    if (predict->format.empty()) {
-      const auto ending = std::filesystem::path(predict->in).extension().string();
-      predict->format = ending == ".csv" ? "csv" : ending == ".json" || ending == ".jsonl" ? "json" : "parquet";
-    }
-    auto reader = spark.read();
-    reader.format(predict->format);
-    if (predict->format == "csv") reader.option("header", true).option("inferSchema", true);
-    for (const auto& pair : predict->reader) {
-      const auto equals = pair.find('=');
-      if (equals == std::string::npos) throw Error("INVALID_OPTION", fmt::format("--option takes key=value, not '{}'.", pair));
-      reader.option(pair.substr(0, equals), pair.substr(equals + 1));
-    }
-    const auto predictions = model.transform(reader.load(predict->in));
+    const auto read_rows = [&] {
+      if (predict->format.empty()) {
+        const auto ending = std::filesystem::path(predict->in).extension().string();
+        predict->format = ending == ".csv" ? "csv" : ending == ".json" || ending == ".jsonl" ? "json" : "parquet";
+      }
+      auto reader = spark.read();
+      reader.format(predict->format);
+      if (predict->format == "csv") reader.option("header", true).option("inferSchema", true);
+      for (const auto& text : predict->reader) {
+        const auto [key, value] = pair_of("--option takes key=value", text);
+        reader.option(key, value);
+      }
+      return reader.load(predict->in);
+    };
+    const auto make_rows = [&] {
+      std::map<std::string, std::vector<std::string>> paths;
+      for (const auto& text : predict->sources) {
+        const auto [name, path] = pair_of("--source takes name=path", text);
+        paths[name].push_back(path);
+      }
+      return artifact_rows(predict->artifact, spark.executor(), paths);
+    };
+    auto rows = predict->in.empty() ? make_rows() : read_rows();
+    if (!predict->where.empty()) rows = rows.filter(predict->where);
+    const auto predictions = model.transform(rows);
     predictions.write().format(predict->out_format).mode(predict->mode).option("header", "true").save(predict->out);
     fmt::print("{} rows  {}\n", predictions.count(), predict->out);
     return 0;

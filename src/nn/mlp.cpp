@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "nn/dropout.h"
 
 namespace firesteel::nn {
 
@@ -82,7 +83,7 @@ MlpImpl::MlpImpl(MlpOptions given) : options(std::move(given)) {
         layers->push_back(torch::nn::SiLU());
         break;
     }
-    if (options.dropout > 0) layers->push_back(torch::nn::Dropout(options.dropout));
+    if (options.dropout > 0) layers->push_back(Dropout(options.dropout));
     width = hidden;
   }
   layers->push_back(torch::nn::Linear(width, options.outputs));

@@ -33,14 +33,6 @@ std::vector<fs::path> checkpoints_in(const fs::path& folder) {
   return paths;
 }
 
-using torch::optim::AdamWParamState;
-
-AdamWParamState* moments_of(torch::optim::AdamW& optimizer, const torch::Tensor& parameter) {
-  const auto found = optimizer.state().find(parameter.unsafeGetTensorImpl());
-  return found == optimizer.state().end() ? nullptr
-                                          : static_cast<AdamWParamState*>(found->second.get());
-}
-
 // JSON has no NaN: absent values are null.
 nlohmann::json number(double value) {
   return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json();
@@ -103,20 +95,6 @@ NamedTensors read_checked(const fs::path& path) {
   return parse_safetensors(whole.substr(kHeaderBytes), path.string());
 }
 
-void restore_optimizer(const NamedTensors& saved, const torch::nn::Module& module,
-                       torch::optim::AdamW& optimizer) {
-  for (const auto& parameter : module.named_parameters()) {
-    const auto average = saved.tensors.find("average." + parameter.key());
-    if (average == saved.tensors.end()) continue;
-    const auto device = parameter.value().device();
-    auto moments = std::make_unique<AdamWParamState>();
-    moments->step(saved.tensors.at("step." + parameter.key()).item<int64_t>());
-    moments->exp_avg(average->second.to(device));
-    moments->exp_avg_sq(saved.tensors.at("square." + parameter.key()).to(device));
-    optimizer.state()[parameter.value().unsafeGetTensorImpl()] = std::move(moments);
-  }
-}
-
 std::map<std::string, torch::Tensor> with_prefix(const NamedTensors& saved,
                                                  std::string_view prefix) {
   std::map<std::string, torch::Tensor> found;
@@ -129,18 +107,12 @@ std::map<std::string, torch::Tensor> with_prefix(const NamedTensors& saved,
 }  // namespace
 
 void save_checkpoint(const fs::path& folder, const TrainState& state,
-                     const torch::nn::Module& module, torch::optim::AdamW& optimizer,
+                     const torch::nn::Module& module, const Optimizer& optimizer,
                      const std::string& settings) {
   NamedTensors named;
   for (const auto& [name, tensor] : weights_of(module)) named.tensors["model." + name] = tensor;
   for (const auto& [name, tensor] : state.best_weights) named.tensors["best." + name] = tensor;
-  for (const auto& parameter : module.named_parameters()) {
-    const auto* moments = moments_of(optimizer, parameter.value());
-    if (!moments) continue;
-    named.tensors["step." + parameter.key()] = torch::tensor(moments->step(), torch::kInt64);
-    named.tensors["average." + parameter.key()] = moments->exp_avg();
-    named.tensors["square." + parameter.key()] = moments->exp_avg_sq();
-  }
+  for (const auto& [name, tensor] : optimizer.state()) named.tensors["optimizer." + name] = tensor;
   auto generator = at::detail::getDefaultCPUGenerator();
   {
     const std::lock_guard lock(generator.mutex());
@@ -159,7 +131,7 @@ void save_checkpoint(const fs::path& folder, const TrainState& state,
 }
 
 std::optional<TrainState> load_checkpoint(const fs::path& folder, torch::nn::Module& module,
-                                          torch::optim::AdamW& optimizer,
+                                          Optimizer& optimizer,
                                           const std::string& settings) {
   const auto paths = checkpoints_in(folder);
   for (const auto& path : paths) {
@@ -172,7 +144,7 @@ std::optional<TrainState> load_checkpoint(const fs::path& folder, torch::nn::Mod
     }
     check_settings(saved.metadata["settings"], settings, path);
     assign_weights(module, with_prefix(saved, "model."), path.string());
-    restore_optimizer(saved, module, optimizer);
+    optimizer.load(with_prefix(saved, "optimizer."));
     auto generator = at::detail::getDefaultCPUGenerator();
     {
       const std::lock_guard lock(generator.mutex());

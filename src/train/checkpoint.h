@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "train/optimizer.h"
 #include "train/trainer.h"
 
 namespace firesteel {
@@ -26,14 +27,14 @@ struct TrainState {
 /// Writes `checkpoint-<epochs>.ckpt` aside, renames it into place and removes all but the last two.
 /// `settings` is JSON text of all that must be the same on resume.
 void save_checkpoint(const std::filesystem::path& folder, const TrainState& state,
-                     const torch::nn::Module& module, torch::optim::AdamW& optimizer,
+                     const torch::nn::Module& module, const Optimizer& optimizer,
                      const std::string& settings);
 
 /// Restores the newest whole checkpoint, or nothing when the folder has none at all. A damaged one
 /// is passed over for the one before it; CHECKPOINT_DAMAGED when all are. INVALID_OPTION when it
 /// was written with other settings.
 std::optional<TrainState> load_checkpoint(const std::filesystem::path& folder,
-                                          torch::nn::Module& module, torch::optim::AdamW& optimizer,
+                                          torch::nn::Module& module, Optimizer& optimizer,
                                           const std::string& settings);
 
 /// Parameters and buffers by name; `assign` copies into the module. INVALID_ARTIFACT when a name or

@@ -12,11 +12,25 @@
 
 namespace firesteel {
 
+enum class OptimizerKind { kAdamW, kAdam, kSgd, kLion };
+std::string_view optimizer_name(OptimizerKind kind);
+/// "adamw", "adam", "sgd", "lion". Throws INVALID_OPTION.
+OptimizerKind optimizer_from_name(std::string_view name);
+
+struct OptimizerOptions {
+  OptimizerKind kind = OptimizerKind::kAdamW;
+  double weight_decay = 0.01;  // of every parameter; of adam and sgd added to the gradient
+  double beta1 = 0.9, beta2 = 0;  // 0: 0.999, lion's 0.99
+  double epsilon = 1e-8;
+  double momentum = 0;  // sgd's
+  bool nesterov = false;
+};
+
 struct TrainerOptions {
   Task task = Task::kBinary;
   int64_t epochs = 10;
   double learning_rate = 1e-3;
-  double weight_decay = 0.01;  // AdamW's, of every parameter
+  OptimizerOptions optimizer;
   Schedule schedule = Schedule::kConstant;
   double warm_up = 0;
   /// Rows of an epoch, which the schedules and the time left need; 0: the loader tells, when the

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "train/checkpoint.h"
+#include "train/optimizer.h"
 
 namespace firesteel {
 
@@ -32,11 +33,12 @@ struct Run {
   const torch::Device device;
   const std::string metric;
 
-  torch::optim::AdamW optimizer;
+  Optimizer optimizer;
   TrainState state;
   TrainResult result;
   int64_t rows = 0;   // of an epoch; 0 when unknown
   int64_t steps = 0;  // of the whole run; 0 when unknown
+  double learning_rate = 0;  // of the last step
   std::unique_ptr<Loader> validation;
 
   void train(const OpenLoader& open_rows);
@@ -63,7 +65,13 @@ void check(const TrainerOptions& options) {
   const auto refuse = [](const std::string& what) { throw Error("INVALID_OPTION", what); };
   if (options.epochs < 1) refuse("`epochs` must be at least 1.");
   if (!(options.learning_rate > 0)) refuse("`learning_rate` must be above 0.");
-  if (!(options.weight_decay >= 0)) refuse("`weight_decay` must be at least 0.");
+  if (!(options.optimizer.weight_decay >= 0)) refuse("`weight_decay` must be at least 0.");
+  if (!(options.optimizer.momentum >= 0 && options.optimizer.momentum < 1)) {
+    refuse("`momentum` must be in [0, 1).");
+  }
+  if (options.optimizer.nesterov && options.optimizer.momentum == 0) {
+    refuse("`nesterov` needs a `momentum` above 0.");
+  }
   if (!(options.warm_up >= 0 && options.warm_up < 1)) refuse("`warm_up` must be in [0, 1).");
   if (!(options.clip_norm >= 0)) refuse("`clip_norm` must be at least 0.");
   if (!(options.positive_weight > 0)) refuse("`positive_weight` must be above 0.");
@@ -92,15 +100,13 @@ TrainResult train(const Trainable& model, const OpenLoader& rows, const OpenLoad
   check(options);
   const auto device = device_of(options.device);
   model.module->to(device);
-  const auto settings =
-      torch::optim::AdamWOptions(options.learning_rate).weight_decay(options.weight_decay);
   Run run{.model = model,
           .open_validation = validation,
           .options = options,
           .progress = progress,
           .device = device,
           .metric = default_metric(options),
-          .optimizer = torch::optim::AdamW(model.module->parameters(), settings),
+          .optimizer = Optimizer(*model.module, options.optimizer),
           .state = {},
           .result = {},
           .validation = nullptr};
@@ -182,9 +188,7 @@ void Run::epoch(Loader& loader) {
                 "split of the data.");
   }
   rows = rows_done;
-  const auto& group =
-      static_cast<torch::optim::AdamWOptions&>(optimizer.param_groups()[0].options());
-  record.learning_rate = group.lr();
+  record.learning_rate = learning_rate;
   const double training_seconds = seconds_since(start);
   validate(&record);
   record.seconds = seconds_since(start);
@@ -201,9 +205,8 @@ void Run::step(Batch& batch, double* loss_sum, double* weight_sum) {
                             "loader's memory: give `rows`, or use `constant`.",
                             schedule_name(options.schedule)));
   }
-  auto& group = static_cast<torch::optim::AdamWOptions&>(optimizer.param_groups()[0].options());
-  group.lr(options.learning_rate *
-           schedule_factor(options.schedule, state.steps_done, steps, options.warm_up));
+  learning_rate = options.learning_rate *
+                  schedule_factor(options.schedule, state.steps_done, steps, options.warm_up);
   const Batch here = to_device(std::move(batch), device);
   optimizer.zero_grad();
   const auto loss = loss_of(model.forward(here), here, options);
@@ -217,9 +220,9 @@ void Run::step(Batch& batch, double* loss_sum, double* weight_sum) {
                     state.steps_done));
   }
   if (options.clip_norm > 0) {
-    torch::nn::utils::clip_grad_norm_(model.module->parameters(), options.clip_norm);
+    torch::nn::utils::clip_grad_norm_(optimizer.parameters(), options.clip_norm);
   }
-  optimizer.step();
+  optimizer.step(learning_rate);
   ++state.steps_done;
   const double weight =
       here.weight.defined() ? here.weight.sum().item<double>() : static_cast<double>(here.rows());
@@ -269,7 +272,10 @@ std::string Run::settings() const {
   return nlohmann::json({{"task", task_name(options.task)},
                          {"epochs", options.epochs},
                          {"learning_rate", options.learning_rate},
-                         {"weight_decay", options.weight_decay},
+                         {"optimizer", optimizer_name(options.optimizer.kind)},
+                         {"weight_decay", options.optimizer.weight_decay},
+                         {"momentum", options.optimizer.momentum},
+                         {"nesterov", options.optimizer.nesterov},
                          {"schedule", schedule_name(options.schedule)},
                          {"warm_up", options.warm_up},
                          {"clip_norm", options.clip_norm},

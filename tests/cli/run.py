@@ -5,6 +5,7 @@ name what is wrong and leave nothing half-written.
 """
 import contextlib
 import csv
+import datetime
 import fcntl
 import io
 import json
@@ -255,8 +256,11 @@ class Columns(Case):
         self.refused("TRAINING_DATA_INVALID", "`late`", "same value", call=["run", "p.toml"])
 
     def test_null_label(self):
-        self.write(sql="SELECT id, x1, x2, kind, nullif(late, CAST(id % 2 AS INT)) AS late FROM raw")
-        self.refused("TRAINING_DATA_INVALID", "`late`", "IS NOT NULL", call=["run", "p.toml"])
+        self.write(sql="SELECT id, x1, x2, kind, CAST(NULL AS INT) AS late FROM raw")
+        self.refused("TRAINING_DATA_INVALID", "No row", "`late`", call=["run", "p.toml"])
+        self.write(sql="SELECT id, x1, x2, kind, CASE WHEN id % 2 = 0 THEN late END AS late FROM raw")
+        self.assertIn("10,000 rows are left out", self.good("run", "p.toml").err)
+        self.assertEqual(sum(self.metrics(self.folder / "model")["rows"].values()), 10_000)
 
     def test_text_as_a_number(self):
         self.write(sql="SELECT *, concat(kind, 'x') AS word FROM raw", numeric='"x1", "word"')
@@ -295,6 +299,76 @@ class Columns(Case):
     def test_predict_without_a_column(self):
         self.good("sql", "SELECT id, x1, kind FROM parquet.`%s` LIMIT 50" % (SHARED / "d.parquet"), "--format", "parquet", "-o", "in.parquet")
         self.refused("UNRESOLVED_COLUMN", "`x2`", call=["predict", SHARED / "model", "--in", "in.parquet", "--out", "predictions"])
+
+
+class Flights(Case):
+    """The example on its real data: nothing that is known only later may be an input."""
+
+    DATA = pathlib.Path(__file__).resolve().parents[2] / "data/flights"
+    EXAMPLE = DATA.parents[1] / "examples/flights/pipeline.toml"
+    # The hour of departure of the flights that are predicted, when only what is known by then is there.
+    HOURS = [datetime.datetime(2013, 11, 15, 11), datetime.datetime(2013, 11, 20, 22), datetime.datetime(2013, 12, 27, 15)]
+
+    def train(self, name, *replaced):
+        text = self.EXAMPLE.read_text()
+        text = text[:text.index("[baselines]")].replace("../../data/flights", str(self.DATA)).replace("../../out/flights", name)
+        for old, new in (("epochs = 6", "epochs = 1"), ("hidden = [128, 64]", "hidden = [16]"), *replaced):
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        (self.folder / "p.toml").write_text(text)
+        self.good("run", "-q", "p.toml")
+
+    def known_at(self, moment):
+        """The files as they are at a moment: flights.csv with the schedule of all flights, weather.csv until then."""
+        minute = datetime.timedelta(minutes=1)
+        with open(self.DATA / "flights.csv") as given, open(self.folder / "flights.csv", "w", newline="") as out:
+            rows = csv.DictReader(given)
+            known = csv.DictWriter(out, rows.fieldnames)
+            known.writeheader()
+            for row in rows:
+                planned = datetime.datetime.fromisoformat(row["time_hour"][:-1]) + int(row["minute"]) * minute
+                late_by = 0 if row["dep_delay"] == "NA" else int(row["dep_delay"])
+                if planned + 15 * minute > moment:
+                    row.update(dep_time="NA", dep_delay="NA")
+                elif planned + late_by * minute > moment:
+                    row.update(dep_time="NA", dep_delay=str((moment - planned) // minute))  # so late it is at least
+                if planned + 12 * 60 * minute > moment:  # the longest flight takes 11 hours and a half
+                    row.update(arr_time="NA", arr_delay="NA", air_time="NA")
+                known.writerow(row)
+        with open(self.DATA / "weather.csv") as given, open(self.folder / "weather.csv", "w") as out:
+            out.writelines(line for i, line in enumerate(given)
+                           if i == 0 or datetime.datetime.fromisoformat(line.strip().rsplit(",", 1)[1][:-1]) <= moment)
+
+    def predictions(self, model, moment, *sources):
+        out = self.folder / "predictions"
+        self.good("predict", model, *sources, "--where", f"time_hour = TIMESTAMP'{moment}Z'", "--out", out, "--mode", "overwrite")
+        rows = self.sql_rows(f"SELECT carrier, flight, origin, dest, prediction FROM parquet.`{out}` ORDER BY 1, 2, 3, 4")
+        self.assertGreater(len(rows), 10)
+        return rows
+
+    def differ(self, model, moment):
+        self.known_at(moment)
+        then = self.predictions(model, moment, "--source", "flights=flights.csv", "--source", "weather=weather.csv")
+        later = self.predictions(model, moment, "--source", f"flights={self.DATA / 'flights.csv'}")
+        self.assertEqual([[*row.values()][:4] for row in then], [[*row.values()][:4] for row in later])
+        return then != later
+
+    def test_nothing_known_later_is_an_input(self):
+        self.train("model")
+        for moment in self.HOURS:
+            self.assertFalse(self.differ("model", moment), f"a feature of the flights at {moment} is known only later")
+
+    def test_what_leaks_is_found(self):
+        self.train("leaking", ("BETWEEN INTERVAL 4 HOURS PRECEDING AND INTERVAL 2 HOURS PRECEDING",
+                               "BETWEEN INTERVAL 4 HOURS PRECEDING AND CURRENT ROW"))
+        self.assertTrue(self.differ("leaking", self.HOURS[1]))
+
+    def test_sources_that_are_not_there(self):
+        self.train("model")
+        self.refused("INVALID_OPTION", "`flight`", "Did you mean `flights`?",
+                     call=["predict", "model", "--source", "flight=x.csv", "--out", "predictions"])
+        self.refused("PATH_NOT_FOUND", "x.csv", call=["predict", "model", "--source", "flights=x.csv", "--out", "predictions"])
+        self.refused("INVALID_OPTION", "--in", "--source", call=["predict", "model", "--out", "predictions"])
 
 
 class PipelineFile(Case):
@@ -725,12 +799,17 @@ class Shell(Case):
                     self.fail(f"the shell ended without {text!r}: {self.seen!r}")
 
     def leave(self):
-        for _ in range(20):  # A key is lost when it comes while the line editor takes hold of the terminal.
-            self.type("\x04")
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.assertEqual(self.process.wait(1), 0)
-                return
-        self.fail(f"the shell does not end: {self.seen!r}")
+        for _ in range(20):  # Keys that come before the line editor holds the terminal turn into others.
+            self.type("\x15\x04")
+            deadline = time.monotonic() + 1
+            while self.process.poll() is None and time.monotonic() < deadline:
+                # A terminal is let go when what was written to it has been read.
+                if select.select([self.terminal], [], [], 0.1)[0]:
+                    with contextlib.suppress(OSError):
+                        self.seen += os.read(self.terminal, 65536).decode(errors="replace")
+            if self.process.poll() is not None:
+                break
+        self.assertEqual(self.process.poll(), 0, f"the shell does not end: {self.seen!r}")
 
     def test_query_history_and_end(self):
         self.type("SELECT 40 + 2 AS answer;\n")

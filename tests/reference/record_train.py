@@ -32,9 +32,27 @@ class Mlp(torch.nn.Module):
         return self.layers(torch.cat(parts, 1))
 
 
-def adamw(clip):
+class Lion(torch.optim.Optimizer):
+    """Program 1 of https://arxiv.org/abs/2302.06675; PyTorch has none."""
+
+    def __init__(self, parameters, lr, weight_decay, betas=(0.9, 0.99)):
+        super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay, "betas": betas})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            first, second = group["betas"]
+            for p in group["params"]:
+                momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                update = first * momentum + (1 - first) * p.grad
+                p.sub_(group["lr"] * (update.sign() + group["weight_decay"] * p))
+                momentum.mul_(second).add_(p.grad, alpha=1 - second)
+
+
+def optimized(make, clip=0):
+    """Losses and weights of 8 steps of the optimizer that `make` makes of the parameters."""
     model = Mlp()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.1)
+    optimizer = make(model.parameters())
     numeric = pattern(6, 3)
     ids = torch.tensor([[i % 5, i % 3] for i in range(6)])
     label = torch.tensor([0.0, 1, 1, 0, 1, 0])
@@ -50,6 +68,19 @@ def adamw(clip):
         losses.append(loss.item())
     weights = {name: p.detach().flatten().tolist() for name, p in model.named_parameters()}
     return {"losses": losses, "weights": weights}
+
+
+def optimizers():
+    optim = torch.optim
+    return {
+        "adamw": optimized(lambda p: optim.AdamW(p, lr=0.01, weight_decay=0.1)),
+        "adamw clipped": optimized(lambda p: optim.AdamW(p, lr=0.01, weight_decay=0.1), clip=0.05),
+        "adam": optimized(lambda p: optim.Adam(p, lr=0.01, weight_decay=0.1)),
+        "sgd": optimized(lambda p: optim.SGD(p, lr=0.01, weight_decay=0.1)),
+        "sgd momentum": optimized(lambda p: optim.SGD(p, lr=0.01, weight_decay=0.1, momentum=0.9)),
+        "sgd nesterov": optimized(lambda p: optim.SGD(p, lr=0.01, weight_decay=0.1, momentum=0.9, nesterov=True)),
+        "lion": optimized(lambda p: Lion(p, lr=0.01, weight_decay=0.1)),
+    }
 
 
 def schedule(make, steps):
@@ -108,7 +139,7 @@ def metrics():
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    recorded = {"torch": torch.__version__, "adamw": adamw(0), "adamw_clipped": adamw(0.05),
+    recorded = {"torch": torch.__version__, "optimizers": optimizers(),
                 "schedules": schedules(), "metrics": metrics()}
     path = pathlib.Path(__file__).with_name("train.json")
     path.write_text(json.dumps(recorded) + "\n")

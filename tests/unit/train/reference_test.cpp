@@ -10,6 +10,7 @@
 #include "nn/mlp.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
+#include "train/optimizer.h"
 #include "train/schedule.h"
 #include "train/trainer.h"
 
@@ -28,7 +29,7 @@ torch::Tensor pattern(at::IntArrayRef shape) {
   return (torch::sin(i * 0.7 + 0.3) / 2).to(torch::kFloat32).reshape(shape);
 }
 
-void check_adamw(const nlohmann::json& expected, double clip) {
+void check_optimizer(const nlohmann::json& expected, OptimizerOptions settings, double clip) {
   nn::MlpOptions shape;
   shape.numeric = 3;
   shape.cardinalities = {5, 3};
@@ -47,14 +48,14 @@ void check_adamw(const nlohmann::json& expected, double clip) {
   batch.label = torch::tensor({0.0f, 1.0f, 1.0f, 0.0f, 1.0f, 0.0f});
   TrainerOptions options;
   options.positive_weight = 2;
-  torch::optim::AdamW optimizer(model->parameters(),
-                                torch::optim::AdamWOptions(0.01).weight_decay(0.1));
+  settings.weight_decay = 0.1;
+  Optimizer optimizer(*model, settings);
   for (const auto& loss_expected : expected.at("losses")) {
     optimizer.zero_grad();
     const auto loss = loss_of(model(batch.numeric, batch.categorical), batch, options);
     loss.backward();
     if (clip > 0) torch::nn::utils::clip_grad_norm_(model->parameters(), clip);
-    optimizer.step();
+    optimizer.step(0.01);
     EXPECT_NEAR(loss.item<double>(), loss_expected.get<double>(), 1e-6);
   }
   for (const auto& [name, tensor] : weights_of(*model)) {
@@ -63,9 +64,15 @@ void check_adamw(const nlohmann::json& expected, double clip) {
   }
 }
 
-TEST(Reference, AdamWStepsAreThoseOfPython) {
-  check_adamw(reference().at("adamw"), 0);
-  check_adamw(reference().at("adamw_clipped"), 0.05);
+TEST(Reference, OptimizersStepAsInPython) {
+  for (const auto& [name, expected] : reference().at("optimizers").items()) {
+    SCOPED_TRACE(name);
+    OptimizerOptions settings;
+    settings.kind = optimizer_from_name(name.substr(0, name.find(' ')));
+    settings.nesterov = name == "sgd nesterov";
+    settings.momentum = name == "sgd momentum" || settings.nesterov ? 0.9 : 0;
+    check_optimizer(expected, settings, name == "adamw clipped" ? 0.05 : 0);
+  }
 }
 
 TEST(Reference, SchedulesAreThoseOfPython) {

@@ -1,0 +1,134 @@
+// Adam (https://arxiv.org/abs/1412.6980), AdamW (https://arxiv.org/abs/1711.05101), SGD with momentum as
+// in PyTorch, Lion (https://arxiv.org/abs/2302.06675).
+#include "train/optimizer.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include "base/error.h"
+
+namespace firesteel {
+
+namespace {
+
+bool has_average(const OptimizerOptions& options) {
+  return options.kind != OptimizerKind::kSgd || options.momentum > 0;
+}
+bool has_square(const OptimizerOptions& options) {
+  return options.kind == OptimizerKind::kAdam || options.kind == OptimizerKind::kAdamW;
+}
+
+}  // namespace
+
+Optimizer::Optimizer(const torch::nn::Module& module, const OptimizerOptions& options)
+    : options_(options) {
+  if (options_.beta2 == 0) options_.beta2 = options.kind == OptimizerKind::kLion ? 0.99 : 0.999;
+  for (const auto& row : module.named_parameters()) {
+    const auto& parameter = row.value();
+    if (!parameter.requires_grad()) continue;
+    Slot slot{row.key(), parameter, {}, {}, {}};
+    if (has_average(options)) slot.average = torch::zeros_like(parameter);
+    if (has_square(options)) slot.square = torch::zeros_like(parameter);
+    slot.steps = torch::zeros({}, torch::TensorOptions(torch::kFloat32).device(parameter.device()));
+    slots_.push_back(std::move(slot));
+  }
+}
+
+void Optimizer::zero_grad() {
+  for (auto& slot : slots_) slot.parameter.mutable_grad().reset();
+}
+
+void Optimizer::step(double learning_rate) {
+  torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> parameters, gradients, averages, squares, steps;
+  bool first = true;
+  for (auto& slot : slots_) {
+    if (!slot.parameter.grad().defined()) continue;
+    parameters.push_back(slot.parameter);
+    gradients.push_back(slot.parameter.grad());
+    if (slot.average.defined()) averages.push_back(slot.average);
+    if (slot.square.defined()) squares.push_back(slot.square);
+    steps.push_back(slot.steps);
+  }
+  if (parameters.empty()) return;
+  if (options_.kind == OptimizerKind::kSgd) first = steps[0].item<float>() == 0;
+  at::_foreach_add_(steps, 1);
+  switch (options_.kind) {
+    case OptimizerKind::kAdamW:
+      at::_fused_adamw_(parameters, gradients, averages, squares, {}, steps, learning_rate,
+                        options_.beta1, options_.beta2, options_.weight_decay, options_.epsilon,
+                        /*amsgrad=*/false, /*maximize=*/false);
+      break;
+    case OptimizerKind::kAdam:
+      at::_fused_adam_(parameters, gradients, averages, squares, {}, steps, learning_rate,
+                       options_.beta1, options_.beta2, options_.weight_decay, options_.epsilon,
+                       /*amsgrad=*/false, /*maximize=*/false);
+      break;
+    case OptimizerKind::kSgd:
+      at::_fused_sgd_(parameters, gradients, averages, options_.weight_decay, options_.momentum,
+                      learning_rate, /*dampening=*/0, options_.nesterov, /*maximize=*/false, first);
+      break;
+    case OptimizerKind::kLion: {
+      auto update = at::_foreach_mul(averages, options_.beta1);
+      at::_foreach_add_(update, gradients, 1 - options_.beta1);
+      at::_foreach_sign_(update);
+      at::_foreach_mul_(parameters, 1 - learning_rate * options_.weight_decay);
+      at::_foreach_add_(parameters, update, -learning_rate);
+      at::_foreach_mul_(averages, options_.beta2);
+      at::_foreach_add_(averages, gradients, 1 - options_.beta2);
+      break;
+    }
+  }
+}
+
+std::vector<torch::Tensor> Optimizer::parameters() const {
+  std::vector<torch::Tensor> all;
+  for (const auto& slot : slots_) all.push_back(slot.parameter);
+  return all;
+}
+
+std::map<std::string, torch::Tensor> Optimizer::state() const {
+  std::map<std::string, torch::Tensor> state;
+  for (const auto& slot : slots_) {
+    if (slot.average.defined()) state["average." + slot.name] = slot.average;
+    if (slot.square.defined()) state["square." + slot.name] = slot.square;
+    state["steps." + slot.name] = slot.steps;
+  }
+  return state;
+}
+
+void Optimizer::load(const std::map<std::string, torch::Tensor>& state) {
+  for (const auto& [name, tensor] : this->state()) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.sizes() != tensor.sizes()) {
+      throw Error("CHECKPOINT_DAMAGED",
+                  fmt::format("The checkpoint has no `{}` of the optimizer.", name));
+    }
+    tensor.copy_(found->second);
+  }
+}
+
+std::string_view optimizer_name(OptimizerKind kind) {
+  switch (kind) {
+    case OptimizerKind::kAdamW:
+      return "adamw";
+    case OptimizerKind::kAdam:
+      return "adam";
+    case OptimizerKind::kSgd:
+      return "sgd";
+    case OptimizerKind::kLion:
+      return "lion";
+  }
+  return "";
+}
+
+OptimizerKind optimizer_from_name(std::string_view name) {
+  for (const auto kind : {OptimizerKind::kAdamW, OptimizerKind::kAdam, OptimizerKind::kSgd,
+                          OptimizerKind::kLion}) {
+    if (optimizer_name(kind) == name) return kind;
+  }
+  throw Error("INVALID_OPTION",
+              fmt::format("There is no optimizer `{}`; use adamw, adam, sgd or lion.", name));
+}
+
+}  // namespace firesteel
