@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "nn/dropout.h"
+#include "nn/feature_embeddings.h"
 
 namespace firesteel::nn {
 
@@ -91,13 +92,9 @@ MlpImpl::MlpImpl(MlpOptions given) : options(std::move(given)) {
 }
 
 torch::Tensor MlpImpl::forward(const torch::Tensor& numeric, const torch::Tensor& categorical) {
-  std::vector<torch::Tensor> parts;
-  parts.reserve(embeddings.size() + 1);
-  if (options.numeric > 0) parts.push_back(numeric);
-  for (size_t i = 0; i < embeddings.size(); ++i) {
-    parts.push_back(embeddings[i]->forward(categorical.select(1, static_cast<int64_t>(i))));
-  }
-  return layers->forward(parts.size() == 1 ? parts[0] : torch::cat(parts, 1));
+  std::vector<torch::Tensor> tables;
+  for (const auto& embedding : embeddings) tables.push_back(embedding->weight);
+  return layers->forward(embed_features(numeric, categorical, tables));
 }
 
 }  // namespace firesteel::nn
