@@ -131,6 +131,7 @@ constexpr ConditionState kStates[] = {
     {"INVALID_OPTION", "22023"},
     {"INVALID_PIPELINE", "42000"},
     {"IO_ERROR", "58030"},
+    {"MODEL_INPUT_INVALID", "22000"},
     {"TRAINING_DATA_INVALID", "22000"},
 };
 
