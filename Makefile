@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup build demo test test-all asan reference bench-flights bench-loader bench-query docs install clean
+.PHONY: setup build demo test test-all asan reference bench-flights bench-loader bench-query bench-training docs install clean
 
 setup:
 	@tools/setup.sh
@@ -39,6 +39,9 @@ bench-loader: build reference
 
 bench-query: build reference
 	@.deps/reference/bin/python bench/query/compare.py
+
+bench-training: build reference
+	@.deps/reference/bin/python bench/training/compare.py
 
 docs: build
 	@$(FIRESTEEL) functions --markdown > docs/functions.md

@@ -85,7 +85,7 @@ int run(const std::string& folder, const std::string& model_folder) {
   options.trainer.epochs = 6;
   options.trainer.learning_rate = 0.002;
   options.trainer.optimizer.weight_decay = 0.01;
-  options.trainer.schedule = Schedule::kOneCycle;
+  options.trainer.schedule.kind = Schedule::kOneCycle;
   options.trainer.seed = 1;
   options.batches.rows = 4096;
 

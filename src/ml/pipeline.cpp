@@ -380,7 +380,7 @@ Report PipelineRun::report(const FittedModel& fitted, const OpenRows& test) cons
       {"epochs", fmt::format("{} of {}", result.training.history.size(), trainer.epochs)},
       {"batch size", std::to_string(pipeline.train.batches.rows)},
       {"learning rate", fmt::format("{}", trainer.learning_rate)},
-      {"schedule", std::string(schedule_name(trainer.schedule))},
+      {"schedule", std::string(schedule_name(trainer.schedule.kind))},
       {"optimizer", std::string(optimizer_name(trainer.optimizer.kind))},
       {"weight decay", fmt::format("{}", trainer.optimizer.weight_decay)},
       {"seed", std::to_string(trainer.seed)},

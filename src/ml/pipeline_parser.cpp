@@ -390,11 +390,20 @@ void Parser::model() {
   model.batch_norm = table.flag("batch_norm", false);
 }
 
+/// A key that only one choice of another key reads.
+void belongs(const Section& table, const char* key, const char* of, const char* choice) {
+  if (!table.has(key) || table.text(of) == choice) return;
+  table.wrong(key, fmt::format("is read with {} = \"{}\" alone", of, choice));
+}
+
 void Parser::training() {
   const auto table =
       section("train", {"epochs", "batch_size", "learning_rate", "optimizer", "weight_decay",
-                        "momentum", "nesterov", "schedule", "warm_up", "clip_norm", "patience", "metric", "seed", "positive_weight",
-                        "class_weights", "device", "memory"});
+                        "momentum", "nesterov", "frozen", "schedule", "warm_up", "power",
+                        "plateau_patience", "plateau_factor", "accumulate", "clip_norm", "average",
+                        "precision", "loss", "label_smoothing", "focal_gamma", "huber_delta",
+                        "quantile", "positive_weight", "class_weights", "patience", "metric",
+                        "seed", "checkpoint_seconds", "device", "memory"});
   auto& train = pipeline.train;
   auto& options = train.trainer;
   constexpr double kNoEnd = std::numeric_limits<double>::infinity();
@@ -407,17 +416,45 @@ void Parser::training() {
   optimizer.weight_decay = table.number("weight_decay", optimizer.weight_decay, 0, kNoEnd);
   optimizer.momentum = table.number("momentum", 0, 0, 0.9999);
   optimizer.nesterov = table.flag("nesterov", false);
-  for (const char* key : {"momentum", "nesterov"}) {
-    if (table.has(key) && optimizer.kind != OptimizerKind::kSgd) {
-      table.wrong(key, "is sgd's, and the optimizer is another");
-    }
-  }
+  belongs(table, "momentum", "optimizer", "sgd");
+  belongs(table, "nesterov", "optimizer", "sgd");
   if (optimizer.nesterov && optimizer.momentum == 0) {
     table.wrong("nesterov", "needs a `momentum` above 0");
   }
-  options.schedule = schedule_from_name(
-      table.choice("schedule", "constant", {"constant", "cosine", "one_cycle", "linear"}));
-  options.warm_up = table.number("warm_up", options.warm_up, 0, 0.99);
+  for (const auto& prefix : table.list<std::string>("frozen")) {
+    optimizer.groups.push_back({.prefix = prefix, .weight_decay = {}, .frozen = true});
+  }
+  auto& schedule = options.schedule;
+  schedule.kind = schedule_from_name(table.choice(
+      "schedule", "constant",
+      {"constant", "linear", "cosine", "one_cycle", "polynomial", "plateau"}));
+  schedule.warm_up = table.number("warm_up", schedule.warm_up, 0, 0.99);
+  schedule.power = table.number("power", schedule.power, 1e-9, kNoEnd);
+  schedule.plateau_patience = table.integer("plateau_patience", schedule.plateau_patience, 0);
+  schedule.plateau_factor = table.number("plateau_factor", schedule.plateau_factor, 1e-9, 1);
+  belongs(table, "power", "schedule", "polynomial");
+  belongs(table, "plateau_patience", "schedule", "plateau");
+  belongs(table, "plateau_factor", "schedule", "plateau");
+  options.accumulate = table.integer("accumulate", 1, 1);
+  options.average = table.number("average", 0, 0, 0.999999);
+  options.precision = precision_from_name(
+      table.choice("precision", "float32", {"float32", "bfloat16", "float16"}));
+  auto& loss = options.loss;
+  if (table.has("loss")) {
+    loss.kind = loss_from_name(table.choice("loss", "", {"cross_entropy", "focal", "squared_error",
+                                                         "absolute_error", "huber", "quantile"}));
+  }
+  loss.label_smoothing = table.number("label_smoothing", 0, 0, 0.99);
+  loss.focal_gamma = table.number("focal_gamma", loss.focal_gamma, 0, kNoEnd);
+  loss.huber_delta = table.number("huber_delta", loss.huber_delta, 1e-9, kNoEnd);
+  loss.quantile = table.number("quantile", loss.quantile, 1e-6, 1 - 1e-6);
+  belongs(table, "focal_gamma", "loss", "focal");
+  belongs(table, "huber_delta", "loss", "huber");
+  belongs(table, "quantile", "loss", "quantile");
+  loss.positive_weight = table.number("positive_weight", 1, 1e-9, kNoEnd);
+  loss.class_weights = table.list<double>("class_weights");
+  options.checkpoint_seconds =
+      table.number("checkpoint_seconds", options.checkpoint_seconds, 0, kNoEnd);
   options.clip_norm = table.number("clip_norm", options.clip_norm, 0, kNoEnd);
   options.patience = table.integer("patience", options.patience, 0);
   options.metric = table.text("metric");
@@ -427,8 +464,6 @@ void Parser::training() {
         {"auc", "log_loss", "accuracy", "precision", "recall", "f1", "brier", "rmse", "mae", "r2"});
   }
   options.seed = static_cast<uint64_t>(table.integer("seed", 0, 0));
-  options.positive_weight = table.number("positive_weight", 1, 1e-9, kNoEnd);
-  options.class_weights = table.list<double>("class_weights");
   options.device = table.choice("device", "auto", {"auto", "cpu", "cuda"});
   train.batches.memory_bytes_max = table.integer("memory", 1024, 1) << 20;  // in MB
   if (pipeline.split.by == PipelineSplit::By::kHash && pipeline.split.validation == 0 &&

@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kMagic = "firesteel checkpoint 1 ";
+constexpr std::string_view kMagic = "firesteel checkpoint 2 ";
+constexpr const char* kRandom = "random";
 constexpr size_t kHeaderBytes = kMagic.size() + 16 + 1;
 
 /// Checkpoints of a folder, newest first.
@@ -46,10 +47,18 @@ std::string state_json(const TrainState& state) {
                          {"steps_done", state.steps_done},
                          {"epochs_without_gain", state.epochs_without_gain},
                          {"best_epoch", state.best_epoch},
-                         {"best_metric", number(state.best_metric)}};
+                         {"best_metric", number(state.best_metric)},
+                         {"batch_rows", state.batch_rows},
+                         {"learning_rate", state.learning_rate},
+                         {"batches_done", state.batches_done},
+                         {"rows_done", state.rows_done},
+                         {"loss_sum", state.loss_sum},
+                         {"weight_sum", state.weight_sum}};
+  json["history"] = nlohmann::json::array();
   for (const auto& row : state.history) {
     json["history"].push_back({row.epoch, number(row.loss), row.learning_rate,
-                               number(row.validation_loss), number(row.validation), row.seconds});
+                               number(row.validation_loss), number(row.validation), row.seconds,
+                               row.waited_seconds});
   }
   return json.dump();
 }
@@ -62,9 +71,15 @@ TrainState state_from_json(const std::string& text) {
   state.epochs_without_gain = json.at("epochs_without_gain");
   state.best_epoch = json.at("best_epoch");
   state.best_metric = number(json.at("best_metric"));
+  state.batch_rows = json.at("batch_rows");
+  state.learning_rate = json.at("learning_rate");
+  state.batches_done = json.at("batches_done");
+  state.rows_done = json.at("rows_done");
+  state.loss_sum = json.at("loss_sum");
+  state.weight_sum = json.at("weight_sum");
   for (const auto& row : json.at("history")) {
-    state.history.push_back(
-        {row.at(0), number(row.at(1)), row.at(2), number(row.at(3)), number(row.at(4)), row.at(5)});
+    state.history.push_back({row.at(0), number(row.at(1)), row.at(2), number(row.at(3)),
+                             number(row.at(4)), row.at(5), row.at(6)});
   }
   return state;
 }
@@ -95,44 +110,44 @@ NamedTensors read_checked(const fs::path& path) {
   return parse_safetensors(whole.substr(kHeaderBytes), path.string());
 }
 
-std::map<std::string, torch::Tensor> with_prefix(const NamedTensors& saved,
-                                                 std::string_view prefix) {
+}  // namespace
+
+std::map<std::string, torch::Tensor> Checkpoint::with_prefix(std::string_view prefix) const {
   std::map<std::string, torch::Tensor> found;
-  for (const auto& [name, tensor] : saved.tensors) {
+  for (const auto& [name, tensor] : tensors) {
     if (name.starts_with(prefix)) found.emplace(name.substr(prefix.size()), tensor);
   }
   return found;
 }
 
-}  // namespace
+void Checkpoint::add(std::string_view prefix, const std::map<std::string, torch::Tensor>& more) {
+  for (const auto& [name, tensor] : more) tensors[std::string(prefix) + name] = tensor;
+}
 
-void save_checkpoint(const fs::path& folder, const TrainState& state,
-                     const torch::nn::Module& module, const Optimizer& optimizer,
-                     const std::string& settings) {
+void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint,
+                     const std::string& settings, int64_t kept) {
   NamedTensors named;
-  for (const auto& [name, tensor] : weights_of(module)) named.tensors["model." + name] = tensor;
-  for (const auto& [name, tensor] : state.best_weights) named.tensors["best." + name] = tensor;
-  for (const auto& [name, tensor] : optimizer.state()) named.tensors["optimizer." + name] = tensor;
+  named.tensors = checkpoint.tensors;
   auto generator = at::detail::getDefaultCPUGenerator();
   {
     const std::lock_guard lock(generator.mutex());
-    named.tensors["random"] = generator.get_state();
+    named.tensors[kRandom] = generator.get_state();
   }
-  named.metadata["state"] = state_json(state);
+  named.metadata["state"] = state_json(checkpoint.state);
   named.metadata["settings"] = settings;
 
   std::error_code code;
   fs::create_directories(folder, code);
   const std::string body = safetensors_bytes(named);
-  const auto path = folder / fmt::format("checkpoint-{:06}.ckpt", state.epochs_done);
+  const auto& [epochs, batches] =
+      std::pair(checkpoint.state.epochs_done, checkpoint.state.batches_done);
+  const auto path = folder / fmt::format("checkpoint-{:06}-{:09}.ckpt", epochs, batches);
   write_file_aside(path, fmt::format("{}{}\n", kMagic, hash_text(hash_bytes(body))) + body);
   const auto all = checkpoints_in(folder);
-  for (size_t i = 2; i < all.size(); ++i) fs::remove(all[i], code);
+  for (size_t i = static_cast<size_t>(kept); i < all.size(); ++i) fs::remove(all[i], code);
 }
 
-std::optional<TrainState> load_checkpoint(const fs::path& folder, torch::nn::Module& module,
-                                          Optimizer& optimizer,
-                                          const std::string& settings) {
+std::optional<Checkpoint> load_checkpoint(const fs::path& folder, const std::string& settings) {
   const auto paths = checkpoints_in(folder);
   for (const auto& path : paths) {
     NamedTensors saved;
@@ -143,16 +158,12 @@ std::optional<TrainState> load_checkpoint(const fs::path& folder, torch::nn::Mod
       continue;
     }
     check_settings(saved.metadata["settings"], settings, path);
-    assign_weights(module, with_prefix(saved, "model."), path.string());
-    optimizer.load(with_prefix(saved, "optimizer."));
     auto generator = at::detail::getDefaultCPUGenerator();
     {
       const std::lock_guard lock(generator.mutex());
-      generator.set_state(saved.tensors.at("random"));
+      generator.set_state(saved.tensors.at(kRandom));
     }
-    TrainState state = state_from_json(saved.metadata["state"]);
-    state.best_weights = with_prefix(saved, "best.");
-    return state;
+    return Checkpoint{state_from_json(saved.metadata["state"]), std::move(saved.tensors)};
   }
   if (paths.empty()) return std::nullopt;
   throw Error("CHECKPOINT_DAMAGED",

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <utility>
+
 #include "base/error.h"
 
 namespace firesteel {
@@ -23,15 +25,31 @@ bool has_square(const OptimizerOptions& options) {
 Optimizer::Optimizer(const torch::nn::Module& module, const OptimizerOptions& options)
     : options_(options) {
   if (options_.beta2 == 0) options_.beta2 = options.kind == OptimizerKind::kLion ? 0.99 : 0.999;
+  std::vector<bool> used(options.groups.size());
   for (const auto& row : module.named_parameters()) {
-    const auto& parameter = row.value();
+    auto parameter = row.value();
+    Slot slot{row.key(), 1, options.weight_decay, parameter, {}, {}, {}};
+    for (size_t i = 0; i < options.groups.size(); ++i) {
+      const auto& group = options.groups[i];
+      if (!row.key().starts_with(group.prefix)) continue;
+      used[i] = true;
+      if (group.frozen) parameter.requires_grad_(false);
+      slot.learning_rate_factor = group.learning_rate_factor;
+      slot.weight_decay = group.weight_decay.value_or(options.weight_decay);
+      break;
+    }
     if (!parameter.requires_grad()) continue;
-    Slot slot{row.key(), parameter, {}, {}, {}};
     if (has_average(options)) slot.average = torch::zeros_like(parameter);
     if (has_square(options)) slot.square = torch::zeros_like(parameter);
     slot.steps = torch::zeros({}, torch::TensorOptions(torch::kFloat32).device(parameter.device()));
     slots_.push_back(std::move(slot));
   }
+  for (size_t i = 0; i < used.size(); ++i) {
+    if (used[i]) continue;
+    throw Error("INVALID_OPTION", fmt::format("No parameter's name begins with `{}`.",
+                                              options.groups[i].prefix));
+  }
+  if (slots_.empty()) throw Error("INVALID_OPTION", "Every parameter is frozen: none is trained.");
 }
 
 void Optimizer::zero_grad() {
@@ -40,40 +58,50 @@ void Optimizer::zero_grad() {
 
 void Optimizer::step(double learning_rate) {
   torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> parameters, gradients, averages, squares, steps;
-  bool first = true;
+  // One call for all parameters that are trained alike.
+  std::map<std::pair<double, double>, std::vector<Slot*>> groups;
   for (auto& slot : slots_) {
-    if (!slot.parameter.grad().defined()) continue;
-    parameters.push_back(slot.parameter);
-    gradients.push_back(slot.parameter.grad());
-    if (slot.average.defined()) averages.push_back(slot.average);
-    if (slot.square.defined()) squares.push_back(slot.square);
-    steps.push_back(slot.steps);
+    if (slot.parameter.grad().defined()) {
+      groups[{slot.learning_rate_factor, slot.weight_decay}].push_back(&slot);
+    }
   }
-  if (parameters.empty()) return;
-  if (options_.kind == OptimizerKind::kSgd) first = steps[0].item<float>() == 0;
+  for (const auto& [how, slots] : groups) {
+    step_group(slots, learning_rate * how.first, how.second);
+  }
+}
+
+void Optimizer::step_group(const std::vector<Slot*>& slots, double rate, double decay) {
+  std::vector<torch::Tensor> parameters, gradients, averages, squares, steps;
+  for (const auto* slot : slots) {
+    parameters.push_back(slot->parameter);
+    gradients.push_back(slot->parameter.grad());
+    if (slot->average.defined()) averages.push_back(slot->average);
+    if (slot->square.defined()) squares.push_back(slot->square);
+    steps.push_back(slot->steps);
+  }
+  const bool first = options_.kind == OptimizerKind::kSgd && steps[0].item<float>() == 0;
   at::_foreach_add_(steps, 1);
   switch (options_.kind) {
     case OptimizerKind::kAdamW:
-      at::_fused_adamw_(parameters, gradients, averages, squares, {}, steps, learning_rate,
-                        options_.beta1, options_.beta2, options_.weight_decay, options_.epsilon,
-                        /*amsgrad=*/false, /*maximize=*/false);
+      at::_fused_adamw_(parameters, gradients, averages, squares, {}, steps, rate, options_.beta1,
+                        options_.beta2, decay, options_.epsilon, /*amsgrad=*/false,
+                        /*maximize=*/false);
       break;
     case OptimizerKind::kAdam:
-      at::_fused_adam_(parameters, gradients, averages, squares, {}, steps, learning_rate,
-                       options_.beta1, options_.beta2, options_.weight_decay, options_.epsilon,
-                       /*amsgrad=*/false, /*maximize=*/false);
+      at::_fused_adam_(parameters, gradients, averages, squares, {}, steps, rate, options_.beta1,
+                       options_.beta2, decay, options_.epsilon, /*amsgrad=*/false,
+                       /*maximize=*/false);
       break;
     case OptimizerKind::kSgd:
-      at::_fused_sgd_(parameters, gradients, averages, options_.weight_decay, options_.momentum,
-                      learning_rate, /*dampening=*/0, options_.nesterov, /*maximize=*/false, first);
+      at::_fused_sgd_(parameters, gradients, averages, decay, options_.momentum, rate,
+                      /*dampening=*/0, options_.nesterov, /*maximize=*/false, first);
       break;
     case OptimizerKind::kLion: {
       auto update = at::_foreach_mul(averages, options_.beta1);
       at::_foreach_add_(update, gradients, 1 - options_.beta1);
       at::_foreach_sign_(update);
-      at::_foreach_mul_(parameters, 1 - learning_rate * options_.weight_decay);
-      at::_foreach_add_(parameters, update, -learning_rate);
+      at::_foreach_mul_(parameters, 1 - rate * decay);
+      at::_foreach_add_(parameters, update, -rate);
       at::_foreach_mul_(averages, options_.beta2);
       at::_foreach_add_(averages, gradients, 1 - options_.beta2);
       break;
@@ -81,9 +109,9 @@ void Optimizer::step(double learning_rate) {
   }
 }
 
-std::vector<torch::Tensor> Optimizer::parameters() const {
-  std::vector<torch::Tensor> all;
-  for (const auto& slot : slots_) all.push_back(slot.parameter);
+std::vector<std::pair<std::string, torch::Tensor>> Optimizer::parameters() const {
+  std::vector<std::pair<std::string, torch::Tensor>> all;
+  for (const auto& slot : slots_) all.emplace_back(slot.name, slot.parameter);
   return all;
 }
 

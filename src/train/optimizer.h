@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "train/options.h"
@@ -15,7 +16,7 @@ class Module;
 
 namespace firesteel {
 
-/// Updates the parameters that require gradients. One thread; must not outlive the module's
+/// Updates the parameters that require gradients; those of frozen groups do not from now on. One thread; must not outlive the module's
 /// parameters' devices: make it after the module was moved.
 class Optimizer {
  public:
@@ -24,7 +25,8 @@ class Optimizer {
   void zero_grad();
   /// Parameters without a gradient stay as they are.
   void step(double learning_rate);
-  std::vector<torch::Tensor> parameters() const;
+  /// Those that are trained, with their names.
+  std::vector<std::pair<std::string, torch::Tensor>> parameters() const;
 
   /// Moments and step counts by `<kind of moment>.<parameter>`, for a checkpoint.
   std::map<std::string, torch::Tensor> state() const;
@@ -34,11 +36,14 @@ class Optimizer {
  private:
   struct Slot {
     std::string name;
+    double learning_rate_factor = 1, weight_decay = 0;
     torch::Tensor parameter;
     torch::Tensor average;  // of the gradients, or SGD's velocity
     torch::Tensor square;   // average of the squared gradients: Adam's
     torch::Tensor steps;    // float32 scalar, as the fused kernels have it
   };
+  void step_group(const std::vector<Slot*>& slots, double rate, double decay);
+
   OptimizerOptions options_;
   std::vector<Slot> slots_;
 };

@@ -4,7 +4,9 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tensor/encoder_spec.h"
@@ -17,6 +19,14 @@ std::string_view optimizer_name(OptimizerKind kind);
 /// "adamw", "adam", "sgd", "lion". Throws INVALID_OPTION.
 OptimizerKind optimizer_from_name(std::string_view name);
 
+/// Parameters that are trained otherwise than the rest.
+struct ParameterGroup {
+  std::string prefix;  // of their names: "embeddings."
+  double learning_rate_factor = 1;
+  std::optional<double> weight_decay;  // in place of the optimizer's
+  bool frozen = false;
+};
+
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kAdamW;
   double weight_decay = 0.01;  // of every parameter; of adam and sgd added to the gradient
@@ -24,32 +34,69 @@ struct OptimizerOptions {
   double epsilon = 1e-8;
   double momentum = 0;  // sgd's
   bool nesterov = false;
+  /// The first whose prefix fits a parameter holds for it.
+  std::vector<ParameterGroup> groups;
 };
+
+/// kDefault: cross entropy of classes, squared error of values.
+enum class Loss { kDefault, kCrossEntropy, kFocal, kSquared, kAbsolute, kHuber, kQuantile };
+std::string_view loss_name(Loss loss);
+/// "cross_entropy", "focal"; "squared_error", "absolute_error", "huber", "quantile". Throws
+/// INVALID_OPTION.
+Loss loss_from_name(std::string_view name);
+
+struct LossOptions {
+  Loss kind = Loss::kDefault;
+  double positive_weight = 1;         // binary: the weight of rows with label 1
+  std::vector<double> class_weights;  // multiclass
+  double label_smoothing = 0;         // classes
+  double focal_gamma = 2;
+  double huber_delta = 1;  // in deviations of the label
+  double quantile = 0.5;
+};
+
+/// What matrix products are computed in; weights and sums stay float32. kFloat16 scales the loss so
+/// that small gradients are not lost.
+enum class Precision { kFloat32, kBFloat16, kFloat16 };
+std::string_view precision_name(Precision precision);
+/// "float32", "bfloat16", "float16". Throws INVALID_OPTION.
+Precision precision_from_name(std::string_view name);
 
 struct TrainerOptions {
   Task task = Task::kBinary;
   int64_t epochs = 10;
   double learning_rate = 1e-3;
   OptimizerOptions optimizer;
-  Schedule schedule = Schedule::kConstant;
-  double warm_up = 0;
+  LossOptions loss;
+  ScheduleOptions schedule;
   /// Rows of an epoch, which the schedules and the time left need; 0: the loader tells, when the
   /// rows fit in its memory.
   int64_t rows = 0;
+  /// Batches per step: their gradients make that of one batch of all their rows.
+  int64_t accumulate = 1;
   double clip_norm = 0;  // 0: none
+  Precision precision = Precision::kFloat32;
+  /// Above 0: validation and the result use an average of the weights, which keeps this share of
+  /// itself at each step (0.999).
+  double average = 0;
   /// Epochs without a better validation metric before the end; 0: never. The weights of the best
   /// epoch are kept in any case when there is validation.
   int64_t patience = 0;
   std::string metric;  // empty: log_loss, or rmse
   uint64_t seed = 0;
-  double positive_weight = 1;         // binary: the weight of rows with label 1
-  std::vector<double> class_weights;  // multiclass
-  /// Empty: no checkpoints. One per epoch, the last two are kept.
+  /// Empty: no checkpoints. One is written after each epoch, when training is interrupted, and
+  /// within an epoch when the last is this old or this many steps away (0: never).
   std::filesystem::path checkpoints;
+  double checkpoint_seconds = 60;
+  int64_t checkpoint_steps = 0;
+  int64_t checkpoints_kept = 2;
   /// Continue from the newest whole checkpoint there, if there is one.
   bool resume = false;
+  /// Names the rows' state: a checkpoint of rows with another name is refused.
+  std::string data;
   std::string device = "auto";  // or "cpu", "cuda"
-  /// Set from any thread or a signal handler: the step ends, and OPERATION_CANCELED is thrown.
+  /// Set from any thread or a signal handler: the step ends, a checkpoint is written, and
+  /// OPERATION_CANCELED is thrown.
   const std::atomic<bool>* interrupt = nullptr;
 };
 
@@ -60,6 +107,7 @@ struct EpochRecord {
   double validation_loss = 0;
   double validation = 0;  // the metric; both NaN without validation rows
   double seconds = 0;
+  double waited_seconds = 0;  // for batches
 };
 
 struct TrainProgress {
@@ -67,6 +115,7 @@ struct TrainProgress {
   int64_t rows_done = 0, rows_total = 0;  // of this epoch; the total is 0 when unknown
   double loss = 0;                        // mean of this epoch so far
   double rows_per_second = 0, seconds_left = 0;
+  double waited_share = 0;  // of the epoch's time so far, for batches
   /// The epoch's record, at its end only.
   const EpochRecord* finished = nullptr;
   std::string metric;
@@ -76,8 +125,9 @@ struct TrainResult {
   std::vector<EpochRecord> history;
   int64_t best_epoch = -1;
   bool stopped_early = false;
-  int64_t resumed_from = 0;  // epochs that a checkpoint had done
-  int64_t rows = 0;          // in this run
+  /// What a checkpoint had done: whole epochs, and batches of the next.
+  int64_t resumed_from = 0, resumed_batch = 0;
+  int64_t rows = 0;  // in this run
   double seconds = 0, waited_seconds = 0;
   std::string metric;
 };

@@ -41,6 +41,9 @@ std::string epoch_line(const TrainProgress& progress) {
   std::string line =
       fmt::format("epoch {}/{}  loss {:.4f}  {} rows/s", progress.epoch + 1, progress.epochs,
                   progress.loss, count_text(progress.rows_per_second));
+  if (progress.waited_share >= 0.01) {
+    line += fmt::format("  {:.0f}% waiting for rows", progress.waited_share * 100);
+  }
   if (progress.finished && std::isfinite(progress.finished->validation)) {
     line += fmt::format("  validation {} {:.4f}", progress.metric, progress.finished->validation);
   }

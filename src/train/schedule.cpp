@@ -2,6 +2,7 @@
 #include "train/schedule.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -26,46 +27,85 @@ double one_cycle(double step, double steps, double rise) {
 
 }  // namespace
 
-std::string_view schedule_name(Schedule schedule) {
-  switch (schedule) {
-    case Schedule::kConstant:
-      return "constant";
-    case Schedule::kCosine:
-      return "cosine";
-    case Schedule::kOneCycle:
-      return "one_cycle";
-    case Schedule::kLinear:
-      return "linear";
-  }
-  return "";
+namespace {
+
+struct ScheduleRow {
+  Schedule schedule;
+  std::string_view name;
+  bool needs_steps;
+};
+constexpr ScheduleRow kSchedules[] = {
+    {Schedule::kConstant, "constant", false},    {Schedule::kLinear, "linear", true},
+    {Schedule::kCosine, "cosine", true},         {Schedule::kOneCycle, "one_cycle", true},
+    {Schedule::kPolynomial, "polynomial", true}, {Schedule::kPlateau, "plateau", false},
+};
+
+const ScheduleRow& row_of(Schedule schedule) {
+  return *std::find_if(std::begin(kSchedules), std::end(kSchedules),
+                       [&](const ScheduleRow& row) { return row.schedule == schedule; });
 }
+
+}  // namespace
+
+std::string_view schedule_name(Schedule schedule) { return row_of(schedule).name; }
 
 Schedule schedule_from_name(std::string_view name) {
-  for (const auto value :
-       {Schedule::kConstant, Schedule::kCosine, Schedule::kOneCycle, Schedule::kLinear}) {
-    if (schedule_name(value) == name) return value;
+  std::vector<std::string_view> names;
+  for (const auto& row : kSchedules) {
+    if (row.name == name) return row.schedule;
+    names.push_back(row.name);
   }
-  throw Error(
-      "INVALID_OPTION",
-      fmt::format("There is no schedule `{}`; use constant, cosine, one_cycle or linear.", name));
+  throw Error("INVALID_OPTION",
+              fmt::format("There is no schedule `{}`; use {}.", name, fmt::join(names, ", ")));
 }
 
-double schedule_factor(Schedule schedule, int64_t step, int64_t steps, double warm_up) {
+double schedule_factor(const ScheduleOptions& options, int64_t step, int64_t steps) {
   const auto at = static_cast<double>(step), all = static_cast<double>(steps);
-  if (schedule == Schedule::kOneCycle) return one_cycle(at, all, warm_up > 0 ? warm_up : 0.3);
-  const double rise = std::floor(warm_up * all);
+  if (options.kind == Schedule::kOneCycle) {
+    return one_cycle(at, all, options.warm_up > 0 ? options.warm_up : 0.3);
+  }
+  const double rise = std::floor(options.warm_up * all);
   if (at < rise) return at / rise;
   const double share = std::min(1.0, (at - rise) / std::max(1.0, all - rise));
-  switch (schedule) {
+  switch (options.kind) {
     case Schedule::kLinear:
       return 1 - share;
+    case Schedule::kPolynomial:
+      return std::pow(1 - share, options.power);
     case Schedule::kCosine:
       return cosine_between(1, 0, share);
     case Schedule::kConstant:
+    case Schedule::kPlateau:
     case Schedule::kOneCycle:
       return 1;
   }
   return 1;
+}
+
+double plateau_factor(const ScheduleOptions& options, const std::vector<double>& metrics,
+                      bool larger_is_better) {
+  if (options.kind != Schedule::kPlateau) return 1;
+  constexpr double kThreshold = 1e-4;
+  double factor = 1, best = 0;
+  int64_t bad = 0;
+  bool first = true;
+  for (const double metric : metrics) {
+    const double now = larger_is_better ? -metric : metric;
+    // Better by a share of the best's size, as torch's relative threshold.
+    if (first || now < best - std::abs(best) * kThreshold) {
+      best = now;
+      bad = 0;
+      first = false;
+    } else if (++bad > options.plateau_patience) {
+      factor *= options.plateau_factor;
+      bad = 0;
+    }
+  }
+  return factor;
+}
+
+bool needs_steps(const ScheduleOptions& options) {
+  return row_of(options.kind).needs_steps || options.warm_up > 0;
 }
 
 }  // namespace firesteel

@@ -18,6 +18,7 @@
 #include "nn/mlp.h"
 #include "tensor/loader.h"
 #include "train/checkpoint.h"
+#include "train/loss.h"
 #include "train/safetensors.h"
 #include "train/trainer.h"
 
@@ -106,18 +107,19 @@ TrainResult TabularModel::train(const OpenRows& rows, const OpenRows& validation
                                 const std::function<void(const TrainProgress&)>& progress) {
   TrainerOptions options = given;
   options.task = state_->task();
-  const OpenLoader open_rows = [&](int64_t start_epoch) {
+  const OpenLoader open_rows = [&](LoaderStart start) {
     LoaderOptions loader;
     loader.batch_rows = batches.rows;
     loader.memory_bytes_max = batches.memory_bytes_max;
     loader.seed = options.seed;
-    loader.start_epoch = start_epoch;
+    loader.start_epoch = start.epoch;
+    loader.start_batch = start.batch;
     loader.end_epoch = options.epochs;
     return std::make_unique<Loader>(rows, state_->specs, loader);
   };
   OpenLoader open_validation;
   if (validation) {
-    open_validation = [&](int64_t) { return state_->in_order(validation, true); };
+    open_validation = [&](LoaderStart) { return state_->in_order(validation, true); };
   }
   auto result =
       firesteel::train(state_->trainable(), open_rows, open_validation, options, progress);

@@ -14,7 +14,9 @@
 
 #include "base/error.h"
 #include "train/checkpoint.h"
+#include "train/loss.h"
 #include "train/optimizer.h"
+#include "train/precision.h"
 
 namespace firesteel {
 
@@ -34,18 +36,30 @@ struct Run {
   const std::string metric;
 
   Optimizer optimizer;
+  LossScale scale;
+  std::vector<torch::Tensor> average;  // of the trained weights, when options ask for it
   TrainState state;
+  std::map<std::string, torch::Tensor> best_weights;  // empty without validation
   TrainResult result;
-  int64_t rows = 0;   // of an epoch; 0 when unknown
+  int64_t rows = 0;  // of an epoch; 0 when unknown
   int64_t steps = 0;  // of the whole run; 0 when unknown
-  double learning_rate = 0;  // of the last step
+  double pending_weight = 0;  // of the batches whose gradients wait for their step
+  int64_t pending_batches = 0;
   std::unique_ptr<Loader> validation;
+  Clock::time_point saved_at = Clock::now();
+  int64_t steps_saved = 0;
 
   void train(const OpenLoader& open_rows);
+  void resume();
   void epoch(Loader& loader);
-  void step(Batch& batch, double* loss_sum, double* weight_sum);
+  void accumulate(Batch& batch);
+  void step();
   void validate(EpochRecord* record);
-  void report(const EpochRecord& so_far, int64_t rows_done, double seconds,
+  void save();
+  void stop_if_asked();
+  [[noreturn]] void not_finite(const Batch& batch) const;
+  void swap_average();
+  void report(const EpochRecord& so_far, int64_t rows_here, double seconds,
               const EpochRecord* finished);
   std::string settings() const;
 };
@@ -65,16 +79,20 @@ void check(const TrainerOptions& options) {
   const auto refuse = [](const std::string& what) { throw Error("INVALID_OPTION", what); };
   if (options.epochs < 1) refuse("`epochs` must be at least 1.");
   if (!(options.learning_rate > 0)) refuse("`learning_rate` must be above 0.");
-  if (!(options.optimizer.weight_decay >= 0)) refuse("`weight_decay` must be at least 0.");
-  if (!(options.optimizer.momentum >= 0 && options.optimizer.momentum < 1)) {
-    refuse("`momentum` must be in [0, 1).");
-  }
-  if (options.optimizer.nesterov && options.optimizer.momentum == 0) {
+  const auto& optimizer = options.optimizer;
+  if (!(optimizer.weight_decay >= 0)) refuse("`weight_decay` must be at least 0.");
+  if (!(optimizer.momentum >= 0 && optimizer.momentum < 1)) refuse("`momentum` must be in [0, 1).");
+  if (optimizer.nesterov && optimizer.momentum == 0) {
     refuse("`nesterov` needs a `momentum` above 0.");
   }
-  if (!(options.warm_up >= 0 && options.warm_up < 1)) refuse("`warm_up` must be in [0, 1).");
+  if (!(options.schedule.warm_up >= 0 && options.schedule.warm_up < 1)) {
+    refuse("`warm_up` must be in [0, 1).");
+  }
+  if (options.accumulate < 1) refuse("`accumulate` must be at least 1.");
+  if (!(options.average >= 0 && options.average < 1)) refuse("`average` must be in [0, 1).");
   if (!(options.clip_norm >= 0)) refuse("`clip_norm` must be at least 0.");
-  if (!(options.positive_weight > 0)) refuse("`positive_weight` must be above 0.");
+  check_loss(options.task, options.loss);
+  if (options.checkpoints_kept < 1) refuse("At least one checkpoint must be kept.");
   if (options.resume && options.checkpoints.empty()) refuse("To resume, name a checkpoint folder.");
 }
 
@@ -107,7 +125,10 @@ TrainResult train(const Trainable& model, const OpenLoader& rows, const OpenLoad
           .device = device,
           .metric = default_metric(options),
           .optimizer = Optimizer(*model.module, options.optimizer),
+          .scale = LossScale(options.precision, device),
+          .average = {},
           .state = {},
+          .best_weights = {},
           .result = {},
           .validation = nullptr};
   torch::manual_seed(options.seed);
@@ -120,11 +141,13 @@ namespace {
 void Run::train(const OpenLoader& open_rows) {
   const auto start = Clock::now();
   result.metric = metric;
-  if (options.resume) {
-    if (auto saved = load_checkpoint(options.checkpoints, *model.module, optimizer, settings())) {
-      state = std::move(*saved);
-      result.resumed_from = state.epochs_done;
+  if (options.average > 0) {
+    for (const auto& [name, parameter] : optimizer.parameters()) {
+      average.push_back(parameter.detach().clone());
     }
+  }
+  if (options.resume) {
+    resume();
   } else if (!options.checkpoints.empty()) {
     // Checkpoints of an older run must not be taken for this one's.
     std::error_code ignored;
@@ -134,106 +157,222 @@ void Run::train(const OpenLoader& open_rows) {
     return options.patience > 0 && state.epochs_without_gain >= options.patience;
   };
   if (state.epochs_done < options.epochs && !patience_over()) {
-    const auto loader = open_rows(state.epochs_done);
+    const auto loader = open_rows({state.epochs_done, state.batches_done});
     rows = options.rows > 0 ? options.rows : loader->rows().value_or(0);
     while (state.epochs_done < options.epochs && !patience_over()) {
       epoch(*loader);
-      if (!options.checkpoints.empty()) {
-        save_checkpoint(options.checkpoints, state, *model.module, optimizer, settings());
-      }
+      save();
     }
     result.waited_seconds = loader->waited_seconds();
   }
-  if (!state.best_weights.empty())
-    assign_weights(*model.module, state.best_weights, "the best epoch");
+  if (!best_weights.empty()) {
+    assign_weights(*model.module, best_weights, "the best epoch");
+  } else {
+    swap_average();
+  }
   result.stopped_early = state.epochs_done < options.epochs;
   result.best_epoch = state.best_epoch;
   result.history = state.history;
   result.seconds = seconds_since(start);
 }
 
+void Run::resume() {
+  const auto saved = load_checkpoint(options.checkpoints, settings());
+  if (!saved) return;
+  state = saved->state;
+  assign_weights(*model.module, saved->with_prefix("model."), options.checkpoints.string());
+  optimizer.load(saved->with_prefix("optimizer."));
+  scale.load(saved->with_prefix("scale."));
+  for (size_t i = 0; i < average.size(); ++i) {
+    average[i].copy_(saved->tensors.at(fmt::format("average.{}", i)));
+  }
+  best_weights = saved->with_prefix("best.");
+  steps_saved = state.steps_done;
+  result.resumed_from = state.epochs_done;
+  result.resumed_batch = state.batches_done;
+}
+
+void Run::save() {
+  if (options.checkpoints.empty()) return;
+  Checkpoint checkpoint{state, {}};
+  checkpoint.add("model.", weights_of(*model.module));
+  checkpoint.add("optimizer.", optimizer.state());
+  checkpoint.add("scale.", scale.state());
+  checkpoint.add("best.", best_weights);
+  for (size_t i = 0; i < average.size(); ++i) {
+    checkpoint.tensors[fmt::format("average.{}", i)] = average[i];
+  }
+  save_checkpoint(options.checkpoints, checkpoint, settings(), options.checkpoints_kept);
+  saved_at = Clock::now();
+  steps_saved = state.steps_done;
+}
+
 void Run::epoch(Loader& loader) {
   const auto start = Clock::now();
+  const double waited_before = loader.waited_seconds();
+  const int64_t rows_before = state.rows_done;  // of the epoch, by the run that is gone on with
   EpochRecord record;
   record.epoch = state.epochs_done;
-  double loss_sum = 0, weight_sum = 0;
-  int64_t rows_done = 0;
   auto reported = start;
   model.module->train();
   while (auto batch = loader.next()) {
+    if (state.batch_rows == 0) state.batch_rows = batch->rows();  // the first is a full one
     if (steps == 0 && rows > 0) {
-      // The first batch of a run is a full one.
-      steps = options.epochs * ((rows + batch->rows() - 1) / batch->rows());
+      const int64_t step_rows = state.batch_rows * options.accumulate;
+      steps = options.epochs * ((rows + step_rows - 1) / step_rows);
     }
-    rows_done += batch->rows();
-    step(*batch, &loss_sum, &weight_sum);
-    record.loss = loss_sum / weight_sum;
-    if (options.interrupt && options.interrupt->load()) {
-      throw Error(
-          "OPERATION_CANCELED",
-          fmt::format("Training was stopped in epoch {} of {}. {}", record.epoch + 1,
-                      options.epochs,
-                      options.checkpoints.empty() || record.epoch == 0
-                          ? "There is no checkpoint yet: the next run starts anew."
-                          : fmt::format("Resume to continue after epoch {}.", record.epoch)));
+    state.rows_done += batch->rows();
+    ++state.batches_done;
+    accumulate(*batch);
+    if (pending_batches == options.accumulate) {
+      step();
+      stop_if_asked();
+      if (seconds_since(saved_at) > options.checkpoint_seconds ||
+          (options.checkpoint_steps > 0 &&
+           state.steps_done - steps_saved >= options.checkpoint_steps)) {
+        save();
+      }
     }
     if (seconds_since(reported) > 0.1) {
-      report(record, rows_done, seconds_since(start), nullptr);
+      record.loss = state.loss_sum / state.weight_sum;
+      record.waited_seconds = loader.waited_seconds() - waited_before;
+      report(record, state.rows_done - rows_before, seconds_since(start), nullptr);
       reported = Clock::now();
     }
   }
-  if (rows_done == 0) {
+  if (pending_batches > 0) step();
+  if (state.rows_done == 0) {
     throw Error("TRAINING_DATA_INVALID",
                 "There is no row to train on. Check the filters and the "
                 "split of the data.");
   }
-  rows = rows_done;
-  record.learning_rate = learning_rate;
+  rows = state.rows_done;
+  record.loss = state.loss_sum / state.weight_sum;
+  record.learning_rate = state.learning_rate;
+  record.waited_seconds = loader.waited_seconds() - waited_before;
   const double training_seconds = seconds_since(start);
   validate(&record);
   record.seconds = seconds_since(start);
-  result.rows += rows_done;
+  const int64_t rows_here = state.rows_done - rows_before;
+  result.rows += rows_here;
   ++state.epochs_done;
+  state.batches_done = state.rows_done = 0;
+  state.loss_sum = state.weight_sum = 0;
   state.history.push_back(record);
-  report(record, rows_done, training_seconds, &record);
+  report(record, rows_here, training_seconds, &record);
 }
 
-void Run::step(Batch& batch, double* loss_sum, double* weight_sum) {
-  if (steps == 0 && options.schedule != Schedule::kConstant) {
+/// Adds the batch's gradients to those that wait.
+void Run::accumulate(Batch& batch) {
+  if (steps == 0 && needs_steps(options.schedule)) {
     throw Error("INVALID_OPTION",
                 fmt::format("The `{}` schedule needs the number of rows, which do not fit in the "
                             "loader's memory: give `rows`, or use `constant`.",
-                            schedule_name(options.schedule)));
+                            schedule_name(options.schedule.kind)));
   }
-  learning_rate = options.learning_rate *
-                  schedule_factor(options.schedule, state.steps_done, steps, options.warm_up);
   const Batch here = to_device(std::move(batch), device);
-  optimizer.zero_grad();
-  const auto loss = loss_of(model.forward(here), here, options);
-  loss.backward();
-  const auto value = loss.item<double>();
-  if (!std::isfinite(value)) {
-    throw Error(
-        "TRAINING_DATA_INVALID",
-        fmt::format("The loss is no longer a number after {} steps. Lower `learning_rate`, or "
-                    "set `clip_norm`.",
-                    state.steps_done));
-  }
-  if (options.clip_norm > 0) {
-    torch::nn::utils::clip_grad_norm_(optimizer.parameters(), options.clip_norm);
-  }
-  optimizer.step(learning_rate);
-  ++state.steps_done;
+  if (pending_batches == 0) optimizer.zero_grad();
   const double weight =
       here.weight.defined() ? here.weight.sum().item<double>() : static_cast<double>(here.rows());
-  *loss_sum += value * weight;
-  *weight_sum += weight;
+  torch::Tensor loss;
+  {
+    const Autocast autocast(options.precision, device);
+    loss = loss_of(model.forward(here), here, options.task, options.loss);
+  }
+  // Batches of one step count by their rows, as if they were one batch.
+  const auto part = options.accumulate > 1 ? loss * weight : loss;
+  scale.scaled(part).backward();
+  const auto value = loss.item<double>();
+  if (!std::isfinite(value)) not_finite(here);
+  ++pending_batches;
+  pending_weight += weight;
+  state.loss_sum += value * weight;
+  state.weight_sum += weight;
+}
+
+void Run::step() {
+  state.learning_rate = options.learning_rate *
+                        schedule_factor(options.schedule, state.steps_done, steps);
+  if (options.schedule.kind == Schedule::kPlateau) {
+    std::vector<double> metrics;
+    for (const auto& row : state.history) metrics.push_back(row.validation);
+    state.learning_rate *= plateau_factor(options.schedule, metrics, larger_is_better(metric));
+  }
+  std::vector<torch::Tensor> parameters, gradients;
+  for (const auto& [name, parameter] : optimizer.parameters()) {
+    if (!parameter.grad().defined()) continue;
+    parameters.push_back(parameter);
+    gradients.push_back(parameter.grad());
+  }
+  bool finite = scale.unscale(gradients);
+  if (options.accumulate > 1) {
+    torch::NoGradGuard no_grad;
+    at::_foreach_mul_(gradients, 1 / pending_weight);
+  }
+  if (finite && options.clip_norm > 0) {
+    const double norm = torch::nn::utils::clip_grad_norm_(parameters, options.clip_norm);
+    finite = std::isfinite(norm);
+    if (!finite && options.precision != Precision::kFloat16) {
+      for (const auto& [name, parameter] : optimizer.parameters()) {
+        if (!parameter.grad().defined() || parameter.grad().isfinite().all().item<bool>()) continue;
+        throw Error("TRAINING_DATA_INVALID",
+                    fmt::format("The gradient of `{}` is no longer a number after {} steps. Lower "
+                                "`learning_rate`.",
+                                name, state.steps_done));
+      }
+    }
+  }
+  if (finite) {
+    optimizer.step(state.learning_rate);
+    torch::NoGradGuard no_grad;
+    size_t i = 0;
+    for (const auto& [name, parameter] : optimizer.parameters()) {
+      if (average.empty()) break;
+      average[i++].lerp_(parameter, state.steps_done == 0 ? 1 : 1 - options.average);
+    }
+  }
+  ++state.steps_done;
+  pending_batches = 0;
+  pending_weight = 0;
+}
+
+void Run::stop_if_asked() {
+  if (!options.interrupt || !options.interrupt->load()) return;
+  save();
+  throw Error("OPERATION_CANCELED",
+              fmt::format("Training was stopped in epoch {} of {}, after {} of its batches. {}",
+                          state.epochs_done + 1, options.epochs, state.batches_done,
+                          options.checkpoints.empty()
+                              ? "There is no checkpoint: the next run starts anew."
+                              : "Resume to continue from there."));
+}
+
+/// Names what is not a number: the rows, else the first parameter, else the loss itself.
+void Run::not_finite(const Batch& batch) const {
+  std::string cause = "the numbers became too large";
+  if (!batch.numeric.isfinite().all().item<bool>()) {
+    cause = "the batch holds numbers that are not finite";
+  } else {
+    for (const auto& row : model.module->named_parameters()) {
+      if (row.value().isfinite().all().item<bool>()) continue;
+      cause = fmt::format("the parameter `{}` is not", row.key());
+      break;
+    }
+  }
+  throw Error("TRAINING_DATA_INVALID",
+              fmt::format("The loss is no longer a number after {} steps: {}. Lower "
+                          "`learning_rate`, or set `clip_norm`.{}",
+                          state.steps_done, cause,
+                          options.checkpoints.empty() || steps_saved == 0
+                              ? ""
+                              : fmt::format(" The checkpoint after step {} is kept.", steps_saved)));
 }
 
 void Run::validate(EpochRecord* record) {
   record->validation = record->validation_loss = std::numeric_limits<double>::quiet_NaN();
   if (!open_validation) return;
-  if (!validation) validation = open_validation(0);
+  if (!validation) validation = open_validation({});
+  swap_average();
   const Scores scores = predict(model, *validation, options.task, options.device);
   if (scores.rows() == 0) {
     throw Error("TRAINING_DATA_INVALID", "There is no row to validate on. Check the split.");
@@ -245,23 +384,38 @@ void Run::validate(EpochRecord* record) {
       state.best_epoch < 0 || (larger_is_better(metric) ? record->validation > state.best_metric
                                                         : record->validation < state.best_metric);
   state.epochs_without_gain = better ? 0 : state.epochs_without_gain + 1;
-  if (!better) return;
-  state.best_epoch = record->epoch;
-  state.best_metric = record->validation;
-  state.best_weights = copy_weights(*model.module);
+  if (better) {
+    state.best_epoch = record->epoch;
+    state.best_metric = record->validation;
+    best_weights = copy_weights(*model.module);
+  }
+  swap_average();
 }
 
-void Run::report(const EpochRecord& so_far, int64_t rows_done, double seconds,
+/// The average takes the weights' place, or the weights take theirs back.
+void Run::swap_average() {
+  torch::NoGradGuard no_grad;
+  size_t i = 0;
+  for (auto& [name, parameter] : optimizer.parameters()) {
+    if (average.empty()) return;
+    const auto kept = parameter.detach().clone();
+    torch::Tensor(parameter).copy_(average[i]);
+    average[i++].copy_(kept);
+  }
+}
+
+void Run::report(const EpochRecord& so_far, int64_t rows_here, double seconds,
                  const EpochRecord* finished) {
   if (!progress) return;
   TrainProgress now;
   now.epoch = so_far.epoch;
   now.epochs = options.epochs;
-  now.rows_done = rows_done;
+  now.rows_done = finished ? rows : state.rows_done;
   now.rows_total = rows;
   now.loss = so_far.loss;
-  now.rows_per_second = static_cast<double>(rows_done) / std::max(seconds, 1e-9);
-  const auto rows_left = static_cast<double>(rows * (options.epochs - so_far.epoch) - rows_done);
+  now.rows_per_second = static_cast<double>(rows_here) / std::max(seconds, 1e-9);
+  now.waited_share = so_far.waited_seconds / std::max(seconds, 1e-9);
+  const auto rows_left = static_cast<double>(rows * (options.epochs - so_far.epoch) - now.rows_done);
   now.seconds_left = rows > 0 ? std::max(0.0, rows_left / now.rows_per_second) : 0;
   now.finished = finished;
   now.metric = metric;
@@ -269,21 +423,43 @@ void Run::report(const EpochRecord& so_far, int64_t rows_done, double seconds,
 }
 
 std::string Run::settings() const {
+  const auto& optimizer_options = options.optimizer;
+  nlohmann::json groups = nlohmann::json::array();
+  for (const auto& group : optimizer_options.groups) {
+    groups.push_back({group.prefix, group.learning_rate_factor, group.weight_decay.value_or(-1),
+                      group.frozen});
+  }
   return nlohmann::json({{"task", task_name(options.task)},
                          {"epochs", options.epochs},
                          {"learning_rate", options.learning_rate},
-                         {"optimizer", optimizer_name(options.optimizer.kind)},
-                         {"weight_decay", options.optimizer.weight_decay},
-                         {"momentum", options.optimizer.momentum},
-                         {"nesterov", options.optimizer.nesterov},
-                         {"schedule", schedule_name(options.schedule)},
-                         {"warm_up", options.warm_up},
+                         {"optimizer", optimizer_name(optimizer_options.kind)},
+                         {"weight_decay", optimizer_options.weight_decay},
+                         {"beta1", optimizer_options.beta1},
+                         {"beta2", optimizer_options.beta2},
+                         {"epsilon", optimizer_options.epsilon},
+                         {"momentum", optimizer_options.momentum},
+                         {"nesterov", optimizer_options.nesterov},
+                         {"groups", groups},
+                         {"loss", loss_name(options.loss.kind)},
+                         {"positive_weight", options.loss.positive_weight},
+                         {"class_weights", options.loss.class_weights},
+                         {"label_smoothing", options.loss.label_smoothing},
+                         {"focal_gamma", options.loss.focal_gamma},
+                         {"huber_delta", options.loss.huber_delta},
+                         {"quantile", options.loss.quantile},
+                         {"schedule", schedule_name(options.schedule.kind)},
+                         {"warm_up", options.schedule.warm_up},
+                         {"power", options.schedule.power},
+                         {"plateau_patience", options.schedule.plateau_patience},
+                         {"plateau_factor", options.schedule.plateau_factor},
+                         {"accumulate", options.accumulate},
                          {"clip_norm", options.clip_norm},
+                         {"precision", precision_name(options.precision)},
+                         {"average", options.average},
                          {"patience", options.patience},
                          {"metric", metric},
                          {"seed", options.seed},
-                         {"positive_weight", options.positive_weight},
-                         {"class_weights", options.class_weights}})
+                         {"data", options.data}})
       .dump();
 }
 
@@ -308,48 +484,6 @@ Scores predict(const Trainable& model, Loader& loader, Task task, const std::str
     scores.labels.insert(scores.labels.end(), label, label + numbers.numel());
   }
   return scores;
-}
-
-torch::Tensor scores_of(const torch::Tensor& logits, Task task) {
-  switch (task) {
-    case Task::kBinary:
-      return torch::sigmoid(logits);
-    case Task::kMulticlass:
-      return torch::softmax(logits, 1);
-    case Task::kRegression:
-      return logits;
-  }
-  return logits;
-}
-
-torch::Tensor loss_of(const torch::Tensor& logits, const Batch& batch,
-                      const TrainerOptions& options) {
-  namespace F = torch::nn::functional;
-  torch::Tensor each;
-  switch (options.task) {
-    case Task::kBinary: {
-      auto settings = F::BinaryCrossEntropyWithLogitsFuncOptions().reduction(torch::kNone);
-      if (options.positive_weight != 1) {
-        settings.pos_weight(
-            torch::tensor(options.positive_weight, logits.options().dtype(torch::kFloat32)));
-      }
-      each = F::binary_cross_entropy_with_logits(logits.squeeze(1), batch.label, settings);
-      break;
-    }
-    case Task::kMulticlass: {
-      auto settings = F::CrossEntropyFuncOptions().reduction(torch::kNone);
-      if (!options.class_weights.empty()) {
-        settings.weight(torch::tensor(options.class_weights, torch::kFloat32).to(logits.device()));
-      }
-      each = F::cross_entropy(logits, batch.label, settings);
-      break;
-    }
-    case Task::kRegression:
-      each = (logits.squeeze(1) - batch.label).square();
-      break;
-  }
-  if (!batch.weight.defined()) return each.mean();
-  return (each * batch.weight).sum() / batch.weight.sum();
 }
 
 torch::Device device_of(const std::string& name) {

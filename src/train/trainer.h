@@ -1,5 +1,5 @@
-// The training loop: AdamW over batches of a Loader, with schedules, early stopping, checkpoints
-// and exact resume. Knows modules and tensors only.
+// The training loop over batches of a Loader: optimizers, losses, schedules, early stopping,
+// checkpoints and exact resume from any step. Knows modules and tensors only.
 #pragma once
 
 #include <torch/types.h>
@@ -25,12 +25,16 @@ struct Trainable {
   std::function<torch::Tensor(const Batch&)> forward;
 };
 
-/// Opens the training rows from an epoch on.
-using OpenLoader = std::function<std::unique_ptr<Loader>(int64_t start_epoch)>;
+/// Where an epoch is to begin.
+struct LoaderStart {
+  int64_t epoch = 0, batch = 0;
+};
+/// Opens the rows from there on.
+using OpenLoader = std::function<std::unique_ptr<Loader>(LoaderStart start)>;
 
 /// Trains in place. `validation` may be empty; it is opened once per call. Two runs with the same
 /// seed, rows and number of threads give bit-equal losses and weights on a CPU, whether or not one
-/// was stopped between epochs and resumed. Throws TRAINING_DATA_INVALID when there is no row or the
+/// was stopped or killed at any step and resumed. Throws TRAINING_DATA_INVALID when there is no row or the
 /// loss is no longer a number, CHECKPOINT_DAMAGED, INVALID_OPTION, OPERATION_CANCELED.
 TrainResult train(const Trainable& model, const OpenLoader& rows, const OpenLoader& validation,
                   const TrainerOptions& options,
@@ -39,12 +43,6 @@ TrainResult train(const Trainable& model, const OpenLoader& rows, const OpenLoad
 /// Scores of one epoch of a loader.
 Scores predict(const Trainable& model, Loader& loader, Task task,
                const std::string& device = "auto");
-/// Probabilities (values for regression) of logits [B, outputs].
-torch::Tensor scores_of(const torch::Tensor& logits, Task task);
-/// Mean loss of logits, weighted by row when the batch has weights.
-torch::Tensor loss_of(const torch::Tensor& logits, const Batch& batch,
-                      const TrainerOptions& options);
-
 /// "auto" is CUDA where there is one. Throws INVALID_OPTION.
 torch::Device device_of(const std::string& name);
 

@@ -107,9 +107,57 @@ def schedules():
             o, max_lr=1.0, total_steps=steps, pct_start=0.25, cycle_momentum=False), steps),
         "cosine": schedule(lambda o: sched.LambdaLR(o, lambda s: s / warm if s < warm else
                            0.5 * (1 + math.cos(math.pi * after(s)))), steps),
+        "polynomial": schedule(lambda o: sched.SequentialLR(o, [
+            sched.LambdaLR(o, lambda s: s / warm), sched.PolynomialLR(o, steps - warm, 2)], [warm]), steps),
         "linear": schedule(lambda o: sched.LambdaLR(o, lambda s: s / warm if s < warm else
                            1 - after(s)), steps),
         "constant": schedule(lambda o: sched.LambdaLR(o, lambda s: s / warm if s < warm else 1.0), steps),
+    }
+
+
+def plateau():
+    """The rate after each epoch of these validation losses."""
+    values = [1.0, 0.8, 0.79999, 0.81, 0.8, 0.7, 0.75, 0.74, 0.73, 0.72, 0.71, 0.705]
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=2)
+    factors = []
+    for value in values:
+        scheduler.step(value)
+        factors.append(optimizer.param_groups[0]["lr"])
+    return {"values": values, "factors": factors}
+
+
+def losses():
+    """Mean losses of 6 rows, and the gradient of the logits."""
+    f = torch.nn.functional
+
+    def of(logits, loss):
+        logits = logits.clone().requires_grad_()
+        value = loss(logits)
+        value.backward()
+        return {"loss": value.item(), "gradient": logits.grad.flatten().tolist()}
+
+    one, three = pattern(6, 1) * 4, pattern(6, 3) * 4
+    label, classes, target = torch.tensor([0.0, 1, 1, 0, 1, 0]), torch.tensor([0, 1, 2, 0, 1, 2]), pattern(6) * 3
+
+    def focal(each, probability):
+        return (each * (1 - probability) ** 2).mean()
+
+    return {
+        "binary": of(one, lambda x: f.binary_cross_entropy_with_logits(x[:, 0], label, pos_weight=torch.tensor(2.0))),
+        "binary smooth": of(one, lambda x: f.binary_cross_entropy_with_logits(x[:, 0], label * 0.9 + 0.05)),
+        "binary focal": of(one, lambda x: focal(
+            f.binary_cross_entropy_with_logits(x[:, 0], label, reduction="none"),
+            torch.where(label == 1, torch.sigmoid(x[:, 0]), 1 - torch.sigmoid(x[:, 0])))),
+        "multiclass": of(three, lambda x: f.cross_entropy(x, classes)),
+        "multiclass smooth": of(three, lambda x: f.cross_entropy(x, classes, label_smoothing=0.1)),
+        "multiclass focal": of(three, lambda x: focal(
+            f.cross_entropy(x, classes, reduction="none"), torch.softmax(x, 1)[torch.arange(6), classes])),
+        "regression": of(one, lambda x: f.mse_loss(x[:, 0], target)),
+        "regression absolute_error": of(one, lambda x: f.l1_loss(x[:, 0], target)),
+        "regression huber": of(one, lambda x: f.huber_loss(x[:, 0], target, delta=0.7)),
+        "regression quantile": of(one, lambda x: torch.maximum(0.9 * (target - x[:, 0]), -0.1 * (target - x[:, 0])).mean()),
     }
 
 
@@ -140,6 +188,6 @@ def metrics():
 if __name__ == "__main__":
     torch.set_num_threads(1)
     recorded = {"torch": torch.__version__, "optimizers": optimizers(),
-                "schedules": schedules(), "metrics": metrics()}
+                "schedules": schedules(), "plateau": plateau(), "losses": losses(), "metrics": metrics()}
     path = pathlib.Path(__file__).with_name("train.json")
     path.write_text(json.dumps(recorded) + "\n")

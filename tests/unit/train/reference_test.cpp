@@ -6,9 +6,11 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "nn/mlp.h"
 #include "train/checkpoint.h"
+#include "train/loss.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
@@ -46,13 +48,13 @@ void check_optimizer(const nlohmann::json& expected, OptimizerOptions settings, 
   batch.categorical =
       torch::tensor({0, 0, 1, 1, 2, 2, 3, 0, 4, 1, 0, 2}, torch::kInt64).reshape({6, 2});
   batch.label = torch::tensor({0.0f, 1.0f, 1.0f, 0.0f, 1.0f, 0.0f});
-  TrainerOptions options;
+  LossOptions options;
   options.positive_weight = 2;
   settings.weight_decay = 0.1;
   Optimizer optimizer(*model, settings);
   for (const auto& loss_expected : expected.at("losses")) {
     optimizer.zero_grad();
-    const auto loss = loss_of(model(batch.numeric, batch.categorical), batch, options);
+    const auto loss = loss_of(model(batch.numeric, batch.categorical), batch, Task::kBinary, options);
     loss.backward();
     if (clip > 0) torch::nn::utils::clip_grad_norm_(model->parameters(), clip);
     optimizer.step(0.01);
@@ -77,12 +79,64 @@ TEST(Reference, OptimizersStepAsInPython) {
 
 TEST(Reference, SchedulesAreThoseOfPython) {
   for (const auto& [name, factors] : reference().at("schedules").items()) {
-    const auto schedule = schedule_from_name(name);
+    ScheduleOptions schedule;
+    schedule.kind = schedule_from_name(name);
+    schedule.warm_up = 0.25;
     for (int64_t step = 0; step < 20; ++step) {
-      EXPECT_NEAR(schedule_factor(schedule, step, 20, 0.25), factors[step].get<double>(), 1e-9)
+      EXPECT_NEAR(schedule_factor(schedule, step, 20), factors[step].get<double>(), 1e-9)
           << name << " step " << step;
     }
   }
+}
+
+TEST(Reference, PlateausAreThoseOfPython) {
+  const auto& expected = reference().at("plateau");
+  ScheduleOptions schedule;
+  schedule.kind = Schedule::kPlateau;
+  schedule.plateau_factor = 0.5;
+  std::vector<double> metrics, negative;
+  for (size_t i = 0; i < expected.at("values").size(); ++i) {
+    metrics.push_back(expected.at("values")[i]);
+    EXPECT_EQ(plateau_factor(schedule, metrics, false), expected.at("factors")[i].get<double>()) << i;
+  }
+}
+
+TEST(Reference, LossesAndTheirGradientsAreThoseOfPython) {
+  const auto floats = [](const nlohmann::json& json) {
+    return torch::tensor(json.get<std::vector<float>>());
+  };
+  for (const auto& [name, expected] : reference().at("losses").items()) {
+    SCOPED_TRACE(name);
+    const std::string task_text = name.substr(0, name.find(' '));
+    const std::string kind = name.find(' ') == std::string::npos ? "" : name.substr(name.find(' ') + 1);
+    const Task task = task_text == "binary"       ? Task::kBinary
+                      : task_text == "multiclass" ? Task::kMulticlass
+                                                  : Task::kRegression;
+    LossOptions options;
+    if (kind == "smooth") {
+      options.label_smoothing = 0.1;
+    } else if (!kind.empty()) {
+      options.kind = loss_from_name(kind);
+    } else if (task == Task::kBinary) {
+      options.positive_weight = 2;
+    }
+    options.huber_delta = 0.7;
+    options.quantile = 0.9;
+    check_loss(task, options);
+    Batch batch;
+    batch.label = task == Task::kBinary       ? torch::tensor({0.f, 1.f, 1.f, 0.f, 1.f, 0.f})
+                  : task == Task::kMulticlass ? torch::tensor({0, 1, 2, 0, 1, 2}, torch::kInt64)
+                                              : pattern({6}) * 3;
+    const auto logits =
+        (pattern({6, task == Task::kMulticlass ? 3 : 1}) * 4).detach().requires_grad_();
+    const auto loss = loss_of(logits, batch, task, options);
+    loss.backward();
+    EXPECT_NEAR(loss.item<double>(), expected.at("loss").get<double>(), 1e-6);
+    EXPECT_TRUE(torch::allclose(logits.grad().flatten(), floats(expected.at("gradient")), 1e-5, 1e-7));
+  }
+  LossOptions wrong;
+  wrong.kind = Loss::kHuber;
+  EXPECT_THROW(check_loss(Task::kBinary, wrong), Error);
 }
 
 TEST(Reference, MetricsAreTheirFormulae) {

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "../tensor/arrow_fixture.h"
 #include "base/error.h"
@@ -43,14 +44,15 @@ ArrowStream rows_of(int64_t) {
 }
 
 OpenLoader open_rows(bool shuffle = true) {
-  return [shuffle](int64_t start_epoch) {
+  return [shuffle](LoaderStart start) {
     EncoderSpec word{.column = "word", .kind = EncoderKind::kCategorical};
     word.vocabulary = {"0", "1", "2"};
     LoaderOptions options;
     options.batch_rows = 256;
     options.seed = 11;
     options.shuffle = shuffle;
-    options.start_epoch = start_epoch;
+    options.start_epoch = start.epoch;
+    options.start_batch = start.batch;
     return std::make_unique<Loader>(
         [] { return rows_of(0); },
         std::vector<EncoderSpec>{
@@ -59,13 +61,13 @@ OpenLoader open_rows(bool shuffle = true) {
   };
 }
 
-Trainable new_model() {
+Trainable new_model(double dropout = 0.1) {
   torch::manual_seed(1);
   nn::MlpOptions options;
   options.numeric = 1;
   options.cardinalities = {5};
   options.hidden = {16};
-  options.dropout = 0.1;
+  options.dropout = dropout;
   nn::Mlp mlp(options);
   return {mlp.ptr(),
           [mlp](const Batch& batch) mutable { return mlp(batch.numeric, batch.categorical); }};
@@ -75,7 +77,7 @@ TrainerOptions some_options() {
   TrainerOptions options;
   options.epochs = 6;
   options.learning_rate = 0.02;
-  options.schedule = Schedule::kCosine;
+  options.schedule.kind = Schedule::kCosine;
   options.seed = 5;
   options.device = "cpu";
   return options;
@@ -112,7 +114,7 @@ TEST(Trainer, Learns) {
   EXPECT_EQ(lines.size(), 6u);
   EXPECT_NE(lines[0].find("epoch 1/6  loss "), std::string::npos) << lines[0];
   EXPECT_LT(result.history.back().loss, result.history.front().loss / 2);
-  auto loader = open_rows(false)(0);
+  auto loader = open_rows(false)({});
   EXPECT_GT(metrics_of(predict(model, *loader, Task::kBinary)).at("auc"), 0.97);
 }
 
@@ -133,7 +135,7 @@ TEST(Trainer, ResumedAfterAStopIsBitEqual) {
     FAIL() << "not stopped";
   } catch (const Error& error) {
     EXPECT_EQ(error.condition(), "OPERATION_CANCELED");
-    EXPECT_NE(error.message().find("Resume to continue after epoch 3"), std::string::npos)
+    EXPECT_NE(error.message().find("Resume to continue from there"), std::string::npos)
         << error.what();
   }
   interrupt = false;
@@ -141,6 +143,7 @@ TEST(Trainer, ResumedAfterAStopIsBitEqual) {
   const auto resumed = new_model();
   const auto result = train(resumed, open_rows(), open_rows(false), options);
   EXPECT_EQ(result.resumed_from, 3);
+  EXPECT_EQ(result.resumed_batch, 1);
   expect_same(expected, result, whole, resumed);
 
   options.learning_rate = 0.5;
@@ -185,6 +188,108 @@ TEST(Trainer, ResumedAfterAKillIsBitEqual) {
   expect_same(expected, result, whole, resumed);
 }
 
+// Stops after each of these batches in turn, until none is left: one run in many pieces.
+TEST(Trainer, ResumedInTheMiddleOfEpochsIsBitEqual) {
+  auto options = some_options();
+  options.accumulate = 3;
+  options.average = 0.9;
+  options.epochs = 3;
+  const auto whole = new_model();
+  const auto expected = train(whole, open_rows(), open_rows(false), options);
+
+  const Folder folder;
+  options.checkpoints = folder.path / "run";
+  options.resume = true;
+  std::atomic<bool> interrupt{true};  // after its first step each piece is stopped
+  options.interrupt = &interrupt;
+  int pieces = 0;
+  std::optional<TrainResult> result;
+  Trainable model = new_model();
+  while (!result && pieces < 20) {
+    model = new_model();
+    try {
+      result = train(model, open_rows(), open_rows(false), options);
+    } catch (const Error& error) {
+      ASSERT_EQ(error.condition(), "OPERATION_CANCELED");
+      ++pieces;
+    }
+  }
+  EXPECT_EQ(pieces, 6);  // two whole steps of three batches per epoch; the last two batches are stepped at its end
+  ASSERT_TRUE(result);
+  expect_same(expected, *result, whole, model);
+}
+
+TEST(Trainer, AccumulatedBatchesAreOneBatch) {
+  const auto with = [](int64_t batch_rows, int64_t accumulate, Trainable model) {
+    auto options = some_options();
+    options.epochs = 2;
+    options.accumulate = accumulate;
+    const OpenLoader open = [batch_rows](LoaderStart start) {
+      EncoderSpec word{.column = "word", .kind = EncoderKind::kCategorical};
+      word.vocabulary = {"0", "1", "2"};
+      LoaderOptions loader{.batch_rows = batch_rows, .seed = 11};
+      loader.start_epoch = start.epoch;
+      return std::make_unique<Loader>([] { return rows_of(0); },
+                                      std::vector<EncoderSpec>{{.column = "x"}, word, {.column = "label", .kind = EncoderKind::kLabel}},
+                                      loader);
+    };
+    train(model, open, {}, options);
+    return model;
+  };
+  const auto large = with(512, 1, new_model(0)), small = with(128, 4, new_model(0));
+  const auto left = weights_of(*large.module), right = weights_of(*small.module);
+  for (const auto& [name, tensor] : left) {
+    EXPECT_TRUE(torch::allclose(tensor, right.at(name), 1e-4, 1e-5)) << name;
+  }
+}
+
+TEST(Trainer, LowerPrecisionLearnsTheSame) {
+  for (const auto precision : {Precision::kBFloat16, Precision::kFloat16}) {
+    auto options = some_options();
+    options.precision = precision;
+    const auto model = new_model();
+    const auto result = train(model, open_rows(), open_rows(false), options);
+    EXPECT_GT(metrics_of(predict(model, *open_rows(false)({}), Task::kBinary)).at("auc"), 0.97)
+        << precision_name(precision);
+    for (const auto& [name, tensor] : weights_of(*model.module)) {
+      EXPECT_EQ(tensor.scalar_type(), torch::kFloat32) << name;
+    }
+  }
+}
+
+TEST(Trainer, FrozenParametersStayAndGroupsHaveTheirOwnRate) {
+  auto options = some_options();
+  options.optimizer.groups = {{.prefix = "embeddings.", .weight_decay = {}, .frozen = true},
+                              {.prefix = "layers.0.", .learning_rate_factor = 0, .weight_decay = {}}};
+  const auto model = new_model();
+  const auto before = weights_of(*new_model().module);
+  train(model, open_rows(), {}, options);
+  for (const auto& [name, tensor] : weights_of(*model.module)) {
+    EXPECT_EQ(torch::equal(tensor, before.at(name)), name.starts_with("embeddings.") || name.starts_with("layers.0.")) << name;
+  }
+  options.optimizer.groups = {{.prefix = "embedings", .weight_decay = {}}};
+  EXPECT_THROW(train(new_model(), open_rows(), {}, options), Error);
+  options.optimizer.groups = {{.prefix = "", .weight_decay = {}, .frozen = true}};
+  EXPECT_THROW(train(new_model(), open_rows(), {}, options), Error);
+}
+
+TEST(Trainer, NamesWhatIsNotANumber) {
+  const auto refused = [](Trainable model, TrainerOptions options) {
+    try {
+      train(model, open_rows(), {}, options);
+    } catch (const Error& error) {
+      return error.message();
+    }
+    return std::string("not refused");
+  };
+  const auto broken = new_model();
+  {
+    torch::NoGradGuard no_grad;
+    broken.module->named_parameters()["layers.0.bias"].fill_(std::nan(""));
+  }
+  EXPECT_NE(refused(broken, some_options()).find("`layers.0.bias`"), std::string::npos);
+}
+
 TEST(Trainer, ADamagedCheckpointIsPassedOver) {
   const Folder folder;
   auto options = some_options();
@@ -196,16 +301,16 @@ TEST(Trainer, ADamagedCheckpointIsPassedOver) {
     bytes[bytes.size() / 2] ^= 1;
     std::ofstream(folder.path / name, std::ios::binary) << bytes;
   };
-  EXPECT_FALSE(fs::exists(folder.path / "checkpoint-000004.ckpt"));
-  damage("checkpoint-000006.ckpt");
+  EXPECT_FALSE(fs::exists(folder.path / "checkpoint-000004-000000000.ckpt"));
+  damage("checkpoint-000006-000000000.ckpt");
   options.resume = true;
   const auto resumed = new_model();
   const auto result = train(resumed, open_rows(), open_rows(false), options);
   EXPECT_EQ(result.resumed_from, 5);
   expect_same(expected, result, whole, resumed);
 
-  damage("checkpoint-000005.ckpt");
-  fs::resize_file(folder.path / "checkpoint-000006.ckpt", 10);
+  damage("checkpoint-000005-000000000.ckpt");
+  fs::resize_file(folder.path / "checkpoint-000006-000000000.ckpt", 10);
   try {
     train(new_model(), open_rows(), open_rows(false), options);
     FAIL() << "not refused";
@@ -219,12 +324,12 @@ TEST(Trainer, StopsEarlyWithTheBestWeights) {
   options.epochs = 60;
   options.patience = 2;
   options.learning_rate = 0.3;
-  options.schedule = Schedule::kConstant;
+  options.schedule.kind = Schedule::kConstant;
   const auto model = new_model();
   const auto result = train(model, open_rows(), open_rows(false), options);
   EXPECT_TRUE(result.stopped_early);
   EXPECT_EQ(result.best_epoch + 3, static_cast<int64_t>(result.history.size()));
-  auto loader = open_rows(false)(0);
+  auto loader = open_rows(false)({});
   EXPECT_EQ(metrics_of(predict(model, *loader, Task::kBinary)).at("log_loss"),
             result.history[result.best_epoch].validation);
 }

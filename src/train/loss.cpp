@@ -1,0 +1,156 @@
+// Each loss gives a value per row; the mean is taken at the end. Focal loss: Lin et al.,
+// https://arxiv.org/abs/1708.02002. Label smoothing as torch's CrossEntropyLoss has it.
+#include "train/loss.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/torch.h>
+
+#include <array>
+#include <vector>
+
+#include "base/error.h"
+
+namespace firesteel {
+
+namespace {
+
+namespace F = torch::nn::functional;
+
+struct LossRow {
+  Loss loss;
+  std::string_view name;
+  bool classes;  // for binary and multiclass tasks, else for regression
+};
+constexpr LossRow kLosses[] = {
+    {Loss::kCrossEntropy, "cross_entropy", true}, {Loss::kFocal, "focal", true},
+    {Loss::kSquared, "squared_error", false},     {Loss::kAbsolute, "absolute_error", false},
+    {Loss::kHuber, "huber", false},               {Loss::kQuantile, "quantile", false},
+};
+
+bool fits(const LossRow& row, Task task) { return row.classes == (task != Task::kRegression); }
+
+Loss chosen(Task task, const LossOptions& options) {
+  if (options.kind != Loss::kDefault) return options.kind;
+  return task == Task::kRegression ? Loss::kSquared : Loss::kCrossEntropy;
+}
+
+torch::Tensor binary(const torch::Tensor& logits, const torch::Tensor& label,
+                     const LossOptions& options) {
+  auto settings = F::BinaryCrossEntropyWithLogitsFuncOptions().reduction(torch::kNone);
+  if (options.positive_weight != 1) {
+    settings.pos_weight(torch::tensor(options.positive_weight, logits.options()));
+  }
+  const double smooth = options.label_smoothing;
+  const auto target = smooth > 0 ? label * (1 - smooth) + smooth / 2 : label;
+  const auto each = F::binary_cross_entropy_with_logits(logits, target, settings);
+  if (options.kind != Loss::kFocal) return each;
+  const auto probability = torch::sigmoid(logits);
+  const auto of_truth = probability * label + (1 - probability) * (1 - label);
+  return each * (1 - of_truth).pow(options.focal_gamma);
+}
+
+torch::Tensor multiclass(const torch::Tensor& logits, const torch::Tensor& label,
+                         const LossOptions& options) {
+  auto settings = F::CrossEntropyFuncOptions().reduction(torch::kNone).label_smoothing(
+      options.label_smoothing);
+  if (!options.class_weights.empty()) {
+    settings.weight(torch::tensor(options.class_weights, torch::kFloat32).to(logits.device()));
+  }
+  const auto each = F::cross_entropy(logits, label, settings);
+  if (options.kind != Loss::kFocal) return each;
+  const auto of_truth = torch::softmax(logits, 1).gather(1, label.unsqueeze(1)).squeeze(1);
+  return each * (1 - of_truth).pow(options.focal_gamma);
+}
+
+torch::Tensor regression(const torch::Tensor& value, const torch::Tensor& label, Loss loss,
+                         const LossOptions& options) {
+  const auto difference = value - label;
+  switch (loss) {
+    case Loss::kAbsolute:
+      return difference.abs();
+    case Loss::kHuber:
+      return torch::huber_loss(value, label, at::Reduction::None, options.huber_delta);
+    case Loss::kQuantile:
+      return torch::maximum(-options.quantile * difference, (1 - options.quantile) * difference);
+    default:
+      return difference.square();
+  }
+}
+
+}  // namespace
+
+torch::Tensor loss_of(const torch::Tensor& given, const Batch& batch, Task task,
+                      const LossOptions& options) {
+  const auto logits = given.to(torch::kFloat32);
+  torch::Tensor each;
+  switch (task) {
+    case Task::kBinary:
+      each = binary(logits.squeeze(1), batch.label, options);
+      break;
+    case Task::kMulticlass:
+      each = multiclass(logits, batch.label, options);
+      break;
+    case Task::kRegression:
+      each = regression(logits.squeeze(1), batch.label, chosen(task, options), options);
+      break;
+  }
+  if (!batch.weight.defined()) return each.mean();
+  return (each * batch.weight).sum() / batch.weight.sum();
+}
+
+torch::Tensor scores_of(const torch::Tensor& given, Task task) {
+  const auto logits = given.to(torch::kFloat32);
+  switch (task) {
+    case Task::kBinary:
+      return torch::sigmoid(logits);
+    case Task::kMulticlass:
+      return torch::softmax(logits, 1);
+    case Task::kRegression:
+      return logits;
+  }
+  return logits;
+}
+
+void check_loss(Task task, const LossOptions& options) {
+  const auto refuse = [](const std::string& what) { throw Error("INVALID_OPTION", what); };
+  if (options.kind != Loss::kDefault) {
+    std::vector<std::string_view> names;
+    bool found = false;
+    for (const auto& row : kLosses) {
+      if (!fits(row, task)) continue;
+      names.push_back(row.name);
+      found = found || row.loss == options.kind;
+    }
+    if (!found) {
+      refuse(fmt::format("A {} task has no loss `{}`; it has {}.", task_name(task),
+                         loss_name(options.kind), fmt::join(names, ", ")));
+    }
+  }
+  if (!(options.positive_weight > 0)) refuse("`positive_weight` must be above 0.");
+  if (!(options.label_smoothing >= 0 && options.label_smoothing < 1)) {
+    refuse("`label_smoothing` must be in [0, 1).");
+  }
+  if (!(options.focal_gamma >= 0)) refuse("`focal_gamma` must be at least 0.");
+  if (!(options.huber_delta > 0)) refuse("`huber_delta` must be above 0.");
+  if (!(options.quantile > 0 && options.quantile < 1)) refuse("`quantile` must be in (0, 1).");
+}
+
+std::string_view loss_name(Loss loss) {
+  for (const auto& row : kLosses) {
+    if (row.loss == loss) return row.name;
+  }
+  return "";
+}
+
+Loss loss_from_name(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const auto& row : kLosses) {
+    if (row.name == name) return row.loss;
+    names.push_back(row.name);
+  }
+  throw Error("INVALID_OPTION",
+              fmt::format("There is no loss `{}`; use {}.", name, fmt::join(names, ", ")));
+}
+
+}  // namespace firesteel

@@ -1,0 +1,20 @@
+// Losses and scores of logits, by task.
+#pragma once
+
+#include <torch/types.h>
+
+#include "tensor/encoder.h"
+#include "train/options.h"
+
+namespace firesteel {
+
+/// Mean loss of logits [B, outputs], weighted by row when the batch has weights. float32, whatever
+/// the logits are.
+torch::Tensor loss_of(const torch::Tensor& logits, const Batch& batch, Task task,
+                      const LossOptions& options);
+/// Probabilities (values for regression) of logits [B, outputs].
+torch::Tensor scores_of(const torch::Tensor& logits, Task task);
+/// Throws INVALID_OPTION when the loss is not one for the task.
+void check_loss(Task task, const LossOptions& options);
+
+}  // namespace firesteel
