@@ -172,8 +172,10 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
       request.paths.push_back(path->second);
     }
     if (!source.schema().empty()) request.schema = parse_schema(source.schema());
+    const auto zone = config("spark.sql.session.timeZone");
+    if (!zone.empty()) request.time_zone = zone == "Etc/UTC" || zone == "Z" ? "UTC" : zone;
     // A source is asked about for every plan over it: what was found is kept while its files are the same.
-    const std::string key = source.SerializeAsString();
+    const std::string key = source.SerializeAsString() + request.time_zone;
     std::string state;
     uint64_t bytes = 0;
     for (const auto& path : request.paths) {
