@@ -34,6 +34,25 @@ std::string unquoted(const std::string& name) {
   return name;
 }
 
+/// Spark's patterns of SHOW: `*` is any text, `|` separates patterns, capitals do not matter.
+bool fits_pattern(std::string_view name, std::string_view pattern) {
+  for (size_t bar = pattern.find('|'); bar != std::string_view::npos; bar = pattern.find('|')) {
+    if (fits_pattern(name, pattern.substr(0, bar))) return true;
+    pattern.remove_prefix(bar + 1);
+  }
+  while (!pattern.empty() && pattern.front() == ' ') pattern.remove_prefix(1);
+  while (!pattern.empty() && pattern.back() == ' ') pattern.remove_suffix(1);
+  if (pattern.empty()) return name.empty();
+  if (pattern.front() == '*') {
+    for (size_t i = 0; i <= name.size(); ++i) {
+      if (pattern.size() == 1 || fits_pattern(name.substr(i), pattern.substr(1))) return true;
+    }
+    return false;
+  }
+  return !name.empty() && std::tolower(static_cast<unsigned char>(name[0])) == std::tolower(static_cast<unsigned char>(pattern[0])) &&
+         (pattern.size() == 1 ? name.size() == 1 : fits_pattern(name.substr(1), pattern.substr(1)));
+}
+
 class EmbeddedExecutor : public Executor, public Catalog, public std::enable_shared_from_this<EmbeddedExecutor> {
  public:
   explicit EmbeddedExecutor(const DatabaseOptions& options) : database_(options) {}
@@ -326,15 +345,22 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
 
   /// SHOW TABLES, DROP VIEW …: their rows as a plan.
   proto::Relation catalog(const proto::Catalog& request) {
-    if (request.has_drop_temp_view()) {
+    if (request.has_drop_temp_view() || request.has_drop_view()) {
       std::lock_guard lock(mutex_);
-      const auto name = lower_case(unquoted(request.drop_temp_view().view_name()));
-      views_.erase(name);
+      const auto& given = request.has_drop_view() ? request.drop_view().view_name() : request.drop_temp_view().view_name();
+      const bool gone = views_.erase(lower_case(unquoted(given))) == 0;
+      if (gone && request.has_drop_view() && !request.drop_view().if_exists()) {
+        throw Error("TABLE_OR_VIEW_NOT_FOUND",
+                    fmt::format("The table or view `{}` cannot be found. To tolerate the error on drop use DROP VIEW IF EXISTS.", unquoted(given)));
+      }
       return text_rows({});
     }
     if (request.has_list_tables()) {
+      const auto& list = request.list_tables();
       std::vector<std::vector<std::string>> rows;
-      for (const auto& name : table_names()) rows.push_back({"", name, "true"});
+      for (const auto& name : table_names()) {
+        if (!list.has_pattern() || fits_pattern(name, list.pattern())) rows.push_back({"", name, "true"});
+      }
       return text_rows(rows, {"namespace", "tableName", "isTemporary"});
     }
     if (request.has_list_columns()) {
@@ -347,13 +373,13 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
     throw Error("UNSUPPORTED_FEATURE.CATALOG", fmt::format("The catalog call is not supported: {}.", request.ShortDebugString()));
   }
 
-  /// Rows of text as a plan: a UNION ALL of literals.
+  /// Rows of text, and of booleans in columns named is…, as a plan: a UNION ALL of literals.
   static proto::Relation text_rows(const std::vector<std::vector<std::string>>& rows,
                                    const std::vector<std::string>& names = {"result"}) {
     proto::Relation out;
     if (rows.empty()) {
       std::string ddl;
-      for (const auto& name : names) ddl += fmt::format("{}`{}` STRING", ddl.empty() ? "" : ", ", name);
+      for (const auto& name : names) ddl += fmt::format("{}`{}` {}", ddl.empty() ? "" : ", ", name, name.starts_with("is") ? "BOOLEAN" : "STRING");
       out.mutable_local_relation()->set_schema(ddl);
       return out;
     }
@@ -362,7 +388,12 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
       for (size_t c = 0; c < names.size(); ++c) {
         auto* alias = row.mutable_project()->add_expressions()->mutable_alias();
         alias->add_name(names[c]);
-        alias->mutable_expr()->mutable_literal()->set_string(rows[i][c]);
+        auto* literal = alias->mutable_expr()->mutable_literal();
+        if (names[c].starts_with("is")) {
+          literal->set_boolean(rows[i][c] == "true");
+        } else {
+          literal->set_string(rows[i][c]);
+        }
       }
       if (i == 0) {
         out = std::move(row);
