@@ -53,6 +53,41 @@ bool fits_pattern(std::string_view name, std::string_view pattern) {
          (pattern.size() == 1 ? name.size() == 1 : fits_pattern(name.substr(1), pattern.substr(1)));
 }
 
+/// Collects the places of the calls of a function in a plan.
+void places_of(const google::protobuf::Message& message, std::string_view function, std::vector<Span>& places) {
+  if (message.GetDescriptor() == proto::Expression::descriptor()) {
+    const auto& expression = static_cast<const proto::Expression&>(message);
+    const auto& origin = expression.common().origin().jvm_origin();
+    if (expression.unresolved_function().function_name() == function && origin.has_start_index()) {
+      places.push_back({origin.start_index(), origin.stop_index() + 1});
+    }
+  }
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  const auto* reflection = message.GetReflection();
+  reflection->ListFields(message, &fields);
+  for (const auto* field : fields) {
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE || field->is_map()) continue;
+    const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      places_of(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i) : reflection->GetMessage(message, field), function, places);
+    }
+  }
+}
+
+/// DuckDB's overflows name the operation, not its place: when the plan has one such call, it is that one.
+Error placed(const Error& error, const proto::Relation& plan) {
+  if (error.span().known() || !error.condition().ends_with("ARITHMETIC_OVERFLOW")) return error;
+  static constexpr std::pair<std::string_view, std::string_view> kOperations[] = {
+      {"addition", "+"}, {"subtraction", "-"}, {"multiplication", "*"}, {"negation", "negative"}, {"try_sum", "sum"}};
+  for (const auto& [word, function] : kOperations) {
+    if (error.message().find(word) == std::string::npos) continue;
+    std::vector<Span> places;
+    places_of(plan, function, places);
+    if (places.size() == 1) return error.at(places[0]);
+  }
+  return error;
+}
+
 class EmbeddedExecutor : public Executor, public Catalog, public std::enable_shared_from_this<EmbeddedExecutor> {
  public:
   explicit EmbeddedExecutor(const DatabaseOptions& options) : database_(options) {}
@@ -71,14 +106,14 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
     try {
       stream = database_.query(plan.sql, plan.schema);
     } catch (const Error& error) {  // constants are worked out before the first row
-      throw error.in(text_of(relation));
+      throw placed(error, relation).in(text_of(relation));
     }
     // Errors found while running carry the place; the text they point into is the plan's.
-    stream.raise = [inner = stream.raise, text = text_of(relation)](const std::string& message) {
+    stream.raise = [inner = stream.raise, text = text_of(relation), plan = std::make_shared<proto::Relation>(relation)](const std::string& message) {
       try {
         inner(message);
       } catch (const Error& error) {
-        throw error.in(text);
+        throw placed(error, *plan).in(text);
       }
     };
     return stream;
