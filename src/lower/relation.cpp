@@ -368,9 +368,44 @@ Query Resolver::deduplicate(const proto::Deduplicate& deduplicate) {
   return query;
 }
 
+/// Two lists of constant rows as one VALUES list, whose rows keep their order.
+std::optional<Query> Resolver::joined_rows(const Query& left, const Query& right) {
+  if (!left.is_rows() || !right.is_rows() || left.output.size() != right.output.size() || left.output.empty()) {
+    return std::nullopt;
+  }
+  Query query;
+  auto rows = std::make_shared<Query::Rows>();
+  rows->cells = left.rows->cells;
+  rows->cells.insert(rows->cells.end(), right.rows->cells.begin(), right.rows->cells.end());
+  std::string columns, list;
+  for (size_t i = 0; i < left.output.size(); ++i) {
+    const auto common = common_type(left.output[i].type, right.output[i].type);
+    if (!common) return std::nullopt;
+    auto column = fresh(left.output[i].name, *common, left.output[i].nullable || right.output[i].nullable);
+    for (auto& row : rows->cells) {
+      if (row[i].type != *common || !row[i].exact) row[i] = coerce(row[i], *common, settings_.time_zone);
+    }
+    columns += (i ? ", " : "") + column.sql;
+    rows->columns.push_back(column.sql);
+    query.output.push_back(std::move(column));
+  }
+  for (const auto& row : rows->cells) {
+    list += list.empty() ? "(" : ", (";
+    for (size_t i = 0; i < row.size(); ++i) list += (i ? ", " : "") + row[i].sql;
+    list += ")";
+  }
+  query.select.from = fmt::format("(VALUES {}) AS {}({})", list, sql_name(fmt::format("values#{}", ++next_id_)), columns);
+  query.rows = std::move(rows);
+  return query;
+}
+
 Query Resolver::set_operation(const proto::SetOperation& operation, const proto::Relation& relation) {
   auto left = this->relation(operation.left_input());
   auto right = this->relation(operation.right_input());
+  const bool plain_union = operation.set_op_type() == proto::SetOperation::SET_OP_TYPE_UNION && operation.is_all();
+  if (plain_union && !operation.by_name()) {
+    if (auto rows = joined_rows(left, right)) return std::move(*rows);
+  }
   if (operation.by_name()) {
     std::vector<Attribute> ordered;
     auto rest = right.output;

@@ -52,6 +52,7 @@ class Resolver {
   Query filter(const proto::Filter& filter);
   Query join(const proto::Join& join, const proto::Relation& relation);
   Query lateral_join(const proto::LateralJoin& join);
+  std::optional<Query> joined_rows(const Query& left, const Query& right);
   Query set_operation(const proto::SetOperation& operation, const proto::Relation& relation);
   Query sort(const proto::Sort& sort);
   Query limit(const proto::Limit& limit);

@@ -219,7 +219,19 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
 }
 
 Query Resolver::project(const proto::Project& project) {
-  if (!project.has_input()) return project_onto(Query{}, list_of(project.expressions()));
+  if (!project.has_input()) {
+    auto query = project_onto(Query{}, list_of(project.expressions()));
+    if (!query.select.from.empty() || query.select.has_window || !outer_.empty()) return query;
+    auto rows = std::make_shared<Query::Rows>();
+    rows->cells.emplace_back();
+    for (const auto& column : query.output) {
+      if (column.computed.find("SELECT") != std::string::npos) return query;
+      rows->columns.push_back(column.sql);
+      rows->cells[0].push_back({.sql = column.computed, .type = column.type, .nullable = column.nullable, .exact = column.exact});
+    }
+    query.rows = std::move(rows);
+    return query;
+  }
   return project_onto(relation(project.input()), list_of(project.expressions()));
 }
 
