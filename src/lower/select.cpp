@@ -82,6 +82,12 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
       out.push_back(std::move(named));
       any = true;
     };
+    // The other side's key of a USING join is in its side's star, though not in a bare one.
+    for (const auto& column : hidden) {
+      if (target.empty() || column.qualifiers.empty() || !same_name(column.qualifiers.back(), target.back())) continue;
+      const bool shown = std::any_of(columns.begin(), columns.end(), [&](const Attribute& other) { return other.sql == column.sql; });
+      if (!shown) add(column);
+    }
     for (const auto& column : columns) {
       if (target.size() > column.qualifiers.size()) continue;
       const size_t offset = column.qualifiers.size() - target.size();
@@ -91,9 +97,6 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
       if (fits) add(column);
     }
     if (any || target.empty()) continue;
-    for (const auto& column : hidden) {
-      if (!column.qualifiers.empty() && same_name(column.qualifiers.back(), target.back())) add(column);
-    }
     // A struct's fields: s.*
     for (const auto& column : columns) {
       if (any || !same_name(column.name, target.back()) || column.type.kind != TypeKind::kStruct) continue;
@@ -638,7 +641,15 @@ Query Resolver::join(const proto::Join& join, const proto::Relation& relation) {
   std::string condition;
   std::vector<Attribute> keys, hidden;
   std::vector<std::string> taken;
-  for (const auto& name : join.using_columns()) {
+  std::vector<std::string> shared(join.using_columns().begin(), join.using_columns().end());
+  if (relation.common().origin().jvm_origin().object_type() == "NATURAL") {
+    for (const auto& column : left.output) {
+      const bool both = std::any_of(right.output.begin(), right.output.end(),
+                                    [&](const Attribute& other) { return same_name(other.name, column.name); });
+      if (both) shared.push_back(column.name);
+    }
+  }
+  for (const auto& name : shared) {
     auto side = [&](const Query& query, const char* which) -> const Attribute& {
       for (const auto& column : query.output) {
         if (same_name(column.name, name)) return column_named(query.output, name);
