@@ -265,6 +265,10 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
     throw Error("UNSUPPORTED_FEATURE.LOCAL_RELATION", "Local relations with Arrow data are not supported yet here.");
   }
 
+  std::optional<std::string> evaluate(const std::string& sql) override {
+    return database_.rows("SELECT " + sql).at(0).at(0);
+  }
+
   proto::Relation parse_query(std::string_view sql) override { return firesteel::parse_query(sql); }
   proto::Expression parse_expression(std::string_view sql) override { return firesteel::parse_expression(sql); }
 

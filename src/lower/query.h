@@ -47,6 +47,7 @@ struct Query {
   struct Aggregation {
     std::vector<Attribute> input;
     std::vector<Resolved> keys;
+    bool sets = false;  // ROLLUP, CUBE or GROUPING SETS
   };
   std::shared_ptr<const Aggregation> aggregation = {};
   /// Rows of constants, as long as the block is nothing but them: unions of such are one list.

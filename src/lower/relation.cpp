@@ -323,13 +323,7 @@ Query Resolver::with_relations(const proto::WithRelations& with) {
   return query;
 }
 
-Query Resolver::sample(const proto::Sample& sample) {
-  auto query = relation(sample.input());
-  if (sample.with_replacement()) {
-    throw Error("UNSUPPORTED_FEATURE.SAMPLE_WITH_REPLACEMENT", "Sampling with replacement is not supported.");
-  }
-  // Each row's number, hashed with the seed, is its place in [0, 1): the parts of randomSplit are
-  // disjoint and complete because they ask for disjoint ranges of one numbering.
+Attribute Resolver::number_rows(Query& query) {
   auto number = fresh("row", make_type(TypeKind::kLong), false);
   query.wrap();
   number.computed = "row_number() OVER ()";
@@ -337,6 +331,17 @@ Query Resolver::sample(const proto::Sample& sample) {
   query.select.has_window = true;
   query.wrap();
   query.output.pop_back();
+  return number;
+}
+
+Query Resolver::sample(const proto::Sample& sample) {
+  auto query = relation(sample.input());
+  if (sample.with_replacement()) {
+    throw Error("UNSUPPORTED_FEATURE.SAMPLE_WITH_REPLACEMENT", "Sampling with replacement is not supported.");
+  }
+  // Each row's number, hashed with the seed, is its place in [0, 1): the parts of randomSplit are
+  // disjoint and complete because they ask for disjoint ranges of one numbering.
+  const auto number = number_rows(query);
   const auto place = fmt::format("(hash({}, {}) / 18446744073709551616.0)", number.sql, sample.seed());
   query.select.where.push_back(fmt::format("{0} >= {1} AND {0} < {2}", place, sample.lower_bound(), sample.upper_bound()));
   return query;

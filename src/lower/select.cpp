@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lower/resolver.h"
+#include "plan/print.h"
 
 namespace firesteel {
 
@@ -22,12 +23,18 @@ proto::Expression attribute_expression(const std::string& quoted_name) {
 
 bool is_generator(const proto::Expression& expression) {
   const auto& inner = expression.has_alias() ? expression.alias().expr() : expression;
-  if (!inner.has_unresolved_function()) return false;
-  static constexpr std::string_view kGenerators[] = {"explode", "explode_outer", "posexplode",
-                                                     "posexplode_outer", "inline", "inline_outer"};
-  std::string name = inner.unresolved_function().function_name();
+  return inner.has_unresolved_function() && is_generator_name(inner.unresolved_function().function_name());
+}
+
+bool is_time_window(const proto::Expression& expression) {
+  std::string name = expression.unresolved_function().function_name();
   std::transform(name.begin(), name.end(), name.begin(), ::tolower);
-  return std::find(std::begin(kGenerators), std::end(kGenerators), name) != std::end(kGenerators);
+  return expression.has_unresolved_function() && name == "window";
+}
+
+/// Equal for expressions that differ in their places alone.
+std::string without_places(const proto::Expression& expression) {
+  return firesteel::without_origins(expression).SerializeAsString();
 }
 
 [[noreturn]] void not_boolean(const Resolved& condition, const char* where) {
@@ -191,8 +198,9 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
       if (!passed) output.push_back(made(value, value.name));
       if (expression.has_alias() && !passed) aliases.push_back(output.back());
     }
+    scope.uses_window = scope.uses_window || scope.uses_row;
   };
-  Scope scope{.aggregates = false};
+  Scope scope{.is_column = true};
   std::vector<Attribute> output;
   resolve_all(scope, output);
   // A column passed on is no use of it in an expression; names that are computed in this block are.
@@ -206,7 +214,7 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
     }
     if (computes || input.select.distinct) {
       input.wrap();
-      Scope again{.aggregates = false};
+      Scope again{.is_column = true};
       resolve_all(again, output);
       scope.uses_window = again.uses_window;
     }
@@ -272,18 +280,23 @@ Query Resolver::filter(const proto::Filter& filter) {
     // HAVING: its names are the SELECT list's, then the aggregation's input.
     const auto aggregation = query.aggregation;
     Scope scope{.levels = {&query.output, &aggregation->input}, .aggregates = true,
-                .aggregate_input = &aggregation->input, .inlines = true};
+                .aggregate_input = &aggregation->input, .inlines = true,
+                .grouping = aggregation->sets ? &aggregation->keys : nullptr};
     const auto condition = expression(filter.condition(), scope);
     if (scope.uses_aggregate || scope.level_used > 0) {
-      if (condition.type.kind != TypeKind::kBoolean && !condition.is_null()) not_boolean(condition, "filter");
+      if (condition.type.kind != TypeKind::kBoolean) not_boolean(condition, "filter");
       query.select.having.push_back(condition.sql);
       return query;
     }
   }
   Scope scope{.levels = {&query.output, &query.hidden}};
   auto condition = expression(filter.condition(), scope);
-  if (condition.type.kind == TypeKind::kString) condition = coerce(condition, make_type(TypeKind::kBoolean), settings_.time_zone);
-  if (condition.type.kind != TypeKind::kBoolean && !condition.is_null()) not_boolean(condition, "filter");
+  if (condition.type.kind != TypeKind::kBoolean) not_boolean(condition, "filter");
+  if (scope.uses_row && !scope.uses_window) {
+    const auto number = number_rows(query);
+    scope = Scope{.levels = {&query.output, &query.hidden}, .row = number.sql};
+    condition = expression(filter.condition(), scope);
+  }
   if (scope.uses_window) {
     throw Error("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE",
                 "It is not allowed to use window functions inside WHERE or HAVING; filter their column in an outer query.")
@@ -342,7 +355,8 @@ Query Resolver::sort(const proto::Sort& sort) {
     // ORDER BY may name aggregates and keys that the SELECT list lacks.
     const auto aggregation = query.aggregation;
     Scope scope{.levels = {&query.output, &aggregation->input}, .aggregates = true,
-                .aggregate_input = &aggregation->input, .inlines = true};
+                .aggregate_input = &aggregation->input, .inlines = true,
+                .grouping = aggregation->sets ? &aggregation->keys : nullptr};
     std::vector<std::string> order;
     for (const auto& term : terms) order.push_back(order_term(term, scope, query.output));
     query.select.order_by = std::move(order);
@@ -351,6 +365,12 @@ Query Resolver::sort(const proto::Sort& sort) {
   Scope scope{.levels = {&query.output, &query.hidden, &query.below}};
   std::vector<std::string> order;
   for (const auto& term : terms) order.push_back(order_term(term, scope, query.output));
+  if (scope.uses_row) {
+    const auto number = number_rows(query);
+    scope = Scope{.levels = {&query.output, &query.hidden}, .row = number.sql};
+    order.clear();
+    for (const auto& term : terms) order.push_back(order_term(term, scope, query.output));
+  }
   const bool needs_below = scope.level_used == 2;
   if (needs_below && query.select.distinct) {
     throw Error("MISSING_ATTRIBUTES.RESOLVED_ATTRIBUTE_MISSING_FROM_INPUT",
@@ -391,6 +411,14 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
             .at(span_of(key));
       }
       const auto& item = items[position - 1];
+      Scope aggregates{.levels = {&input.output, &input.hidden}, .aggregates = true};
+      expression(item, aggregates);
+      if (aggregates.uses_aggregate) {
+        throw Error("GROUP_BY_POS_AGGREGATE",
+                    fmt::format("GROUP BY {} refers to an expression that contains an aggregate function. Aggregate "
+                                "functions are not allowed in GROUP BY.", position))
+            .at(span_of(key));
+      }
       key = proto::Expression(item.has_alias() ? item.alias().expr() : item);
     } else if (key.has_unresolved_attribute()) {
       const auto parts = split_name(key.unresolved_attribute().unparsed_identifier());
@@ -405,7 +433,26 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
   };
   for (auto& key : keys) substitute(key);
 
-  Scope key_scope{.levels = {&input.output, &input.hidden}};
+  // window(ts, …) is a column that other expressions take parts of.
+  for (auto& key : keys) {
+    if (!is_time_window(key)) continue;
+    Scope window_scope{.levels = {&input.output, &input.hidden}};
+    const auto call = without_places(key);
+    const auto value = expression(key, window_scope);
+    input.output.push_back(made(value, "window"));
+    if (value.nullable) input.output.back().nullable = true;
+    const auto column = attribute_expression("`window`");
+    for (auto& item : items) {
+      if (without_places(item) == call) item = column;
+    }
+    key = column;
+    input.wrap();
+    // Rows without a time are in no window.
+    input.select.where.push_back(input.output.back().sql + " IS NOT NULL");
+    break;
+  }
+
+  Scope key_scope{.levels = {&input.output, &input.hidden}, .is_key = true};
   auto resolve_keys = [&](Scope& scope) {
     std::vector<Resolved> resolved;
     for (const auto& key : keys) {
@@ -459,7 +506,12 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
       output.push_back(std::move(attribute));
     }
   };
-  Scope scope{.levels = {&input.output, &input.hidden}, .aggregates = true, .keys = &resolved_keys};
+  const bool sets = aggregate.group_type() == proto::Aggregate::GROUP_TYPE_ROLLUP ||
+                    aggregate.group_type() == proto::Aggregate::GROUP_TYPE_CUBE ||
+                    aggregate.group_type() == proto::Aggregate::GROUP_TYPE_GROUPING_SETS;
+  const auto* grouping = sets ? &resolved_keys : nullptr;
+  Scope scope{.levels = {&input.output, &input.hidden}, .aggregates = true, .keys = &resolved_keys,
+                  .is_column = true, .grouping = grouping};
   std::vector<Attribute> output;
   build(scope, output);
   const bool nests = key_scope.uses_computed || scope.uses_computed || input.select.grouped || input.select.distinct ||
@@ -468,7 +520,8 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
     input.wrap();
     Scope again{.levels = {&input.output, &input.hidden}};
     resolved_keys = resolve_keys(again);
-    scope = Scope{.levels = {&input.output, &input.hidden}, .aggregates = true, .keys = &resolved_keys};
+    scope = Scope{.levels = {&input.output, &input.hidden}, .aggregates = true, .keys = &resolved_keys,
+                  .is_column = true, .grouping = grouping};
     build(scope, output);
   }
   Query query;
@@ -494,7 +547,8 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
         std::vector<Resolved> members;
         for (auto member : set.grouping_set()) {
           substitute(member);
-          members.push_back(expression(member, key_scope));
+          Scope member_scope{.levels = {&input.output, &input.hidden}, .is_key = true};
+          members.push_back(expression(member, member_scope));
         }
         sets += fmt::format("{}({})", sets.empty() ? "" : ", ", list(members));
       }
@@ -510,7 +564,7 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
       break;
   }
   query.output = std::move(output);
-  query.aggregation = std::make_shared<Query::Aggregation>(Query::Aggregation{input.output, resolved_keys});
+  query.aggregation = std::make_shared<Query::Aggregation>(Query::Aggregation{input.output, resolved_keys, sets});
   return query;
 }
 
@@ -701,6 +755,12 @@ Query Resolver::join(const proto::Join& join, const proto::Relation& relation) {
     Scope scope{.levels = {&both, &both_hidden}};
     const auto on = expression(join.join_condition(), scope);
     if (on.type.kind != TypeKind::kBoolean && !on.is_null()) not_boolean(on, "join");
+    if (scope.uses_window || scope.uses_row) {
+      throw Error("UNSUPPORTED_FEATURE.NONDETERMINISTIC_JOIN",
+                  "Window functions, random numbers with a seed and monotonically_increasing_id() cannot stand in ON; "
+                  "put them in a column first.")
+          .at(on.span);
+    }
     condition = on.sql;
   }
   if (condition.empty()) {

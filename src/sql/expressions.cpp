@@ -207,9 +207,20 @@ Expression Grammar::like_predicate(Expression left, bool negated, int start) {
   if (name != "rlike" && in_.is_any("ANY", "SOME", "ALL") && in_.is("(", 1)) {
     const std::string_view joint = in_.take().upper == "ALL" ? "and" : "or";
     in_.take();
+    auto patterns = expression_list();
+    const bool literals = std::ranges::all_of(
+        patterns, [](const Expression& pattern) { return pattern.literal().has_string(); });
+    if (literals && name == "like") {
+      in_.expect(")");
+      patterns.insert(patterns.begin(), std::move(left));
+      std::string many = joint == "and" ? "likeall" : "likeany";
+      Expression made = function(negated ? "not" + many : many, std::move(patterns), start);
+      made.mutable_unresolved_function()->set_is_internal(true);
+      return made;
+    }
     Expression made;
     bool first = true;
-    for (auto& pattern : expression_list()) {
+    for (auto& pattern : patterns) {
       Expression one = make(name, start, left, std::move(pattern));
       // NOT LIKE ALL refuses every pattern: the negation is of each.
       if (negated) one = make("not", start, std::move(one));
@@ -269,6 +280,8 @@ Expression Grammar::operators(int least_level) {
       left = make("not", start, std::move(left));
     } else {
       left = make(name, start, std::move(left), std::move(right));
+      // The operator names its column (x << n), the function shiftleft(x, n).
+      if (level == kLevelShift) left.mutable_unresolved_function()->set_is_internal(true);
     }
   }
 }
@@ -282,7 +295,10 @@ Expression Grammar::unary() {
   const Level level(*this);
   const auto sign = in_.take().text;
   const std::string_view name = sign == "-" ? "negative" : sign == "+" ? "positive" : "~";
-  return make(name, start, unary());
+  Expression made = make(name, start, unary());
+  // The operator names its column (- x), the function negative(x).
+  if (sign == "-") made.mutable_unresolved_function()->set_is_internal(true);
+  return made;
 }
 
 std::vector<Expression> Grammar::expression_list() {
@@ -319,6 +335,8 @@ bool Grammar::at_bare_alias() const {
   if (token.kind == TokenKind::kQuotedName) return true;
   if (token.kind != TokenKind::kWord) return false;
   if (token.upper == "WINDOW") return !(in_.is_name(1) && in_.is("AS", 2));
+  // No condition can follow where the statement ends.
+  if (token.upper == "WHERE") return in_.token(1).kind == TokenKind::kEnd;
   return !std::ranges::binary_search(kNeverAlias, std::string_view(token.upper));
 }
 
