@@ -53,14 +53,19 @@ bool fits_pattern(std::string_view name, std::string_view pattern) {
          (pattern.size() == 1 ? name.size() == 1 : fits_pattern(name.substr(1), pattern.substr(1)));
 }
 
-/// Collects the places of the calls of a function in a plan.
-void places_of(const google::protobuf::Message& message, std::string_view function, std::vector<Span>& places) {
+/// Where each of some functions is called in a plan.
+using Places = std::map<std::string, std::vector<Span>, std::less<>>;
+
+constexpr std::pair<std::string_view, std::string_view> kOperations[] = {
+    {"addition", "+"}, {"subtraction", "-"}, {"multiplication", "*"}, {"negation", "negative"}, {"try_sum", "sum"}};
+
+void collect_places(const google::protobuf::Message& message, Places& places) {
   if (message.GetDescriptor() == proto::Expression::descriptor()) {
     const auto& expression = static_cast<const proto::Expression&>(message);
+    const auto& name = expression.unresolved_function().function_name();
     const auto& origin = expression.common().origin().jvm_origin();
-    if (expression.unresolved_function().function_name() == function && origin.has_start_index()) {
-      places.push_back({origin.start_index(), origin.stop_index() + 1});
-    }
+    const bool overflows = std::any_of(std::begin(kOperations), std::end(kOperations), [&](const auto& row) { return row.second == name; });
+    if (overflows && origin.has_start_index()) places[name].push_back({origin.start_index(), origin.stop_index() + 1});
   }
   std::vector<const google::protobuf::FieldDescriptor*> fields;
   const auto* reflection = message.GetReflection();
@@ -69,21 +74,18 @@ void places_of(const google::protobuf::Message& message, std::string_view functi
     if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE || field->is_map()) continue;
     const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
     for (int i = 0; i < count; ++i) {
-      places_of(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i) : reflection->GetMessage(message, field), function, places);
+      collect_places(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i) : reflection->GetMessage(message, field), places);
     }
   }
 }
 
 /// DuckDB's overflows name the operation, not its place: when the plan has one such call, it is that one.
-Error placed(const Error& error, const proto::Relation& plan) {
+Error placed(const Error& error, const Places& places) {
   if (error.span().known() || !error.condition().ends_with("ARITHMETIC_OVERFLOW")) return error;
-  static constexpr std::pair<std::string_view, std::string_view> kOperations[] = {
-      {"addition", "+"}, {"subtraction", "-"}, {"multiplication", "*"}, {"negation", "negative"}, {"try_sum", "sum"}};
   for (const auto& [word, function] : kOperations) {
     if (error.message().find(word) == std::string::npos) continue;
-    std::vector<Span> places;
-    places_of(plan, function, places);
-    if (places.size() == 1) return error.at(places[0]);
+    const auto found = places.find(function);
+    if (found != places.end() && found->second.size() == 1) return error.at(found->second[0]);
   }
   return error;
 }
@@ -102,18 +104,20 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
   ArrowStream execute(const proto::Relation& relation) override {
     if (relation.has_show_string()) return show(relation.show_string());
     const auto plan = lowered(relation);
+    Places places;
+    collect_places(relation, places);
     ArrowStream stream;
     try {
       stream = database_.query(plan.sql, plan.schema);
     } catch (const Error& error) {  // constants are worked out before the first row
-      throw placed(error, relation).in(text_of(relation));
+      throw placed(error, places).in(text_of(relation));
     }
     // Errors found while running carry the place; the text they point into is the plan's.
-    stream.raise = [inner = stream.raise, text = text_of(relation), plan = std::make_shared<proto::Relation>(relation)](const std::string& message) {
+    stream.raise = [inner = stream.raise, text = text_of(relation), places](const std::string& message) {
       try {
         inner(message);
       } catch (const Error& error) {
-        throw placed(error, *plan).in(text);
+        throw placed(error, places).in(text);
       }
     };
     return stream;

@@ -107,7 +107,7 @@ void draw_kernel(duckdb::DataChunk& input, duckdb::ExpressionState& state, duckd
 void register_random(duckdb::ExtensionLoader& loader) {
   const auto add = [&](const char* name, duckdb::scalar_function_t kernel) {
     loader.RegisterFunction(duckdb::ScalarFunction(name, {LogicalType::BIGINT, LogicalType::BIGINT}, LogicalType::DOUBLE, std::move(kernel), nullptr, nullptr,
-                                                   nullptr, start, LogicalType(duckdb::LogicalTypeId::INVALID), duckdb::FunctionStability::VOLATILE));
+                                                   nullptr, start));
   };
   add("spark_rand", draw_kernel<&XorShift::uniform>);
   add("spark_randn", draw_kernel<&XorShift::normal>);

@@ -17,7 +17,27 @@ using duckdb::AggregateFunction;
 using duckdb::AggregateInputData;
 using duckdb::LogicalType;
 
-/// Central moments of one column.
+/// Mean and sum of squares around it, of one column.
+struct Spread {
+  double n, mean, m2;
+
+  void add(double x) {
+    n += 1;
+    const double delta = x - mean, step = delta / n;
+    m2 += delta * (delta - step);
+    mean += step;
+  }
+
+  void merge(const Spread& other) {
+    if (other.n == 0) return;
+    const double n1 = n, delta = other.mean - mean, step = delta / (n1 + other.n);
+    m2 += other.m2 + delta * step * n1 * other.n;
+    mean += step * other.n;
+    n += other.n;
+  }
+};
+
+/// Central moments up to the fourth.
 struct Moments {
   double n, mean, m2, m3, m4;
 
@@ -48,7 +68,7 @@ struct Moments {
 struct Pairs {
   double n, x, y, x_squares, y_squares;  // means, then sums of squares around them
   double cross, cross_back;  // sums of products: of dx and y, of dy and x, which round differently
-  Moments of_x, of_y;
+  Spread of_x, of_y;
 
   void add(double new_y, double new_x) {
     n += 1;
@@ -82,10 +102,10 @@ using Result = std::optional<double>;
 
 Result when(bool given, double value) { return given ? Result(value) : std::nullopt; }
 
-Result variance_pop(const Moments& s) { return when(s.n > 0, s.m2 / s.n); }
-Result variance_samp(const Moments& s) { return when(s.n > 1, s.m2 / (s.n - 1)); }
-Result deviation_pop(const Moments& s) { return when(s.n > 0, std::sqrt(s.m2 / s.n)); }
-Result deviation_samp(const Moments& s) { return when(s.n > 1, std::sqrt(s.m2 / (s.n - 1))); }
+Result variance_pop(const Spread& s) { return when(s.n > 0, s.m2 / s.n); }
+Result variance_samp(const Spread& s) { return when(s.n > 1, s.m2 / (s.n - 1)); }
+Result deviation_pop(const Spread& s) { return when(s.n > 0, std::sqrt(s.m2 / s.n)); }
+Result deviation_samp(const Spread& s) { return when(s.n > 1, std::sqrt(s.m2 / (s.n - 1))); }
 Result skewness(const Moments& s) { return when(s.m2 != 0, std::sqrt(s.n) * s.m3 / std::sqrt(s.m2 * s.m2 * s.m2)); }
 Result kurtosis(const Moments& s) { return when(s.m2 != 0, s.n * s.m4 / (s.m2 * s.m2) - 3.0); }
 
@@ -146,9 +166,9 @@ struct Statistic {
   }
 };
 
-template <Result (*result)(const Moments&)>
+template <typename State, Result (*result)(const State&)>
 void add_unary(duckdb::ExtensionLoader& loader, const char* name) {
-  auto function = AggregateFunction::UnaryAggregate<Moments, double, double, Statistic<Moments, result>>(LogicalType::DOUBLE, LogicalType::DOUBLE);
+  auto function = AggregateFunction::UnaryAggregate<State, double, double, Statistic<State, result>>(LogicalType::DOUBLE, LogicalType::DOUBLE);
   function.name = name;
   loader.RegisterFunction(function);
 }
@@ -164,12 +184,12 @@ void add_binary(duckdb::ExtensionLoader& loader, const char* name) {
 }  // namespace
 
 void register_statistics(duckdb::ExtensionLoader& loader) {
-  add_unary<variance_pop>(loader, "spark_var_pop");
-  add_unary<variance_samp>(loader, "spark_var_samp");
-  add_unary<deviation_pop>(loader, "spark_stddev_pop");
-  add_unary<deviation_samp>(loader, "spark_stddev_samp");
-  add_unary<skewness>(loader, "spark_skewness");
-  add_unary<kurtosis>(loader, "spark_kurtosis");
+  add_unary<Spread, variance_pop>(loader, "spark_var_pop");
+  add_unary<Spread, variance_samp>(loader, "spark_var_samp");
+  add_unary<Spread, deviation_pop>(loader, "spark_stddev_pop");
+  add_unary<Spread, deviation_samp>(loader, "spark_stddev_samp");
+  add_unary<Moments, skewness>(loader, "spark_skewness");
+  add_unary<Moments, kurtosis>(loader, "spark_kurtosis");
   add_binary<covariance_pop>(loader, "spark_covar_pop");
   add_binary<covariance_samp>(loader, "spark_covar_samp");
   add_binary<correlation>(loader, "spark_corr");

@@ -12,10 +12,19 @@ namespace {
 
 using enum TypeKind;
 
+/// An aggregate of intervals, worked out on their microseconds or months.
+Resolved interval_aggregate(const Resolved& interval, const char* pattern) {
+  const bool months = interval.type.kind == kYearMonthInterval;
+  const auto amount = months ? fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)", interval.sql)
+                             : fmt::format("epoch_us({})", interval.sql);
+  const auto total = fmt::format(fmt::runtime(pattern), amount);
+  return {.sql = months ? fmt::format("to_months(CAST({} AS INTEGER))", total) : fmt::format("to_microseconds({})", total), .type = interval.type};
+}
+
 Resolved sum(std::vector<Resolved>& a, const CallContext& call) {
   if (a[0].type.kind == kString || a[0].is_null()) a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
   if (a[0].type.kind == kDayTimeInterval || a[0].type.kind == kYearMonthInterval) {
-    return {.sql = fmt::format("sum({})", a[0].sql), .type = a[0].type};
+    return interval_aggregate(a[0], "CAST(sum({})/*over*/ AS BIGINT)");
   }
   if (a[0].type.kind == kDecimal) {
     return {.sql = fmt::format("sum({})", a[0].sql),
@@ -41,6 +50,11 @@ Resolved avg(std::vector<Resolved>& a, const CallContext& call) {
     return {.sql = fmt::format("spark_decimal_divide(CAST(sum({0})/*over*/ AS {1}), CAST(nullif(count({0})/*over*/, 0) AS DECIMAL(20,0)), CAST(0 AS {2}))",
                                a[0].sql, duckdb_type(sums), duckdb_type(type)),
             .type = type, .exact = false};
+  }
+  if (a[0].type.kind == kDayTimeInterval || a[0].type.kind == kYearMonthInterval) {
+    auto mean = interval_aggregate(a[0], "CAST(round(avg({})/*over*/) AS BIGINT)");
+    mean.type = make_type(a[0].type.kind);
+    return mean;
   }
   a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
   return {.sql = fmt::format("avg({})", a[0].sql), .type = make_type(kDouble)};

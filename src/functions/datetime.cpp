@@ -58,10 +58,36 @@ std::string lower_text(std::string text) {
   return text;
 }
 
+/// A field of an interval, with the interval's sign.
+Resolved interval_part(const std::string& field, const std::vector<Resolved>& a, const CallContext& call) {
+  const bool months = a[1].type.kind == kYearMonthInterval;
+  const auto total = months ? fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)", a[1].sql)
+                            : fmt::format("epoch_us({})", a[1].sql);
+  struct Entry { std::string_view name; bool months; int64_t size, within; TypeKind kind; };
+  static constexpr Entry kParts[] = {{"year", true, 12, 0, kInteger}, {"month", true, 1, 12, kByte}, {"day", false, 86400000000, 0, kInteger},
+                                     {"hour", false, 3600000000, 24, kByte}, {"minute", false, 60000000, 60, kByte}, {"second", false, 1, 60000000, kDecimal}};
+  const auto singular = field.size() > 1 && field.back() == 's' ? field.substr(0, field.size() - 1) : field;
+  for (const auto& part : kParts) {
+    if (part.name != singular || part.months != months) continue;
+    auto amount = fmt::format("CAST(trunc({} / {}) AS BIGINT)", total, part.size);
+    if (part.size == 1) amount = total;
+    if (part.within > 0) amount = fmt::format("({} % {})", amount, part.within);
+    const auto type = part.kind == kDecimal ? decimal_type(8, 6) : make_type(part.kind);
+    return {.sql = part.kind == kDecimal ? fmt::format("CAST({} / 1e6 AS DECIMAL(8,6))", amount) : fmt::format("CAST({} AS {})", amount, duckdb_type(type)),
+            .type = type, .nullable = a[1].nullable};
+  }
+  throw Error("INVALID_EXTRACT_FIELD", fmt::format("Cannot extract `{}` from \"{}\".", a[0].literal, a[1].name)).at(call.span);
+}
+
 /// extract('field', source)
 Resolved extract(std::vector<Resolved>& a, const CallContext& call) {
   const std::string field = lower_text(a[0].literal);
   const std::string name = fmt::format("extract({} FROM {})", a[0].name, a[1].name);
+  if (a[1].type.kind == kDayTimeInterval || a[1].type.kind == kYearMonthInterval) {
+    auto part = interval_part(field, a, call);
+    part.name = name;
+    return part;
+  }
   std::vector<Resolved> source = {a[1]};
   Resolved result;
   struct Entry { std::string_view field; LowerFunction lower; };

@@ -19,7 +19,7 @@ Resolved concat(std::vector<Resolved>& a, const CallContext& call) {
   for (const auto& value : a) {
     if (!arrays) break;
     const auto common = common_type(result.type, value.type);
-    if (!common || (common->kind != kArray && common->kind != kNull)) {
+    if (!common || value.type.kind != kArray) {
       throw Error("DATATYPE_MISMATCH.DATA_DIFF_TYPES",
                   fmt::format("Cannot resolve \"concat\" due to data type mismatch: Input to `concat` should all be the same type, but it's "
                               "[\"{}\", \"{}\"].", result.type.sql(), value.type.sql()))

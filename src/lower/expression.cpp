@@ -638,6 +638,23 @@ std::optional<int64_t> offset_of(const proto::Expression::Window::WindowFrame::F
   return std::nullopt;
 }
 
+/// How many rows away lag and lead look, as their arguments say; else 0.
+std::string own_frame_offset(const proto::Expression::UnresolvedFunction& call) {
+  if (call.arguments_size() < 2) return "1";
+  const auto& literal = call.arguments(1).literal();
+  return literal.has_integer() ? std::to_string(literal.integer()) : "1";
+}
+
+/// The frame that Spark names for a function that has one of its own.
+std::string frame_name(const proto::Expression::UnresolvedFunction& call, const std::string& offset) {
+  if (equal_ignoring_case(call.function_name(), "lag")) {
+    return offset == "0" ? " ROWS BETWEEN 0 FOLLOWING AND 0 FOLLOWING" : fmt::format(" ROWS BETWEEN -{0} FOLLOWING AND -{0} FOLLOWING", offset);
+  }
+  if (equal_ignoring_case(call.function_name(), "lead")) return fmt::format(" ROWS BETWEEN {0} FOLLOWING AND {0} FOLLOWING", offset);
+  const bool range = equal_ignoring_case(call.function_name(), "cume_dist");
+  return fmt::format(" {} BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", range ? "RANGE" : "ROWS");
+}
+
 }  // namespace
 
 Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope, Span span) {
@@ -738,7 +755,7 @@ Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope,
   } else if (!order.empty() && !own_frame) {
     name += " RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW";
   } else if (own_frame) {
-    name += " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW";
+    name += frame_name(call, own_frame_offset(call));
   } else {
     name += (name.empty() ? "" : " ") + std::string("ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING");
   }

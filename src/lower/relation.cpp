@@ -339,10 +339,10 @@ Query Resolver::sample(const proto::Sample& sample) {
   if (sample.with_replacement()) {
     throw Error("UNSUPPORTED_FEATURE.SAMPLE_WITH_REPLACEMENT", "Sampling with replacement is not supported.");
   }
-  // Each row's number, hashed with the seed, is its place in [0, 1): the parts of randomSplit are
+  // Each row's number in Spark's random sequence is its place in [0, 1): the parts of randomSplit are
   // disjoint and complete because they ask for disjoint ranges of one numbering.
   const auto number = number_rows(query);
-  const auto place = fmt::format("(hash({}, {}) / 18446744073709551616.0)", number.sql, sample.seed());
+  const auto place = fmt::format("spark_rand(CAST({} AS BIGINT), {} - 1)", sample.seed(), number.sql);
   query.select.where.push_back(fmt::format("{0} >= {1} AND {0} < {2}", place, sample.lower_bound(), sample.upper_bound()));
   return query;
 }

@@ -122,6 +122,30 @@ bool has_window(const google::protobuf::Message& message) {
 
 bool contains_window(const Expression& expression) { return has_window(expression); }
 
+/// Names of aliases in a message become the aliases' expressions.
+void replace_aliases(const google::protobuf::RepeatedPtrField<Expression>& items, google::protobuf::Message* message) {
+  if (message->GetDescriptor() == Expression::descriptor()) {
+    auto* expression = static_cast<Expression*>(message);
+    for (const auto& item : items) {
+      const auto& name = expression->unresolved_attribute().unparsed_identifier();
+      if (!expression->has_unresolved_attribute() || !item.has_alias() || lower_case(item.alias().name(0)) != lower_case(name)) continue;
+      const Expression meant = item.alias().expr();
+      *expression = meant;
+      return;
+    }
+  }
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  const auto* reflection = message->GetReflection();
+  reflection->ListFields(*message, &fields);
+  for (const auto* field : fields) {
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE || field->is_map()) continue;
+    const int count = field->is_repeated() ? reflection->FieldSize(*message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      replace_aliases(items, field->is_repeated() ? reflection->MutableRepeatedMessage(message, field, i) : reflection->MutableMessage(message, field));
+    }
+  }
+}
+
 }  // namespace
 
 bool contains_aggregate(const Expression& expression) {
@@ -414,6 +438,8 @@ Relation Grammar::qualified(Relation selected, int start) {
   }
   item = located(std::move(item), condition_start);
   if (list.has_aggregate()) {
+    // There the list's aliases are no columns yet: they stand for their expressions.
+    replace_aliases(items, item.mutable_alias()->mutable_expr());
     *list.mutable_aggregate()->add_aggregate_expressions() = std::move(item);
   } else {
     *list.mutable_project()->add_expressions() = std::move(item);
