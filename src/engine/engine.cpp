@@ -53,11 +53,22 @@ bool fits_pattern(std::string_view name, std::string_view pattern) {
          (pattern.size() == 1 ? name.size() == 1 : fits_pattern(name.substr(1), pattern.substr(1)));
 }
 
-/// Where each of some functions is called in a plan.
+/// Where each of some functions is called in a plan, and each type cast to (as DuckDB names it).
 using Places = std::map<std::string, std::vector<Span>, std::less<>>;
 
 constexpr std::pair<std::string_view, std::string_view> kOperations[] = {
-    {"addition", "+"}, {"subtraction", "-"}, {"multiplication", "*"}, {"negation", "negative"}, {"try_sum", "sum"}};
+    {"addition", "+"}, {"subtraction", "-"}, {"multiplication", "*"}, {"negation", "negative"}, {"abs(", "abs"}, {"try_sum", "sum"}};
+
+/// How DuckDB's message of a cast out of range ends or begins, by the type cast to.
+std::string cast_target(const DataType& type) {
+  switch (type.kind) {
+    case TypeKind::kByte: return "destination type INT8";
+    case TypeKind::kShort: return "destination type INT16";
+    case TypeKind::kInteger: return "destination type INT32";
+    case TypeKind::kLong: return "destination type INT64";
+    default: return "to type " + duckdb_type(type);
+  }
+}
 
 void collect_places(const google::protobuf::Message& message, Places& places) {
   if (message.GetDescriptor() == proto::Expression::descriptor()) {
@@ -65,6 +76,11 @@ void collect_places(const google::protobuf::Message& message, Places& places) {
     const auto& name = expression.unresolved_function().function_name();
     const auto& origin = expression.common().origin().jvm_origin();
     const bool overflows = std::any_of(std::begin(kOperations), std::end(kOperations), [&](const auto& row) { return row.second == name; });
+    if (expression.has_cast() && origin.has_start_index() && origin.object_type().empty()) {
+      const auto& cast = expression.cast();
+      places[cast_target(cast.has_type() ? type_from_proto(cast.type()) : parse_type(cast.type_str()))].push_back(
+          {origin.start_index(), origin.stop_index() + 1});
+    }
     if (overflows && origin.has_start_index()) places[name].push_back({origin.start_index(), origin.stop_index() + 1});
   }
   std::vector<const google::protobuf::FieldDescriptor*> fields;
@@ -79,9 +95,17 @@ void collect_places(const google::protobuf::Message& message, Places& places) {
   }
 }
 
-/// DuckDB's overflows name the operation, not its place: when the plan has one such call, it is that one.
+/// DuckDB's overflows name the operation or the type, not the place: when the plan has one such call or cast, it is
+/// that one.
 Error placed(const Error& error, const Places& places) {
-  if (error.span().known() || !error.condition().ends_with("ARITHMETIC_OVERFLOW")) return error;
+  if (error.span().known()) return error;
+  if (error.condition() == "CAST_OVERFLOW" || error.condition().starts_with("NUMERIC_VALUE_OUT_OF_RANGE")) {
+    for (const auto& [target, found] : places) {
+      const bool cast = target.starts_with("destination type ") || target.starts_with("to type ");
+      if (cast && found.size() == 1 && error.message().find(target) != std::string::npos) return error.at(found[0]);
+    }
+  }
+  if (!error.condition().ends_with("ARITHMETIC_OVERFLOW") && !error.condition().starts_with("NUMERIC_VALUE_OUT_OF_RANGE")) return error;
   for (const auto& [word, function] : kOperations) {
     if (error.message().find(word) == std::string::npos) continue;
     const auto found = places.find(function);

@@ -107,6 +107,29 @@ std::string checked_parse(const Resolved& value, const std::string& attempt, con
                      value.sql, raise);
 }
 
+/// '1-2' as INTERVAL YEAR TO MONTH, '1 02:03:04.5' as INTERVAL DAY TO SECOND; the whole literal is text of one too.
+std::string parse_interval_sql(const std::string& text, const DataType& to) {
+  static constexpr int64_t kMicros[] = {86400000000, 3600000000, 60000000, 1000000};
+  const bool months = to.kind == kYearMonthInterval;
+  const int start = to.start_field, end = to.end_field;
+  std::string pattern = "^(?:INTERVAL *'')?([+-]?)(\\d+)";
+  for (int field = start + 1; field <= end; ++field) pattern += fmt::format("{}(\\d{{1,2}})", months ? "-" : field == 1 ? " " : ":");
+  if (!months && end == 3) pattern += "(?:\\.(\\d{1,6})\\d*)?";
+  pattern += "(?:''.*)?$";
+  const auto group = [&](int n) { return fmt::format("CAST(regexp_extract({}, '{}', {}) AS BIGINT)", text, pattern, n); };
+  std::string sum;
+  for (int field = start; field <= end; ++field) {
+    const int64_t size = months ? (field == 0 ? 12 : 1) : kMicros[field];
+    sum += fmt::format("{}{} * {}", field > start ? " + " : "", group(2 + field - start), size);
+  }
+  if (!months && end == 3) {
+    sum += fmt::format(" + CAST(rpad(regexp_extract({}, '{}', {}), 6, '0') AS BIGINT)", text, pattern, 3 + end - start);
+  }
+  const auto amount = fmt::format("(CASE WHEN regexp_extract({}, '{}', 1) = '-' THEN -1 ELSE 1 END * ({}))", text, pattern, sum);
+  return fmt::format("CASE WHEN regexp_matches({}, '{}') THEN {} END", text, pattern,
+                     months ? fmt::format("to_months(CAST({} AS INTEGER))", amount) : fmt::format("to_microseconds({})", amount));
+}
+
 std::string string_cast(const Resolved& value, const DataType& to, const std::string& zone,
                         bool try_cast) {
   const std::string trimmed = fmt::format("trim({}, ' \t\n\r')", value.sql);
@@ -145,6 +168,15 @@ std::string string_cast(const Resolved& value, const DataType& to, const std::st
                            to, try_cast);
     case kBinary:
       return fmt::format("encode({})", value.sql);
+    case kDayTimeInterval:
+    case kYearMonthInterval:
+      if (!try_cast) {
+        const auto parsed = parse_interval_sql(trimmed, to);
+        const auto raise = raise_sql("INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING_WITH_NOTICE",
+                                     fmt::format("The text does not match the format of \"{}\" when cast to an interval.", to.sql()), value.span);
+        return fmt::format("coalesce({}, CASE WHEN {} IS NOT NULL THEN {} END)", parsed, value.sql, raise);
+      }
+      return parse_interval_sql(trimmed, to);
     case kByte:
     case kShort:
     case kInteger:

@@ -58,11 +58,27 @@ Resolved whole(std::vector<Resolved>& a, const CallContext& call, const char* fu
 Resolved floor_of(std::vector<Resolved>& a, const CallContext& call) { return whole(a, call, "floor"); }
 Resolved ceil_of(std::vector<Resolved>& a, const CallContext& call) { return whole(a, call, "ceil"); }
 
+bool is_interval(const Resolved& value) { return value.type.kind == kDayTimeInterval || value.type.kind == kYearMonthInterval; }
+
+Resolved absolute(std::vector<Resolved>& a, const CallContext& call) {
+  if (is_interval(a[0])) {
+    return {.sql = fmt::format("CASE WHEN {0} < INTERVAL 0 DAY THEN - {0} ELSE {0} END", a[0].sql), .type = a[0].type, .nullable = a[0].nullable};
+  }
+  if (!a[0].type.is_numeric()) a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
+  return {.sql = fmt::format("abs({})", a[0].sql), .type = a[0].type, .nullable = a[0].nullable, .exact = false};
+}
+
+Resolved sign_of(std::vector<Resolved>& a, const CallContext& call) {
+  const auto sql = is_interval(a[0]) ? fmt::format("CASE WHEN {0} < INTERVAL 0 DAY THEN -1 WHEN {0} > INTERVAL 0 DAY THEN 1 WHEN {0} IS NOT NULL THEN 0 END", a[0].sql)
+                                     : fmt::format("sign({})", coerce(a[0], make_type(kDouble), call.time_zone).sql);
+  return {.sql = fmt::format("CAST({} AS DOUBLE)", sql), .type = make_type(kDouble), .nullable = a[0].nullable};
+}
+
 }  // namespace
 
 // clang-format off
 constexpr FunctionSpec kMath[] = {
-    {.name = "abs", .signature = "(expr: numeric) -> numeric", .lowering = "abs({0})",
+    {.name = "abs", .signature = "(expr: any) -> any", .lower = absolute,
      .doc = "Absolute value.", .example = "abs(-1.5)", .gives = "1.5"},
     {.name = "acos", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} BETWEEN -1 AND 1 THEN acos({0}) WHEN {0} IS NOT NULL THEN CAST('nan' AS DOUBLE) END", .print = "ACOS({0})",
      .doc = "Inverse cosine, in radians.", .example = "acos(1)", .gives = "0.0"},
@@ -148,9 +164,9 @@ constexpr FunctionSpec kMath[] = {
      .doc = "Rounded to `scale` digits after the point, ties away from zero.", .example = "round(2.5, 0)", .gives = "3"},
     {.name = "sec", .signature = "(expr: double) -> double", .lowering = "(1 / cos({0}))", .print = "SEC({0})",
      .doc = "Secant of an angle in radians.", .example = "sec(0)", .gives = "1.0"},
-    {.name = "sign", .signature = "(expr: double) -> double", .lowering = "CAST(sign({0}) AS DOUBLE)",
+    {.name = "sign", .signature = "(expr: any) -> double", .lower = sign_of,
      .doc = "-1.0, 0.0 or 1.0.", .example = "sign(-40)", .gives = "-1.0"},
-    {.name = "signum", .signature = "(expr: double) -> double", .lowering = "CAST(sign({0}) AS DOUBLE)", .print = "SIGNUM({0})",
+    {.name = "signum", .signature = "(expr: any) -> double", .lower = sign_of, .print = "SIGNUM({0})",
      .doc = "-1.0, 0.0 or 1.0.", .example = "signum(40)", .gives = "1.0"},
     {.name = "sin", .signature = "(expr: double) -> double", .lowering = "sin({0})", .print = "SIN({0})",
      .doc = "Sine of an angle in radians.", .example = "sin(0)", .gives = "0.0"},

@@ -183,6 +183,7 @@ Resolved subtract(std::vector<Resolved>& a, const CallContext& call) {
 
 Resolved multiply(std::vector<Resolved>& a, const CallContext& call) {
   for (int i : {0, 1}) {
+    if (is_interval(a[i].type) && a[1 - i].type.kind == kString) a[1 - i] = coerce(a[1 - i], make_type(kDouble), call.time_zone);
     if (is_interval(a[i].type) && a[1 - i].type.is_numeric()) {
       const auto product = fmt::format("{} * {}", amount_of(a[i]), a[1 - i].sql);
       return scaled(a[i], a[1 - i].type.is_integral() ? product : fmt::format("round({})", product), a);
@@ -197,6 +198,7 @@ Resolved multiply(std::vector<Resolved>& a, const CallContext& call) {
 }
 
 Resolved divide(std::vector<Resolved>& a, const CallContext& call) {
+  if (is_interval(a[0].type) && a[1].type.kind == kString) a[1] = coerce(a[1], make_type(kDouble), call.time_zone);
   if (is_interval(a[0].type) && a[1].type.is_numeric()) {
     const auto zero = raise_sql("INTERVAL_DIVIDED_BY_ZERO",
                                 "Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead.", call.span);

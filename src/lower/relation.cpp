@@ -407,6 +407,16 @@ std::optional<Query> Resolver::joined_rows(const Query& left, const Query& right
 Query Resolver::set_operation(const proto::SetOperation& operation, const proto::Relation& relation) {
   auto left = this->relation(operation.left_input());
   auto right = this->relation(operation.right_input());
+  const bool inline_table = relation.common().origin().jvm_origin().object_type() == "VALUES";
+  for (size_t i = 0; inline_table && i < std::min(left.output.size(), right.output.size()); ++i) {
+    const auto &a = left.output[i].type, &b = right.output[i].type;
+    const bool text_beside = (a.kind == TypeKind::kString) != (b.kind == TypeKind::kString) && a.kind != TypeKind::kNull && b.kind != TypeKind::kNull;
+    if (text_beside || !common_type(a, b)) {
+      throw Error("INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
+                  fmt::format("Found incompatible types in the column `{}` for inline table: \"{}\" and \"{}\".", left.output[i].name, a.sql(), b.sql()))
+          .at(span_of(relation));
+    }
+  }
   const bool plain_union = operation.set_op_type() == proto::SetOperation::SET_OP_TYPE_UNION && operation.is_all();
   if (plain_union && !operation.by_name()) {
     if (auto rows = joined_rows(left, right)) return std::move(*rows);

@@ -208,10 +208,22 @@ Expression Grammar::like_predicate(Expression left, bool negated, int start) {
     const std::string_view joint = in_.take().upper == "ALL" ? "and" : "or";
     in_.take();
     auto patterns = expression_list();
-    const bool literals = std::ranges::all_of(
-        patterns, [](const Expression& pattern) { return pattern.literal().has_string(); });
-    if (literals && name == "like") {
+    const bool small_letters = name == "ilike";
+    const bool literals = std::ranges::all_of(patterns, [&](const Expression& pattern) {
+      const auto& text = pattern.literal().string();
+      const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+      return pattern.literal().has_string() && (!small_letters || std::ranges::all_of(text, is_ascii));
+    });
+    if (literals && name != "rlike") {
       in_.expect(")");
+      if (small_letters) {  // as Spark: small letters are compared
+        left = make("lower", start, std::move(left));
+        for (auto& pattern : patterns) {
+          for (char& c : *pattern.mutable_literal()->mutable_string()) {
+            c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+          }
+        }
+      }
       patterns.insert(patterns.begin(), std::move(left));
       std::string many = joint == "and" ? "likeall" : "likeany";
       Expression made = function(negated ? "not" + many : many, std::move(patterns), start);

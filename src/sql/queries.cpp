@@ -352,6 +352,8 @@ Relation Grammar::values() {
     std::vector<Relation> pairs;
     for (size_t i = 0; i + 1 < rows.size(); i += 2) {
       pairs.push_back(located(union_all(std::move(rows[i]), std::move(rows[i + 1])), start));
+      // Tells rows from a written UNION ALL, whose types are brought together otherwise.
+      pairs.back().mutable_common()->mutable_origin()->mutable_jvm_origin()->set_object_type("VALUES");
     }
     if (rows.size() % 2 == 1) pairs.push_back(std::move(rows.back()));
     rows = std::move(pairs);
