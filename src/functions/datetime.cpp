@@ -382,18 +382,21 @@ Resolved unix_timestamp(std::vector<Resolved>& a, const CallContext& call) {
           .nullable = moment.nullable, .name = name};
 }
 
-Resolved try_to_date(std::vector<Resolved>& a, const CallContext& call) {
-  const auto name = fmt::format("try_to_date({})", a[0].name);
-  auto result = cast(a[0], make_type(kDate), call.time_zone, true);
+/// try_to_date and try_to_timestamp: null where the text is none.
+Resolved try_parse(std::vector<Resolved>& a, const CallContext& call, TypeKind kind) {
+  const auto name = fmt::format("{}({}{})", call.name, a[0].name, a.size() > 1 ? ", " + a[1].name : "");
+  Resolved value = a[0];
+  if (a.size() > 1) {
+    value.sql = fmt::format("try_strptime({}, {})", coerce(a[0], make_type(kString), call.time_zone).sql,
+                            sql_string(strftime_pattern(constant(a[1], call), call)));
+    value.type = make_type(kTimestampNtz);
+  }
+  auto result = cast(value, make_type(kind), call.time_zone, true);
   result.name = name;
   return result;
 }
-Resolved try_to_timestamp(std::vector<Resolved>& a, const CallContext& call) {
-  const auto name = fmt::format("try_to_timestamp({})", a[0].name);
-  auto result = cast(a[0], make_type(kTimestamp), call.time_zone, true);
-  result.name = name;
-  return result;
-}
+Resolved try_to_date(std::vector<Resolved>& a, const CallContext& call) { return try_parse(a, call, kDate); }
+Resolved try_to_timestamp(std::vector<Resolved>& a, const CallContext& call) { return try_parse(a, call, kTimestamp); }
 
 }  // namespace
 
@@ -493,9 +496,9 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "The UTC time of the wall clock of a zone.", .example = "to_utc_timestamp('2016-08-31', 'Asia/Seoul')", .gives = "2016-08-30 15:00:00"},
     {.name = "trunc", .signature = "(date: any, unit: string) -> date", .lower = trunc_date, .nulls = Nulls::kAlways,
      .doc = "The first day of the year, quarter, month or week.", .example = "trunc('2009-02-12', 'MM')", .gives = "2009-02-01"},
-    {.name = "try_to_date", .signature = "(value: any) -> date", .lower = try_to_date, .nulls = Nulls::kAlways,
+    {.name = "try_to_date", .signature = "(value: any, [format: string]) -> date", .lower = try_to_date, .nulls = Nulls::kAlways,
      .doc = "Text as a date; null where it is none.", .example = "try_to_date('x')", .gives = "NULL"},
-    {.name = "try_to_timestamp", .signature = "(value: any) -> timestamp", .lower = try_to_timestamp, .nulls = Nulls::kAlways,
+    {.name = "try_to_timestamp", .signature = "(value: any, [format: string]) -> timestamp", .lower = try_to_timestamp, .nulls = Nulls::kAlways,
      .doc = "Text as a timestamp; null where it is none.", .example = "try_to_timestamp('x')", .gives = "NULL"},
     {.name = "unix_date", .signature = "(date: date) -> int", .lowering = "({0} - DATE '1970-01-01')",
      .doc = "Days since 1970.", .example = "unix_date(DATE'1970-01-02')", .gives = "1"},

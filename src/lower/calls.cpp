@@ -249,12 +249,23 @@ Resolved Resolver::time_window(const proto::Expression::UnresolvedFunction& call
   const int64_t length = duration(call.arguments(1), "window", span);
   const int64_t slide = call.arguments_size() > 2 ? duration(call.arguments(2), "window", span) : length;
   const int64_t start = call.arguments_size() > 3 ? duration(call.arguments(3), "window", span) : 0;
-  if (length <= 0 || slide != length) {
-    throw Error("UNSUPPORTED_FEATURE.SLIDING_WINDOW", "window() takes a duration above zero, and no slide other than it.").at(span);
+  if (length <= 0 || slide <= 0 || slide > length || start >= slide || start <= -slide) {
+    throw Error("DATATYPE_MISMATCH.PARAMETER_CONSTRAINT_VIOLATION",
+                "window() takes a duration above zero, a slide above zero and at most the duration, and a start within the slide.")
+        .at(span);
+  }
+  if (slide != length && !scope.is_key) {
+    throw Error("UNSUPPORTED_FEATURE.SLIDING_WINDOW", "window() with a slide other than its duration stands in GROUP BY alone.").at(span);
   }
   const auto micros = fmt::format("epoch_us({})", time.sql);
-  const auto begin = fmt::format("({0} - ((({0} - {1}) % {2}) + {2}) % {2})", micros, start, length);
+  const auto begin = fmt::format("({0} - ((({0} - {1}) % {2}) + {2}) % {2})", micros, start, slide);
   const auto type = struct_type({{"start", time.type, true}, {"end", time.type, true}});
+  if (slide != length) {
+    const auto first = fmt::format("({} - i * {})", begin, slide);
+    return {.sql = fmt::format("list_filter(list_transform(range({0}), lambda i: struct_pack(\"start\" := make_timestamp({1}), \"end\" := make_timestamp({1} + {2}))), "
+                               "lambda w: {3} < struct_extract(w, 'end'))", (length + slide - 1) / slide, first, length, time.sql),
+            .type = array_type(type, false), .nullable = time.nullable, .name = "window"};
+  }
   return {.sql = fmt::format("CASE WHEN {0} IS NOT NULL THEN struct_pack(\"start\" := make_timestamp({1}), \"end\" := make_timestamp({1} + {2})) END",
                              time.sql, begin, length),
           .type = type, .nullable = time.nullable, .name = "window"};

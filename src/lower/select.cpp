@@ -436,11 +436,16 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
   // window(ts, …) is a column that other expressions take parts of.
   for (auto& key : keys) {
     if (!is_time_window(key)) continue;
-    Scope window_scope{.levels = {&input.output, &input.hidden}};
+    Scope window_scope{.levels = {&input.output, &input.hidden}, .is_key = true};
     const auto call = without_places(key);
     const auto value = expression(key, window_scope);
     input.output.push_back(made(value, "window"));
-    if (value.nullable) input.output.back().nullable = true;
+    if (value.type.kind == TypeKind::kArray) {  // windows that overlap: the row is in each of them
+      input.wrap();
+      auto one = fresh("window", value.type.element(), true);
+      input.select.from = fmt::format("({} INNER JOIN LATERAL (SELECT unnest({}) AS {}) ON true)", input.select.from, input.output.back().sql, one.sql);
+      input.output.back() = std::move(one);
+    }
     const auto column = attribute_expression("`window`");
     for (auto& item : items) {
       if (without_places(item) == call) item = column;
@@ -528,7 +533,7 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
   query.select = std::move(input.select);
   query.select.order_by.clear();
   query.select.grouped = true;
-  query.select.has_window = scope.uses_window;
+  query.select.has_window = scope.uses_window || scope.uses_row;
   auto list = [&](const std::vector<Resolved>& parts) {
     std::string text;
     for (const auto& part : parts) text += (text.empty() ? "" : ", ") + ("(" + part.sql + ")");
