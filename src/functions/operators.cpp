@@ -85,11 +85,16 @@ Resolved shift(const Resolved& moment, const Resolved& interval, std::string_vie
     result = made(fmt::format("CAST({} AS DATE)", sql), make_type(kDate), {moment, interval});
   } else if (moment.type.kind == kDate) {
     result = shift(coerce(moment, make_type(kTimestamp), call.time_zone), interval, op, call);
-  } else if (moment.type.kind == kTimestamp && call.time_zone != "UTC" && (days || interval.type.kind == kYearMonthInterval)) {
-    // Days and months are those of the session's calendar.
+  } else if (moment.type.kind == kTimestamp && call.time_zone != "UTC") {
+    // Months and whole days are those of the session's calendar, the rest is exact time.
+    const bool months = interval.type.kind == kYearMonthInterval;
+    const auto micros = fmt::format("({}epoch_us({}))", op == "-" ? "- " : "", interval.sql);
     auto local = cast(moment, make_type(kTimestampNtz), call.time_zone);
-    local.sql = fmt::format("({} {} {})", local.sql, op, interval.sql);
-    result = made(cast(local, make_type(kTimestamp), call.time_zone).sql, moment.type, {moment, interval});
+    local.sql = months ? fmt::format("({} {} {})", local.sql, op, interval.sql)
+                       : fmt::format("({} + to_days(CAST({} // 86400000000 AS INTEGER)))", local.sql, micros);
+    auto shifted = cast(local, make_type(kTimestamp), call.time_zone).sql;
+    if (!months) shifted = fmt::format("({} + to_microseconds({} % 86400000000))", shifted, micros);
+    result = made(shifted, moment.type, {moment, interval});
   } else {
     result = made(sql, moment.type, {moment, interval});
   }
