@@ -145,7 +145,14 @@ Resolved Resolver::within_group(const proto::Expression::UnresolvedFunction& cal
     const auto& share = arguments[0];
     const bool many = share.type.kind == kArray;
     const auto type = many ? array_type(make_type(kDouble)) : make_type(kDouble);
-    result = {.sql = fmt::format("{}({}) WITHIN GROUP (ORDER BY {})", name, coerce(share, type, settings_.time_zone).sql, order),
+    const bool descending = order.ends_with(" DESC");
+    if (descending && scope.windowed) {
+      throw Error("UNSUPPORTED_FEATURE.WITHIN_GROUP", fmt::format("{} WITHIN GROUP (ORDER BY … DESC) is not supported with OVER.", name)).at(span);
+    }
+    const auto share_sql = coerce(share, type, settings_.time_zone).sql;
+    const char* ascending = name == "percentile_cont" ? "quantile_cont" : "quantile_disc";
+    result = {.sql = descending ? fmt::format("{}({}) WITHIN GROUP (ORDER BY {})", name, share_sql, order)
+                                : fmt::format("{}({}, {})", ascending, order.substr(0, order.size() - 4), share_sql),
               .type = many ? array_type(make_type(kDouble), false) : type,
               .name = fmt::format("{}({})", name, share.name)};
   } else {

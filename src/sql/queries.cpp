@@ -177,6 +177,12 @@ bool contains_aggregate(const Expression& expression) {
         if (contains_aggregate(call->arguments(1))) return true;
         call = &call->arguments(0).unresolved_function();
       }
+      if (call->is_internal() && call->function_name() == "within_group") {
+        for (int i = 1; i < call->arguments_size(); ++i) {
+          if (contains_aggregate(call->arguments(i))) return true;
+        }
+        call = &call->arguments(0).unresolved_function();
+      }
       return any(call->arguments()) || any(window.partition_spec()) ||
              std::ranges::any_of(window.order_spec(), [](const auto& order) {
                return contains_aggregate(order.child());
