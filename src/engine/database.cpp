@@ -315,6 +315,9 @@ Error from_duckdb(const std::string& message) {
   if (has("No space left on device")) {
     return Error("DISK_FULL", fmt::format("{}. Free space or choose another folder.", text.substr(0, text.find('\n'))));
   }
+  if (has("INT128") && has("destination type INT64")) {  // what DuckDB's sum() of integers does not fit
+    return Error("ARITHMETIC_OVERFLOW", "long overflow. Use `try_sum` to tolerate overflow and return NULL instead.");
+  }
   if (kind == "Out of Range Error" || has("Overflow in") || has("out of range")) {
     if (has("Overflow in") || has("Overflow on") || has("overflow")) {
       if (has("DECIMAL")) return Error("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", text);

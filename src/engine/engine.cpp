@@ -34,6 +34,86 @@ std::string unquoted(const std::string& name) {
   return name;
 }
 
+/// Spark's patterns of SHOW: `*` is any text, `|` separates patterns, capitals do not matter.
+bool fits_pattern(std::string_view name, std::string_view pattern) {
+  for (size_t bar = pattern.find('|'); bar != std::string_view::npos; bar = pattern.find('|')) {
+    if (fits_pattern(name, pattern.substr(0, bar))) return true;
+    pattern.remove_prefix(bar + 1);
+  }
+  while (!pattern.empty() && pattern.front() == ' ') pattern.remove_prefix(1);
+  while (!pattern.empty() && pattern.back() == ' ') pattern.remove_suffix(1);
+  if (pattern.empty()) return name.empty();
+  if (pattern.front() == '*') {
+    for (size_t i = 0; i <= name.size(); ++i) {
+      if (pattern.size() == 1 || fits_pattern(name.substr(i), pattern.substr(1))) return true;
+    }
+    return false;
+  }
+  return !name.empty() && std::tolower(static_cast<unsigned char>(name[0])) == std::tolower(static_cast<unsigned char>(pattern[0])) &&
+         (pattern.size() == 1 ? name.size() == 1 : fits_pattern(name.substr(1), pattern.substr(1)));
+}
+
+/// Where each of some functions is called in a plan, and each type cast to (as DuckDB names it).
+using Places = std::map<std::string, std::vector<Span>, std::less<>>;
+
+constexpr std::pair<std::string_view, std::string_view> kOperations[] = {
+    {"addition", "+"}, {"subtraction", "-"}, {"multiplication", "*"}, {"negation", "negative"}, {"abs(", "abs"}, {"try_sum", "sum"}};
+
+/// How DuckDB's message of a cast out of range ends or begins, by the type cast to.
+std::string cast_target(const DataType& type) {
+  switch (type.kind) {
+    case TypeKind::kByte: return "destination type INT8";
+    case TypeKind::kShort: return "destination type INT16";
+    case TypeKind::kInteger: return "destination type INT32";
+    case TypeKind::kLong: return "destination type INT64";
+    default: return "to type " + duckdb_type(type);
+  }
+}
+
+void collect_places(const google::protobuf::Message& message, Places& places) {
+  if (message.GetDescriptor() == proto::Expression::descriptor()) {
+    const auto& expression = static_cast<const proto::Expression&>(message);
+    const auto& name = expression.unresolved_function().function_name();
+    const auto& origin = expression.common().origin().jvm_origin();
+    const bool overflows = std::any_of(std::begin(kOperations), std::end(kOperations), [&](const auto& row) { return row.second == name; });
+    if (expression.has_cast() && origin.has_start_index() && origin.object_type().empty()) {
+      const auto& cast = expression.cast();
+      places[cast_target(cast.has_type() ? type_from_proto(cast.type()) : parse_type(cast.type_str()))].push_back(
+          {origin.start_index(), origin.stop_index() + 1});
+    }
+    if (overflows && origin.has_start_index()) places[name].push_back({origin.start_index(), origin.stop_index() + 1});
+  }
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  const auto* reflection = message.GetReflection();
+  reflection->ListFields(message, &fields);
+  for (const auto* field : fields) {
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE || field->is_map()) continue;
+    const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      collect_places(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i) : reflection->GetMessage(message, field), places);
+    }
+  }
+}
+
+/// DuckDB's overflows name the operation or the type, not the place: when the plan has one such call or cast, it is
+/// that one.
+Error placed(const Error& error, const Places& places) {
+  if (error.span().known()) return error;
+  if (error.condition() == "CAST_OVERFLOW" || error.condition().starts_with("NUMERIC_VALUE_OUT_OF_RANGE")) {
+    for (const auto& [target, found] : places) {
+      const bool cast = target.starts_with("destination type ") || target.starts_with("to type ");
+      if (cast && found.size() == 1 && error.message().find(target) != std::string::npos) return error.at(found[0]);
+    }
+  }
+  if (!error.condition().ends_with("ARITHMETIC_OVERFLOW") && !error.condition().starts_with("NUMERIC_VALUE_OUT_OF_RANGE")) return error;
+  for (const auto& [word, function] : kOperations) {
+    if (error.message().find(word) == std::string::npos) continue;
+    const auto found = places.find(function);
+    if (found != places.end() && found->second.size() == 1) return error.at(found->second[0]);
+  }
+  return error;
+}
+
 class EmbeddedExecutor : public Executor, public Catalog, public std::enable_shared_from_this<EmbeddedExecutor> {
  public:
   explicit EmbeddedExecutor(const DatabaseOptions& options) : database_(options) {}
@@ -48,18 +128,20 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
   ArrowStream execute(const proto::Relation& relation) override {
     if (relation.has_show_string()) return show(relation.show_string());
     const auto plan = lowered(relation);
+    Places places;
+    collect_places(relation, places);
     ArrowStream stream;
     try {
       stream = database_.query(plan.sql, plan.schema);
     } catch (const Error& error) {  // constants are worked out before the first row
-      throw error.in(text_of(relation));
+      throw placed(error, places).in(text_of(relation));
     }
     // Errors found while running carry the place; the text they point into is the plan's.
-    stream.raise = [inner = stream.raise, text = text_of(relation)](const std::string& message) {
+    stream.raise = [inner = stream.raise, text = text_of(relation), places](const std::string& message) {
       try {
         inner(message);
       } catch (const Error& error) {
-        throw error.in(text);
+        throw placed(error, places).in(text);
       }
     };
     return stream;
@@ -172,8 +254,10 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
       request.paths.push_back(path->second);
     }
     if (!source.schema().empty()) request.schema = parse_schema(source.schema());
+    const auto zone = config("spark.sql.session.timeZone");
+    if (!zone.empty()) request.time_zone = zone == "Etc/UTC" || zone == "Z" ? "UTC" : zone;
     // A source is asked about for every plan over it: what was found is kept while its files are the same.
-    std::string key = request.format + " " + source.schema(), state;
+    std::string key = request.format + " " + source.schema() + " " + request.time_zone, state;
     for (const auto& path : request.paths) key += "\n" + path;
     for (const auto& [option, value] : request.options) key += "\n" + option + "=" + value;
     uint64_t bytes = 0;
@@ -208,6 +292,10 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
       return scan;
     }
     throw Error("UNSUPPORTED_FEATURE.LOCAL_RELATION", "Local relations with Arrow data are not supported yet here.");
+  }
+
+  std::optional<std::string> evaluate(const std::string& sql) override {
+    return database_.rows("SELECT " + sql).at(0).at(0);
   }
 
   proto::Relation parse_query(std::string_view sql) override { return firesteel::parse_query(sql); }
@@ -325,15 +413,22 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
 
   /// SHOW TABLES, DROP VIEW …: their rows as a plan.
   proto::Relation catalog(const proto::Catalog& request) {
-    if (request.has_drop_temp_view()) {
+    if (request.has_drop_temp_view() || request.has_drop_view()) {
       std::lock_guard lock(mutex_);
-      const auto name = lower_case(unquoted(request.drop_temp_view().view_name()));
-      views_.erase(name);
+      const auto& given = request.has_drop_view() ? request.drop_view().view_name() : request.drop_temp_view().view_name();
+      const bool gone = views_.erase(lower_case(unquoted(given))) == 0;
+      if (gone && request.has_drop_view() && !request.drop_view().if_exists()) {
+        throw Error("TABLE_OR_VIEW_NOT_FOUND",
+                    fmt::format("The table or view `{}` cannot be found. To tolerate the error on drop use DROP VIEW IF EXISTS.", unquoted(given)));
+      }
       return text_rows({});
     }
     if (request.has_list_tables()) {
+      const auto& list = request.list_tables();
       std::vector<std::vector<std::string>> rows;
-      for (const auto& name : table_names()) rows.push_back({"", name, "true"});
+      for (const auto& name : table_names()) {
+        if (!list.has_pattern() || fits_pattern(name, list.pattern())) rows.push_back({"", name, "true"});
+      }
       return text_rows(rows, {"namespace", "tableName", "isTemporary"});
     }
     if (request.has_list_columns()) {
@@ -346,13 +441,13 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
     throw Error("UNSUPPORTED_FEATURE.CATALOG", fmt::format("The catalog call is not supported: {}.", request.ShortDebugString()));
   }
 
-  /// Rows of text as a plan: a UNION ALL of literals.
+  /// Rows of text, and of booleans in columns named is…, as a plan: a UNION ALL of literals.
   static proto::Relation text_rows(const std::vector<std::vector<std::string>>& rows,
                                    const std::vector<std::string>& names = {"result"}) {
     proto::Relation out;
     if (rows.empty()) {
       std::string ddl;
-      for (const auto& name : names) ddl += fmt::format("{}`{}` STRING", ddl.empty() ? "" : ", ", name);
+      for (const auto& name : names) ddl += fmt::format("{}`{}` {}", ddl.empty() ? "" : ", ", name, name.starts_with("is") ? "BOOLEAN" : "STRING");
       out.mutable_local_relation()->set_schema(ddl);
       return out;
     }
@@ -361,7 +456,12 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
       for (size_t c = 0; c < names.size(); ++c) {
         auto* alias = row.mutable_project()->add_expressions()->mutable_alias();
         alias->add_name(names[c]);
-        alias->mutable_expr()->mutable_literal()->set_string(rows[i][c]);
+        auto* literal = alias->mutable_expr()->mutable_literal();
+        if (names[c].starts_with("is")) {
+          literal->set_boolean(rows[i][c] == "true");
+        } else {
+          literal->set_string(rows[i][c]);
+        }
       }
       if (i == 0) {
         out = std::move(row);

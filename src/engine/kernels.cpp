@@ -1,18 +1,19 @@
-// Kernels: text of numbers as Java writes it, exact decimal division, Spark's hashes.
+// Scalar kernels: text of numbers as Java writes it, exact decimal division, hashes and digests, bit shifts.
 #include "engine/kernels.h"
 
 #include <fmt/format.h>
 #include <xxhash.h>
 
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <string>
 
+#include "base/number_text.h"
 #include "duckdb.hpp"
 #include "duckdb/function/scalar_function.hpp"
 #include "duckdb/main/extension/extension_loader.hpp"
 #include "duckdb/planner/expression/bound_function_expression.hpp"
+#include "engine/sha2.h"
 #include "functions/coercion.h"
 
 namespace firesteel {
@@ -24,38 +25,6 @@ using duckdb::ExpressionState;
 using duckdb::hugeint_t;
 using duckdb::LogicalType;
 using duckdb::Vector;
-
-/// Java's Double.toString: shortest digits; plain from 10^-3 to 10^7, else d.dddE±n.
-template <typename Float>
-std::string java_text(Float value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
-  if (value == 0) return std::signbit(value) ? "-0.0" : "0.0";
-  char buffer[64];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific).ptr;
-  std::string text(buffer, end);
-  const bool negative = text[0] == '-';
-  if (negative) text.erase(0, 1);
-  const auto e = text.find('e');
-  const int exponent = std::atoi(text.c_str() + e + 1);
-  std::string digits;
-  for (char c : text.substr(0, e)) {
-    if (c != '.') digits += c;
-  }
-  std::string out;
-  if (exponent >= -3 && exponent < 7) {
-    if (exponent < 0) {
-      out = "0." + std::string(-exponent - 1, '0') + digits;
-    } else {
-      const size_t whole = exponent + 1;
-      if (digits.size() < whole) digits.append(whole - digits.size(), '0');
-      out = digits.substr(0, whole) + "." + (digits.size() > whole ? digits.substr(whole) : "0");
-    }
-  } else {
-    out = digits.substr(0, 1) + "." + (digits.size() > 1 ? digits.substr(1) : "0") + "E" + std::to_string(exponent);
-  }
-  return (negative ? "-" : "") + out;
-}
 
 template <typename Float>
 void number_text(DataChunk& input, ExpressionState&, Vector& result) {
@@ -220,6 +189,39 @@ void unary_kernel(DataChunk& input, ExpressionState&, Vector& result) {
 }
 
 double expm1_of(double x) { return std::expm1(x); }
+
+/// exp as fdlibm (Java's StrictMath) computes it, whose last digit may differ from the C library's.
+double exp_of(double x) {
+  if (std::isnan(x) || x > 7.09782712893383973096e+02) return x > 0 ? HUGE_VAL : x;
+  if (x < -7.45133219101941108420e+02) return 0;
+  constexpr double kLn2High = 6.93147180369123816490e-01, kLn2Low = 1.90821492927058770002e-10;
+  constexpr double kP[] = {1.66666666666666019037e-01, -2.77777777770155933842e-03, 6.61375632143793436117e-05, -1.65339022054652515390e-06,
+                           4.13813679705723846039e-08};
+  double high = x, low = 0;
+  int k = 0;
+  const double size = std::abs(x);
+  if (size > 0.34657359027997264) {  // half of ln 2: x = k ln 2 + high - low
+    k = size < 1.0397207708399179 ? (x < 0 ? -1 : 1) : static_cast<int>(1.44269504088896338700e+00 * x + (x < 0 ? -0.5 : 0.5));
+    high = x - k * kLn2High;
+    low = k * kLn2Low;
+    x = high - low;
+  } else if (size < 3.7252902984619140625e-09) {
+    return 1 + x;
+  }
+  const double t = x * x, c = x - t * (kP[0] + t * (kP[1] + t * (kP[2] + t * (kP[3] + t * kP[4]))));
+  if (k == 0) return 1 - ((x * c) / (c - 2) - x);
+  return std::ldexp(1 - ((low - (x * c) / (2 - c)) - high), k);
+}
+double cosh_of(double x) {
+  const double size = std::abs(x);
+  if (std::isnan(x) || size > 22) return std::cosh(x);
+  if (size < 0.34657359027997264) {
+    const double t = std::expm1(size), w = 1 + t;
+    return size < 0x1p-55 ? w : 1 + (t * t) / (w + w);
+  }
+  const double t = exp_of(size);
+  return 0.5 * t + 0.5 / t;
+}
 /// The C library's root may be off by one unit; a Newton step makes whole roots whole.
 double cbrt_of(double x) {
   const double root = std::cbrt(x);
@@ -294,6 +296,38 @@ void soundex_kernel(DataChunk& input, ExpressionState&, Vector& result) {
       });
 }
 
+/// Java's shifts: the bits beyond the width of the value are left out of the count.
+template <typename Word, typename Shift>
+void shift_kernel(DataChunk& input, Vector& result, Shift shift) {
+  duckdb::BinaryExecutor::Execute<Word, int32_t, Word>(input.data[0], input.data[1], result, input.size(), [&](Word value, int32_t bits) {
+    return static_cast<Word>(shift(value, bits & static_cast<int32_t>(8 * sizeof(Word) - 1)));
+  });
+}
+template <typename Word>
+void shift_left(DataChunk& input, ExpressionState&, Vector& result) {
+  shift_kernel<Word>(input, result, [](Word value, int bits) { return static_cast<std::make_unsigned_t<Word>>(value) << bits; });
+}
+template <typename Word>
+void shift_right(DataChunk& input, ExpressionState&, Vector& result) {
+  shift_kernel<Word>(input, result, [](Word value, int bits) { return value >> bits; });
+}
+template <typename Word>
+void shift_right_unsigned(DataChunk& input, ExpressionState&, Vector& result) {
+  shift_kernel<Word>(input, result, [](Word value, int bits) { return static_cast<std::make_unsigned_t<Word>>(value) >> bits; });
+}
+
+void sha2_kernel(DataChunk& input, ExpressionState&, Vector& result) {
+  duckdb::BinaryExecutor::ExecuteWithNulls<duckdb::string_t, int32_t, duckdb::string_t>(
+      input.data[0], input.data[1], result, input.size(), [&](duckdb::string_t bytes, int32_t bits, duckdb::ValidityMask& mask, idx_t row) {
+        if (bits == 0) bits = 256;
+        if (bits != 224 && bits != 256 && bits != 384 && bits != 512) {
+          mask.SetInvalid(row);
+          return duckdb::string_t();
+        }
+        return duckdb::StringVector::AddString(result, sha2_text({bytes.GetData(), bytes.GetSize()}, bits));
+      });
+}
+
 uint32_t crc32(const char* data, size_t size) {
   static const auto table = [] {
     std::array<uint32_t, 256> out{};
@@ -341,6 +375,20 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   hashes("spark_xxhash64", LogicalType::BIGINT, xxhash64_kernel<duckdb::string_t>, xxhash64_kernel<int32_t>,
          xxhash64_kernel<int64_t>, xxhash64_kernel<float>, xxhash64_kernel<double>);
   const LogicalType real = LogicalType::DOUBLE, string = LogicalType::VARCHAR, integer = LogicalType::INTEGER;
+  auto shifts = [&](const char* name, auto word, auto wide) {
+    duckdb::ScalarFunctionSet set(name);
+    set.AddFunction(ScalarFunction({integer, integer}, integer, word));
+    set.AddFunction(ScalarFunction({LogicalType::BIGINT, integer}, LogicalType::BIGINT, wide));
+    loader.RegisterFunction(set);
+  };
+  shifts("spark_shiftleft", shift_left<int32_t>, shift_left<int64_t>);
+  shifts("spark_shiftright", shift_right<int32_t>, shift_right<int64_t>);
+  shifts("spark_shiftrightunsigned", shift_right_unsigned<int32_t>, shift_right_unsigned<int64_t>);
+  register_statistics(loader);
+  register_random(loader);
+  loader.RegisterFunction(ScalarFunction("spark_exp", {real}, real, unary_kernel<exp_of>));
+  loader.RegisterFunction(ScalarFunction("spark_cosh", {real}, real, unary_kernel<cosh_of>));
+  loader.RegisterFunction(ScalarFunction("spark_sha2", {LogicalType::BLOB, integer}, string, sha2_kernel));
   loader.RegisterFunction(ScalarFunction("spark_expm1", {real}, real, unary_kernel<expm1_of>));
   loader.RegisterFunction(ScalarFunction("spark_cbrt", {real}, real, unary_kernel<cbrt_of>));
   loader.RegisterFunction(ScalarFunction("spark_rint", {real}, real, unary_kernel<rint_of>));

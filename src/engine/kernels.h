@@ -3,24 +3,22 @@
 
 namespace duckdb {
 class DatabaseInstance;
+class ExtensionLoader;
 }
 
 namespace firesteel {
 
 void register_kernels(duckdb::DatabaseInstance& database);
+/// Called by register_kernels: statistics.cpp and random.cpp.
+void register_statistics(duckdb::ExtensionLoader& loader);
+void register_random(duckdb::ExtensionLoader& loader);
 
 /// Those that DuckDB's own SQL can say.
 inline constexpr const char* kKernelMacros =
-    // Skewness of the population from the count and the sums of the first three powers.
-    "CREATE MACRO spark_skewness(n, s1, s2, s3) AS CASE WHEN n > 0 AND s2 / n - (s1 / n) * (s1 / n) > 0 THEN "
-    "(s3 / n - 3 * (s1 / n) * (s2 / n) + 2 * pow(s1 / n, 3)) / pow(s2 / n - (s1 / n) * (s1 / n), 1.5) END;"
-    // INTERVAL '-1 02:03:04.5' DAY TO SECOND from microseconds.
-    "CREATE MACRO spark_interval_text(us) AS 'INTERVAL ''' || CASE WHEN us < 0 THEN '-' ELSE '' END || "
-    "(abs(us) // 86400000000) || printf(' %02d:%02d:%02d', (abs(us) // 3600000000) % 24, (abs(us) // 60000000) % 60, "
-    "(abs(us) // 1000000) % 60) || CASE WHEN us % 1000000 <> 0 THEN rtrim(printf('.%06d', abs(us) % 1000000), '0') ELSE '' END "
-    "|| ''' DAY TO SECOND';"
-    // INTERVAL '1-2' YEAR TO MONTH from months.
-    "CREATE MACRO spark_months_text(m) AS 'INTERVAL ''' || CASE WHEN m < 0 THEN '-' ELSE '' END || (abs(m) // 12) || '-' || "
-    "(abs(m) % 12) || ''' YEAR TO MONTH'";
+    // Java's split: with a limit above zero the last part is the rest.
+    "CREATE MACRO spark_split(s, p, n) AS CASE WHEN n <= 0 OR len(regexp_split_to_array(s, p)) <= n THEN "
+    "regexp_split_to_array(s, p) ELSE list_append(list_slice(regexp_split_to_array(s, p), 1, n - 1), substring(s, 1 + CAST("
+    "coalesce(list_sum(list_transform(list_slice(regexp_split_to_array(s, p), 1, n - 1), lambda e: length(e))), 0) + "
+    "coalesce(list_sum(list_transform(list_slice(regexp_extract_all(s, p), 1, n - 1), lambda e: length(e))), 0) AS BIGINT))) END";
 
 }  // namespace firesteel

@@ -73,7 +73,7 @@ Scan with_schema(Scan scan, const Schema& schema, const SourceRequest& request) 
                                     [&](const Scan::Column& column) { return column.field.name == field.name; });
     Resolved value{.sql = fmt::format("CAST(NULL AS {})", duckdb_type(field.type)), .type = field.type};
     if (found != scan.columns.end()) {
-      value = cast({.sql = found->sql, .type = found->field.type, .name = field.name}, field.type, "UTC", !failfast);
+      value = cast({.sql = found->sql, .type = found->field.type, .name = field.name}, field.type, request.time_zone, !failfast);
     }
     columns.push_back({{field.name, field.type, true}, value.sql});
   }
@@ -154,27 +154,74 @@ std::vector<size_t> inferred_types(Database& database, const std::string& text, 
   return types;
 }
 
+/// DuckDB's name of an encoding, or an error that names the option.
+std::string csv_encoding(const SourceRequest& request) {
+  const auto given = text_option(request, {"encoding", "charset"}, "UTF-8");
+  std::string name;
+  for (const char c : given) {
+    if (std::isalnum(static_cast<unsigned char>(c))) name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  if (name == "UTF8" || name == "USASCII" || name == "ASCII") return "utf-8";
+  if (name == "UTF16" || name == "UTF16LE") return "utf-16";
+  if (name == "ISO88591" || name == "LATIN1") return "latin-1";
+  throw Error("INVALID_OPTION", fmt::format("The option `encoding` takes UTF-8, US-ASCII, UTF-16 or ISO-8859-1 here, not '{}'.", given));
+}
+
+/// What becomes of a field's text before it is a value: white space, null and empty texts.
+struct CsvText {
+  std::string quote, null_text;
+  std::optional<std::string> empty_text;
+  bool trims_left, trims_right;
+
+  explicit CsvText(const SourceRequest& request)
+      : quote(text_option(request, {"quote"}, "\"")),
+        null_text(text_option(request, {"nullvalue"}, "")),
+        trims_left(flag_option(request, "ignoreleadingwhitespace", false)),
+        trims_right(flag_option(request, "ignoretrailingwhitespace", false)) {
+    if (request.options.contains("emptyvalue")) empty_text = text_option(request, {"emptyvalue"}, "");
+  }
+
+  /// The reader gives the right text itself.
+  bool plain() const { return null_text.empty() && !empty_text && !trims_left && !trims_right; }
+
+  std::string value_of(const std::string& column) const {
+    std::string sql = column;
+    if (trims_left) sql = fmt::format("ltrim({}, ' \t')", sql);
+    if (trims_right) sql = fmt::format("rtrim({}, ' \t')", sql);
+    // A null is an empty field; what is empty but not null was quoted.
+    std::string cases;
+    if (trims_left || trims_right) cases += fmt::format(" WHEN {} = '' AND {} <> '' THEN NULL", sql, column);
+    cases += fmt::format(" WHEN {} = {} THEN NULL", sql, sql_string(null_text));
+    if (empty_text) cases = fmt::format(" WHEN {} = '' THEN {}", column, *empty_text == null_text ? "NULL" : sql_string(*empty_text)) + cases;
+    return fmt::format("CASE{} ELSE {} END", cases, sql);
+  }
+};
+
 Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& files, Database& database) {
   check_options(request, {"header", "sep", "delimiter", "quote", "escape", "nullvalue", "inferschema", "mode",
-                          "comment", "ignoreleadingwhitespace", "ignoretrailingwhitespace", "multiline", "encoding",
+                          "comment", "ignoreleadingwhitespace", "ignoretrailingwhitespace", "multiline", "encoding", "charset",
                           "emptyvalue", "path"});
+  flag_option(request, "multiline", false);  // quoted line breaks are read either way
   const bool header = flag_option(request, "header", false);
   const auto separator = text_option(request, {"sep", "delimiter"}, ",");
   const auto mode = text_option(request, {"mode"}, "PERMISSIVE");
-  std::string null_texts = "['']";
-  const auto null_text = text_option(request, {"nullvalue"}, "");
-  if (!null_text.empty()) null_texts = fmt::format("['', {}]", sql_string(null_text));
+  const CsvText text(request);
   std::string reader = fmt::format(
-      "read_csv({}, header = {}, delim = {}, quote = {}, escape = {}, nullstr = {}, auto_detect = true, "
-      "sample_size = 1000, strict_mode = false, null_padding = {}",
+      "read_csv({}, header = {}, delim = {}, quote = {}, escape = {}, nullstr = '', auto_detect = true, "
+      "sample_size = 1000, strict_mode = false, null_padding = {}, encoding = {}{}",
       path_list(files), header, sql_string(separator == "\\t" ? "\t" : separator),
-      sql_string(text_option(request, {"quote"}, "\"")), sql_string(text_option(request, {"escape"}, "\"")), null_texts,
-      mode == "FAILFAST" ? "false" : "true");
+      sql_string(text.quote), sql_string(text_option(request, {"escape"}, "\"")),
+      mode == "FAILFAST" ? "false" : "true", sql_string(csv_encoding(request)), text.plain() ? "" : ", allow_quoted_nulls = false");
   if (mode == "DROPMALFORMED") reader += ", ignore_errors = true";
   const auto comment = text_option(request, {"comment"}, "");
   if (!comment.empty()) reader += fmt::format(", comment = {}", sql_string(comment));
-  const std::string as_text = reader + ", all_varchar = true)";
+  std::string as_text = reader + ", all_varchar = true)";
   auto columns = database.describe("SELECT * FROM " + as_text);
+  if (!text.plain()) {
+    std::string list;
+    for (const auto& column : columns) list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", text.value_of(column.sql), column.sql);
+    as_text = fmt::format("(SELECT {} FROM {})", list, as_text);
+  }
   if (columns.empty()) {
     throw Error("UNABLE_TO_INFER_SCHEMA", fmt::format("Unable to infer schema for CSV: {} is empty. Give the schema.", files[0]));
   }
@@ -192,11 +239,24 @@ Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& file
   }
   if (!flag_option(request, "inferschema", false)) return scan;
   const auto inferred = inferred_types(database, as_text, columns);
-  // Verified columns are parsed by the reader itself, which is faster than casting text.
   std::string types;
   std::vector<Scan::Column> typed;
+  const auto type_of = [&](size_t i) {
+    return make_type(inferred[i] < std::size(kInferred) ? kInferred[inferred[i]] : TypeKind::kString);
+  };
+  // Text that is not the file's own, or means another time in the session's zone, is cast.
+  bool local_times = false;
+  for (size_t i = 0; i < columns.size(); ++i) local_times = local_times || (type_of(i).kind == TypeKind::kTimestamp && request.time_zone != "UTC");
+  if (!text.plain() || local_times) {
+    for (size_t i = 0; i < columns.size(); ++i) {
+      const Resolved value{.sql = columns[i].sql, .type = make_type(TypeKind::kString), .name = shown_name(i)};
+      typed.push_back({{shown_name(i), type_of(i), true}, cast(value, type_of(i), request.time_zone, true).sql});
+    }
+    return {.from = as_text, .columns = std::move(typed)};
+  }
+  // Verified columns are parsed by the reader itself, which is faster than casting text.
   for (size_t i = 0; i < columns.size(); ++i) {
-    DataType type = make_type(inferred[i] < std::size(kInferred) ? kInferred[inferred[i]] : TypeKind::kString);
+    const DataType type = type_of(i);
     const bool moment = type.kind == TypeKind::kTimestamp;  // its text may carry an offset
     types += fmt::format("{}{}: {}", types.empty() ? "" : ", ", sql_string(columns[i].name),
                          sql_string(moment ? "TIMESTAMPTZ" : duckdb_type(type)));

@@ -16,6 +16,7 @@ struct SourceRequest {
   std::vector<std::string> paths;
   std::map<std::string, std::string> options;
   Schema schema;  // empty: read from the files
+  std::string time_zone = "UTC";  // of timestamps whose text has no offset
 };
 
 /// How DuckDB reads the files. Throws PATH_NOT_FOUND, UNABLE_TO_INFER_SCHEMA, INVALID_OPTION …

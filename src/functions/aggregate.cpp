@@ -1,6 +1,8 @@
 // Aggregates and window functions.
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "functions/coercion.h"
 #include "functions/groups.h"
 
@@ -10,10 +12,19 @@ namespace {
 
 using enum TypeKind;
 
+/// An aggregate of intervals, worked out on their microseconds or months.
+Resolved interval_aggregate(const Resolved& interval, const char* pattern) {
+  const bool months = interval.type.kind == kYearMonthInterval;
+  const auto amount = months ? fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)", interval.sql)
+                             : fmt::format("epoch_us({})", interval.sql);
+  const auto total = fmt::format(fmt::runtime(pattern), amount);
+  return {.sql = months ? fmt::format("to_months(CAST({} AS INTEGER))", total) : fmt::format("to_microseconds({})", total), .type = interval.type};
+}
+
 Resolved sum(std::vector<Resolved>& a, const CallContext& call) {
   if (a[0].type.kind == kString || a[0].is_null()) a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
   if (a[0].type.kind == kDayTimeInterval || a[0].type.kind == kYearMonthInterval) {
-    return {.sql = fmt::format("sum({})", a[0].sql), .type = a[0].type};
+    return interval_aggregate(a[0], "CAST(sum({})/*over*/ AS BIGINT)");
   }
   if (a[0].type.kind == kDecimal) {
     return {.sql = fmt::format("sum({})", a[0].sql),
@@ -40,6 +51,11 @@ Resolved avg(std::vector<Resolved>& a, const CallContext& call) {
                                a[0].sql, duckdb_type(sums), duckdb_type(type)),
             .type = type, .exact = false};
   }
+  if (a[0].type.kind == kDayTimeInterval || a[0].type.kind == kYearMonthInterval) {
+    auto mean = interval_aggregate(a[0], "CAST(round(avg({})/*over*/) AS BIGINT)");
+    mean.type = make_type(a[0].type.kind);
+    return mean;
+  }
   a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
   return {.sql = fmt::format("avg({})", a[0].sql), .type = make_type(kDouble)};
 }
@@ -58,15 +74,50 @@ Resolved count(std::vector<Resolved>& a, const CallContext&) {
   return {.sql = sql, .type = make_type(kLong), .nullable = false};
 }
 
-/// first/last(expr[, ignoreNulls])
-Resolved edge(std::vector<Resolved>& a, const char* function) {
+/// first/last(expr[, ignoreNulls]). A window function of DuckDB's skips nulls by a word, an aggregate by a filter.
+Resolved edge(std::vector<Resolved>& a, const CallContext& call, const char* function) {
   const bool ignore = a.size() > 1 && a[1].literal == "true";
-  return {.sql = ignore ? fmt::format("{}({}) FILTER (WHERE {} IS NOT NULL)", function, a[0].sql, a[0].sql)
-                        : fmt::format("{}({})", function, a[0].sql),
-          .type = a[0].type, .exact = a[0].exact};
+  std::string sql = fmt::format("{}({})", function, a[0].sql);
+  if (ignore && call.windowed) {
+    sql = fmt::format("{}({} IGNORE NULLS)", function, a[0].sql);
+  } else if (ignore) {
+    sql += fmt::format(" FILTER (WHERE {} IS NOT NULL/*and*/)/*over*/", a[0].sql);
+  }
+  return {.sql = sql, .type = a[0].type, .exact = a[0].exact};
 }
-Resolved first(std::vector<Resolved>& a, const CallContext&) { return edge(a, "first"); }
-Resolved last(std::vector<Resolved>& a, const CallContext&) { return edge(a, "last"); }
+Resolved first(std::vector<Resolved>& a, const CallContext& call) { return edge(a, call, "first"); }
+Resolved last(std::vector<Resolved>& a, const CallContext& call) { return edge(a, call, "last"); }
+Resolved nth_value(std::vector<Resolved>& a, const CallContext&) {
+  const bool ignore = a.size() > 2 && a[2].literal == "true";
+  return {.sql = fmt::format("nth_value({}, {}{})", a[0].sql, a[1].sql, ignore ? " IGNORE NULLS" : ""), .type = a[0].type, .exact = a[0].exact,
+          .name = fmt::format("nth_value({}, {}){}", a[0].name, a[1].name, ignore ? " ignore nulls" : "")};
+}
+
+Resolved ntile(std::vector<Resolved>& a, const CallContext& call) {
+  if (!a[0].literal.empty() && (a[0].literal == "0" || a[0].literal[0] == '-')) {
+    throw Error("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+                fmt::format("Cannot resolve \"ntile({0})\" due to data type mismatch: The buckets must be between (0, 2147483647] "
+                            "(current value = {0}).", a[0].literal))
+        .at(call.span);
+  }
+  return {.sql = fmt::format("ntile({})", a[0].sql), .type = make_type(kInteger), .nullable = false, .exact = false};
+}
+
+/// approx_percentile(expr, share or array of shares[, accuracy]): here the exact one, a value of the group.
+Resolved approx_percentile(std::vector<Resolved>& a, const CallContext& call) {
+  if (a[0].type.kind == kString || a[0].is_null()) a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
+  const bool many = a[1].type.kind == kArray;
+  const auto real = make_type(kDouble);
+  if (!many && !a[1].literal.empty() && !(std::atof(a[1].literal.c_str()) >= 0 && std::atof(a[1].literal.c_str()) <= 1)) {
+    throw Error("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+                fmt::format("Cannot resolve \"{0}\" due to data type mismatch: The percentage must be between [0.0, 1.0] (current value = {1}).",
+                            call.name, a[1].literal))
+        .at(call.span);
+  }
+  return {.sql = fmt::format("quantile_disc({}, {})", a[0].sql, coerce(a[1], many ? array_type(real) : real, call.time_zone).sql),
+          .type = many ? array_type(a[0].type, false) : a[0].type, .exact = a[0].exact,
+          .name = fmt::format("{}({}, {}, {})", call.name, a[0].name, a[1].name, a.size() > 2 ? a[2].name : "10000")};
+}
 
 Resolved percentile(std::vector<Resolved>& a, const CallContext& call) {
   a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
@@ -79,6 +130,7 @@ Resolved shifted(std::vector<Resolved>& a, const CallContext& call, const char* 
   std::string sql = fmt::format("{}({}", function, a[0].sql);
   if (a.size() > 1) sql += ", " + a[1].sql;
   if (a.size() > 2) sql += ", " + coerce(a[2], a[0].type, call.time_zone).sql;
+  if (a.size() > 3 && a[3].literal == "true") sql += " IGNORE NULLS";
   return {.sql = sql + ")", .type = a[0].type, .exact = a[0].exact,
           .name = fmt::format("{}({}, {}, {})", function, a[0].name, a.size() > 1 ? a[1].name : "1", a.size() > 2 ? a[2].name : "NULL")};
 }
@@ -135,7 +187,9 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "Some value of the group.", .example = "any_value(5)", .gives = "5"},
     {.name = "approx_count_distinct", .signature = "(expr: any, [error: double]) -> long", .lowering = "approx_count_distinct({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever, .print = "approx_count_distinct({0})",
      .doc = "About how many different values.", .example = "approx_count_distinct(1)", .gives = "1"},
-    {.name = "array_agg", .signature = "(expr: T) -> array<T>", .lowering = "coalesce(list({0}) FILTER (WHERE {0} IS NOT NULL)/*over*/, [])", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever, .print = "collect_list({0})",
+    {.name = "approx_percentile", .signature = "(expr: any, share: any, [accuracy: int]) -> any", .lower = approx_percentile, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The value at a share of the sorted group. Exact here, whatever the accuracy.", .example = "approx_percentile(10, 0.5)", .gives = "10"},
+    {.name = "array_agg", .signature = "(expr: T) -> array<T>", .lowering = "coalesce(list({0}) FILTER (WHERE {0} IS NOT NULL/*and*/)/*over*/, [])", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever, .print = "collect_list({0})",
      .doc = "The values as an array, without nulls.", .example = "array_agg(1)", .gives = "[1]"},
     {.name = "avg", .signature = "(expr: any) -> any", .lower = avg, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The mean; nulls are skipped.", .example = "avg(3)", .gives = "3.0"},
@@ -149,19 +203,19 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "Whether all are true.", .example = "bool_and(true)", .gives = "true"},
     {.name = "bool_or", .signature = "(expr: boolean) -> boolean", .lowering = "bool_or({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Whether one is true.", .example = "bool_or(false)", .gives = "false"},
-    {.name = "collect_list", .signature = "(expr: T) -> array<T>", .lowering = "coalesce(list({0}) FILTER (WHERE {0} IS NOT NULL)/*over*/, [])", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
+    {.name = "collect_list", .signature = "(expr: T) -> array<T>", .lowering = "coalesce(list({0}) FILTER (WHERE {0} IS NOT NULL/*and*/)/*over*/, [])", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "The values as an array, without nulls.", .example = "collect_list(1)", .gives = "[1]"},
-    {.name = "collect_set", .signature = "(expr: T) -> array<T>", .lowering = "coalesce(list(DISTINCT {0}) FILTER (WHERE {0} IS NOT NULL)/*over*/, [])", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
+    {.name = "collect_set", .signature = "(expr: T) -> array<T>", .lowering = "coalesce(list(DISTINCT {0}) FILTER (WHERE {0} IS NOT NULL/*and*/)/*over*/, [])", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "The different values as an array, in no order.", .example = "collect_set(1)", .gives = "[1]"},
-    {.name = "corr", .signature = "(y: double, x: double) -> double", .lowering = "nullif(corr({0}, {1})/*over*/, CAST('nan' AS DOUBLE))", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "corr", .signature = "(y: double, x: double) -> double", .lowering = "spark_corr({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Pearson's correlation.", .example = "corr(1, 2)", .gives = "NULL"},
     {.name = "count", .signature = "(expr: any...) -> long", .lower = count, .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "Rows whose arguments are not null; `count(*)` all rows.", .example = "count(*)", .gives = "1"},
     {.name = "count_if", .signature = "(condition: boolean) -> long", .lowering = "count(CASE WHEN {0} THEN 1 END)", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "Rows for which the condition is true.", .example = "count_if(true)", .gives = "1"},
-    {.name = "covar_pop", .signature = "(y: double, x: double) -> double", .lowering = "covar_pop({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "covar_pop", .signature = "(y: double, x: double) -> double", .lowering = "spark_covar_pop({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Population covariance.", .example = "covar_pop(1, 2)", .gives = "0.0"},
-    {.name = "covar_samp", .signature = "(y: double, x: double) -> double", .lowering = "covar_samp({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "covar_samp", .signature = "(y: double, x: double) -> double", .lowering = "spark_covar_samp({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Sample covariance.", .example = "covar_samp(1, 2)", .gives = "NULL"},
     {.name = "every", .signature = "(expr: boolean) -> boolean", .lowering = "bool_and({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Whether all are true.", .example = "every(true)", .gives = "true"},
@@ -169,13 +223,13 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The first value of the group.", .example = "first(10)", .gives = "10"},
     {.name = "first_value", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = first, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "first_value({0})",
      .doc = "The first value of the group.", .example = "first_value(10)", .gives = "10"},
-    {.name = "kurtosis", .signature = "(expr: double) -> double", .lowering = "kurtosis_pop({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "kurtosis", .signature = "(expr: double) -> double", .lowering = "spark_kurtosis({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Kurtosis of the population.", .example = "kurtosis(1)", .gives = "NULL"},
     {.name = "last", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = last, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "last({0})",
      .doc = "The last value of the group.", .example = "last(10)", .gives = "10"},
     {.name = "last_value", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = last, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "last_value({0})",
      .doc = "The last value of the group.", .example = "last_value(10)", .gives = "10"},
-    {.name = "listagg", .signature = "(expr: string, [delimiter: string]) -> string", .lowering = "string_agg({0}, {1?{1}}{1!''})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "listagg", .signature = "(expr: string, [delimiter: string]) -> string", .lowering = "string_agg({0}, {1?{1}}{1!''})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "listagg({0}, {1?{1}}{1!NULL})",
      .doc = "The strings joined.", .example = "listagg('a', ',')", .gives = "a"},
     {.name = "max", .signature = "(expr: T) -> T", .lowering = "max({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The greatest value.", .example = "max(3)", .gives = "3"},
@@ -193,45 +247,47 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The most frequent value.", .example = "mode(7)", .gives = "7"},
     {.name = "percentile", .signature = "(expr: any, percentage: any) -> any", .lower = percentile, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "percentile({0}, {1}, 1)",
      .doc = "The exact percentile, interpolated.", .example = "percentile(10, 0.3)", .gives = "10.0"},
+    {.name = "percentile_approx", .signature = "(expr: any, share: any, [accuracy: int]) -> any", .lower = approx_percentile, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The value at a share of the sorted group. Exact here, whatever the accuracy.", .example = "percentile_approx(10, array(0.5))", .gives = "[10]"},
     {.name = "regr_avgx", .signature = "(y: double, x: double) -> double", .lowering = "regr_avgx({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Mean of x over the pairs without null.", .example = "regr_avgx(1, 2)", .gives = "2.0"},
     {.name = "regr_avgy", .signature = "(y: double, x: double) -> double", .lowering = "regr_avgy({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Mean of y over the pairs without null.", .example = "regr_avgy(1, 2)", .gives = "1.0"},
     {.name = "regr_count", .signature = "(y: double, x: double) -> long", .lowering = "regr_count({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "Number of pairs without null.", .example = "regr_count(1, 2)", .gives = "1"},
-    {.name = "regr_intercept", .signature = "(y: double, x: double) -> double", .lowering = "regr_intercept({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "regr_intercept", .signature = "(y: double, x: double) -> double", .lowering = "spark_regr_intercept({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Intercept of the regression line.", .example = "regr_intercept(1, 2)", .gives = "NULL"},
-    {.name = "regr_r2", .signature = "(y: double, x: double) -> double", .lowering = "regr_r2({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "regr_r2", .signature = "(y: double, x: double) -> double", .lowering = "spark_regr_r2({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Coefficient of determination.", .example = "regr_r2(1, 2)", .gives = "NULL"},
-    {.name = "regr_slope", .signature = "(y: double, x: double) -> double", .lowering = "nullif(regr_slope({0}, {1})/*over*/, CAST('nan' AS DOUBLE))", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "regr_slope", .signature = "(y: double, x: double) -> double", .lowering = "spark_regr_slope({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Slope of the regression line.", .example = "regr_slope(1, 2)", .gives = "NULL"},
-    {.name = "regr_sxx", .signature = "(y: double, x: double) -> double", .lowering = "regr_sxx({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "regr_sxx", .signature = "(y: double, x: double) -> double", .lowering = "spark_regr_sxx({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Sum of squares of x around its mean.", .example = "regr_sxx(1, 2)", .gives = "0.0"},
-    {.name = "regr_sxy", .signature = "(y: double, x: double) -> double", .lowering = "regr_sxy({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "regr_sxy", .signature = "(y: double, x: double) -> double", .lowering = "spark_regr_sxy({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Sum of products around the means.", .example = "regr_sxy(1, 2)", .gives = "0.0"},
-    {.name = "regr_syy", .signature = "(y: double, x: double) -> double", .lowering = "regr_syy({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "regr_syy", .signature = "(y: double, x: double) -> double", .lowering = "spark_regr_syy({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Sum of squares of y around its mean.", .example = "regr_syy(1, 2)", .gives = "0.0"},
-    {.name = "skewness", .signature = "(expr: double) -> double", .lowering = "spark_skewness(count({0})/*over*/, sum({0})/*over*/, sum({0} * {0})/*over*/, sum({0} * {0} * {0})/*over*/)", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "skewness", .signature = "(expr: double) -> double", .lowering = "spark_skewness({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Skewness of the population.", .example = "skewness(1)", .gives = "NULL"},
     {.name = "some", .signature = "(expr: boolean) -> boolean", .lowering = "bool_or({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Whether one is true.", .example = "some(true)", .gives = "true"},
-    {.name = "std", .signature = "(expr: double) -> double", .lowering = "stddev_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "std", .signature = "(expr: double) -> double", .lowering = "spark_stddev_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Standard deviation of the sample.", .example = "std(1)", .gives = "NULL"},
-    {.name = "stddev", .signature = "(expr: double) -> double", .lowering = "stddev_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "stddev", .signature = "(expr: double) -> double", .lowering = "spark_stddev_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Standard deviation of the sample.", .example = "stddev(1)", .gives = "NULL"},
-    {.name = "stddev_pop", .signature = "(expr: double) -> double", .lowering = "stddev_pop({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "stddev_pop", .signature = "(expr: double) -> double", .lowering = "spark_stddev_pop({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Standard deviation of the population.", .example = "stddev_pop(1)", .gives = "0.0"},
-    {.name = "stddev_samp", .signature = "(expr: double) -> double", .lowering = "stddev_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "stddev_samp", .signature = "(expr: double) -> double", .lowering = "spark_stddev_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Standard deviation of the sample.", .example = "stddev_samp(1)", .gives = "NULL"},
-    {.name = "string_agg", .signature = "(expr: string, [delimiter: string]) -> string", .lowering = "string_agg({0}, {1?{1}}{1!''})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "string_agg", .signature = "(expr: string, [delimiter: string]) -> string", .lowering = "string_agg({0}, {1?{1}}{1!''})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "string_agg({0}, {1?{1}}{1!NULL})",
      .doc = "The strings joined.", .example = "string_agg('a', ',')", .gives = "a"},
     {.name = "sum", .signature = "(expr: any) -> any", .lower = sum, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The sum; nulls are skipped. Overflow is an error.", .example = "sum(5)", .gives = "5"},
-    {.name = "var_pop", .signature = "(expr: double) -> double", .lowering = "var_pop({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "var_pop", .signature = "(expr: double) -> double", .lowering = "spark_var_pop({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Variance of the population.", .example = "var_pop(1)", .gives = "0.0"},
-    {.name = "var_samp", .signature = "(expr: double) -> double", .lowering = "var_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "var_samp", .signature = "(expr: double) -> double", .lowering = "spark_var_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Variance of the sample.", .example = "var_samp(1)", .gives = "NULL"},
-    {.name = "variance", .signature = "(expr: double) -> double", .lowering = "var_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+    {.name = "variance", .signature = "(expr: double) -> double", .lowering = "spark_var_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Variance of the sample.", .example = "variance(1)", .gives = "NULL"},
 };
 
@@ -240,13 +296,13 @@ constexpr FunctionSpec kWindows[] = {
      .doc = "Share of rows not after this one.", .example = "cume_dist() OVER (ORDER BY 1)", .gives = "1.0"},
     {.name = "dense_rank", .signature = "() -> int", .lowering = "dense_rank()", .kind = FunctionKind::kWindow, .nulls = Nulls::kNever, .print = "DENSE_RANK()",
      .doc = "Rank without gaps.", .example = "dense_rank() OVER (ORDER BY 1)", .gives = "1"},
-    {.name = "lag", .signature = "(expr: any, [offset: int], [default: any]) -> any", .lower = lag, .kind = FunctionKind::kWindow, .nulls = Nulls::kAlways,
+    {.name = "lag", .signature = "(expr: any, [offset: int], [default: any], [ignore_nulls: boolean]) -> any", .lower = lag, .kind = FunctionKind::kWindow, .nulls = Nulls::kAlways,
      .doc = "The value some rows before.", .example = "lag(1) OVER (ORDER BY 1)", .gives = "NULL"},
-    {.name = "lead", .signature = "(expr: any, [offset: int], [default: any]) -> any", .lower = lead, .kind = FunctionKind::kWindow, .nulls = Nulls::kAlways,
+    {.name = "lead", .signature = "(expr: any, [offset: int], [default: any], [ignore_nulls: boolean]) -> any", .lower = lead, .kind = FunctionKind::kWindow, .nulls = Nulls::kAlways,
      .doc = "The value some rows behind.", .example = "lead(1) OVER (ORDER BY 1)", .gives = "NULL"},
-    {.name = "nth_value", .signature = "(expr: T, offset: int) -> T", .lowering = "nth_value({0}, {1})", .kind = FunctionKind::kWindow, .nulls = Nulls::kAlways,
+    {.name = "nth_value", .signature = "(expr: any, offset: int, [ignore_nulls: boolean]) -> any", .lower = nth_value, .kind = FunctionKind::kWindow, .nulls = Nulls::kAlways,
      .doc = "The value in row `offset` of the frame.", .example = "nth_value(1, 1) OVER (ORDER BY 1)", .gives = "1"},
-    {.name = "ntile", .signature = "(buckets: int) -> int", .lowering = "ntile({0})", .kind = FunctionKind::kWindow, .nulls = Nulls::kNever,
+    {.name = "ntile", .signature = "(buckets: int) -> int", .lower = ntile, .kind = FunctionKind::kWindow, .nulls = Nulls::kNever,
      .doc = "Which of so many equal parts the row is in.", .example = "ntile(4) OVER (ORDER BY 1)", .gives = "1"},
     {.name = "percent_rank", .signature = "() -> double", .lowering = "percent_rank()", .kind = FunctionKind::kWindow, .nulls = Nulls::kNever, .print = "PERCENT_RANK()",
      .doc = "Rank as a share.", .example = "percent_rank() OVER (ORDER BY 1)", .gives = "0.0"},
@@ -276,13 +332,13 @@ constexpr FunctionSpec kMiscellaneous[] = {
     {.name = "raise_error", .signature = "(message: string) -> void", .lower = raise_error, .nulls = Nulls::kAlways,
      .doc = "An error of that message.", .example = "coalesce(1, raise_error('never'))", .gives = "1"},
     {.name = "rand", .signature = "([seed: long]) -> double", .lowering = "random()", .nulls = Nulls::kNever,
-     .doc = "A random number from 0 to 1. The seed is not that of Spark's generator.", .example = "rand() < 1", .gives = "true"},
+     .doc = "A random number from 0 to 1. With a seed, Spark's number for the row of that place in one partition.", .example = "rand() < 1", .gives = "true"},
     {.name = "sha", .signature = "(expr: binary) -> string", .lowering = "sha1({0})",
      .doc = "SHA-1 checksum in hexadecimal.", .example = "sha('Spark')", .gives = "85f5955f4b27a9a4c2aab6ffe5d7189fc298b92c"},
     {.name = "sha1", .signature = "(expr: binary) -> string", .lowering = "sha1({0})",
      .doc = "SHA-1 checksum in hexadecimal.", .example = "sha1('Spark')", .gives = "85f5955f4b27a9a4c2aab6ffe5d7189fc298b92c"},
-    {.name = "sha2", .signature = "(expr: string, bits: int) -> string", .lowering = "CASE {1} WHEN 256 THEN sha256({0}) WHEN 0 THEN sha256({0}) END", .nulls = Nulls::kAlways,
-     .doc = "SHA-256 checksum in hexadecimal.", .example = "sha2('Spark', 256)", .gives = "529bc3b07127ecb7e53a4dcf1991d9152c24537d919178022b2c42657f79a26b"},
+    {.name = "sha2", .signature = "(expr: binary, bits: int) -> string", .lowering = "spark_sha2({0}, {1})", .nulls = Nulls::kAlways,
+     .doc = "SHA-2 checksum of 224, 256 (or 0), 384 or 512 bits in hexadecimal.", .example = "sha2('Spark', 256)", .gives = "529bc3b07127ecb7e53a4dcf1991d9152c24537d919178022b2c42657f79a26b"},
     {.name = "typeof", .signature = "(expr: any) -> string", .lower = [](std::vector<Resolved>& a, const CallContext&) {
        return Resolved{.sql = sql_string(a[0].type.simple_string()), .type = make_type(kString), .nullable = false};
      }, .nulls = Nulls::kNever,

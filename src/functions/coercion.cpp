@@ -107,6 +107,29 @@ std::string checked_parse(const Resolved& value, const std::string& attempt, con
                      value.sql, raise);
 }
 
+/// '1-2' as INTERVAL YEAR TO MONTH, '1 02:03:04.5' as INTERVAL DAY TO SECOND; the whole literal is text of one too.
+std::string parse_interval_sql(const std::string& text, const DataType& to) {
+  static constexpr int64_t kMicros[] = {86400000000, 3600000000, 60000000, 1000000};
+  const bool months = to.kind == kYearMonthInterval;
+  const int start = to.start_field, end = to.end_field;
+  std::string pattern = "^(?:INTERVAL *'')?([+-]?)(\\d+)";
+  for (int field = start + 1; field <= end; ++field) pattern += fmt::format("{}(\\d{{1,2}})", months ? "-" : field == 1 ? " " : ":");
+  if (!months && end == 3) pattern += "(?:\\.(\\d{1,6})\\d*)?";
+  pattern += "(?:''.*)?$";
+  const auto group = [&](int n) { return fmt::format("CAST(regexp_extract({}, '{}', {}) AS BIGINT)", text, pattern, n); };
+  std::string sum;
+  for (int field = start; field <= end; ++field) {
+    const int64_t size = months ? (field == 0 ? 12 : 1) : kMicros[field];
+    sum += fmt::format("{}{} * {}", field > start ? " + " : "", group(2 + field - start), size);
+  }
+  if (!months && end == 3) {
+    sum += fmt::format(" + CAST(rpad(regexp_extract({}, '{}', {}), 6, '0') AS BIGINT)", text, pattern, 3 + end - start);
+  }
+  const auto amount = fmt::format("(CASE WHEN regexp_extract({}, '{}', 1) = '-' THEN -1 ELSE 1 END * ({}))", text, pattern, sum);
+  return fmt::format("CASE WHEN regexp_matches({}, '{}') THEN {} END", text, pattern,
+                     months ? fmt::format("to_months(CAST({} AS INTEGER))", amount) : fmt::format("to_microseconds({})", amount));
+}
+
 std::string string_cast(const Resolved& value, const DataType& to, const std::string& zone,
                         bool try_cast) {
   const std::string trimmed = fmt::format("trim({}, ' \t\n\r')", value.sql);
@@ -122,9 +145,18 @@ std::string string_cast(const Resolved& value, const DataType& to, const std::st
     case kTimestamp:
       return checked_parse(
           value,
-          fmt::format("CASE WHEN regexp_matches({0}, '(Z|[+-]\\d{{1,2}}(:?\\d{{2}})?)$') AND "
+          // An offset or a zone's name; else local time, where a time alone is today's and a year or
+          // a month its start.
+          fmt::format("CASE WHEN regexp_matches({0}, '(Z|[+-]\\d{{1,2}}(:?\\d{{2}})?| ?(UTC|GMT|[A-Z][A-Za-z_]+/[A-Za-z_/+-]+))$') AND "
                       "strpos({0}, ':') > 0 THEN make_timestamp(epoch_us(TRY_CAST({0} AS TIMESTAMPTZ))) ELSE {1} END",
-                      trimmed, to_utc(fmt::format("TRY_CAST({} AS TIMESTAMP)", trimmed), zone)),
+                      trimmed,
+                      to_utc(fmt::format("coalesce(TRY_CAST({0} AS TIMESTAMP), CASE WHEN regexp_full_match({0}, 'T?\\d{{1,2}}:\\d{{1,2}}(:.*)?') "
+                                         "THEN TRY_CAST(strftime({1}, '%Y-%m-%d ') || ltrim({0}, 'T') AS TIMESTAMP) WHEN "
+                                         "regexp_full_match({0}, '\\d{{4}}(-\\d{{1,2}})?') THEN TRY_CAST(rpad({0} || '-01', 8, '-01') AS TIMESTAMP) WHEN "
+                                         "regexp_full_match({0}, '\\d{{4}}-\\d{{1,2}}-\\d{{1,2}}[ T]\\d{{1,2}}(:\\d{{1,2}})?') THEN "
+                                         "TRY_CAST({0} || CASE WHEN contains({0}, ':') THEN ':00' ELSE ':00:00' END AS TIMESTAMP) END)",
+                                         trimmed, to_local("make_timestamp(epoch_us(now()))", zone)),
+                             zone)),
           to, try_cast);
     case kDate:
       // A year or a year and month stand for their first day.
@@ -136,6 +168,15 @@ std::string string_cast(const Resolved& value, const DataType& to, const std::st
                            to, try_cast);
     case kBinary:
       return fmt::format("encode({})", value.sql);
+    case kDayTimeInterval:
+    case kYearMonthInterval:
+      if (!try_cast) {
+        const auto parsed = parse_interval_sql(trimmed, to);
+        const auto raise = raise_sql("INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING_WITH_NOTICE",
+                                     fmt::format("The text does not match the format of \"{}\" when cast to an interval.", to.sql()), value.span);
+        return fmt::format("coalesce({}, CASE WHEN {} IS NOT NULL THEN {} END)", parsed, value.sql, raise);
+      }
+      return parse_interval_sql(trimmed, to);
     case kByte:
     case kShort:
     case kInteger:
@@ -150,6 +191,38 @@ std::string string_cast(const Resolved& value, const DataType& to, const std::st
       return checked_parse(value, fmt::format("TRY_CAST({} AS {})", trimmed, duckdb_type(to)), to,
                            try_cast);
   }
+}
+
+/// INTERVAL '1 02:03' DAY TO MINUTE: the type says which fields are shown.
+std::string interval_text_sql(const Resolved& value) {
+  static constexpr const char* kDayTime[] = {"DAY", "HOUR", "MINUTE", "SECOND"};
+  static constexpr const char* kYearMonth[] = {"YEAR", "MONTH"};
+  static constexpr int64_t kMicros[] = {86400000000, 3600000000, 60000000, 1000000};
+  static constexpr int kWithin[] = {0, 24, 60, 60};
+  const bool months = value.type.kind == kYearMonthInterval;
+  const int start = value.type.start_field, end = value.type.end_field;
+  const auto total = months ? fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)", value.sql)
+                            : fmt::format("epoch_us({})", value.sql);
+  std::string text = fmt::format("'INTERVAL ''' || CASE WHEN {} < 0 THEN '-' ELSE '' END", total);
+  if (months) {
+    if (start == 0) text += fmt::format(" || (abs({}) // 12)", total);
+    if (start != end) text += fmt::format(" || '-' || (abs({}) % 12)", total);
+    if (start == 1) text += fmt::format(" || abs({})", total);
+  }
+  for (int field = start; !months && field <= end; ++field) {
+    const auto amount = fmt::format("(abs({}) // {})", total, kMicros[field]);
+    if (field == start) {
+      text += field == 0 ? fmt::format(" || {}", amount) : fmt::format(" || printf('%02d', {})", amount);
+    } else {
+      text += fmt::format(" || printf('{}%02d', {} % {})", field == 1 ? " " : ":", amount, kWithin[field]);
+    }
+  }
+  if (!months && end == 3) {
+    text += fmt::format(" || CASE WHEN {0} % 1000000 <> 0 THEN rtrim(printf('.%06d', abs({0}) % 1000000), '0') ELSE '' END", total);
+  }
+  const auto* fields = months ? kYearMonth : kDayTime;
+  const auto unit = start == end ? std::string(fields[start]) : fmt::format("{} TO {}", fields[start], fields[end]);
+  return fmt::format("({} || ''' {}')", text, unit);
 }
 
 std::string to_string_sql(const Resolved& value, const std::string& zone) {
@@ -170,14 +243,8 @@ std::string to_string_sql(const Resolved& value, const std::string& zone) {
                  ? fmt::format("CAST(CAST({} AS DECIMAL({},{})) AS VARCHAR)", x, value.type.precision + 1, value.type.scale)
                  : fmt::format("CAST({} AS VARCHAR)", x);
     case kDayTimeInterval:
-      if (value.type.start_field == 0 && value.type.end_field == 0) {
-        return fmt::format("('INTERVAL ''' || (epoch_us({}) // 86400000000) || ''' DAY')", x);
-      }
-      if (value.type.start_field == 0 && value.type.end_field == 3) return fmt::format("spark_interval_text(epoch_us({}))", x);
-      throw Error("UNSUPPORTED_FEATURE.INTERVAL_TEXT",
-                  fmt::format("A value of type \"{}\" cannot be shown as text.", value.type.sql()));
     case kYearMonthInterval:
-      return fmt::format("spark_months_text(CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT))", x);
+      return interval_text_sql(value);
     case kArray:
     case kMap:
     case kStruct: {
@@ -219,6 +286,27 @@ std::string numeric_cast(const Resolved& value, const DataType& to, bool try_cas
   return fmt::format("{}({} AS {})", word, inner, duckdb_type(to));
 }
 
+/// Parts cast one by one, as Spark casts them: fields of structs by their place, not by name.
+std::string nested_cast(const Resolved& value, const DataType& to, const std::string& zone, bool try_cast) {
+  const auto part = [&](std::string sql, const DataType& from, const DataType& wanted) {
+    return cast({.sql = std::move(sql), .type = from, .name = value.name, .span = value.span}, wanted, zone, try_cast).sql;
+  };
+  if (to.kind == kArray) {
+    return fmt::format("list_transform({}, lambda e: {})", value.sql, part("e", value.type.element(), to.element()));
+  }
+  if (to.kind == kMap) {
+    return fmt::format("map(list_transform(map_keys({0}), lambda e: {1}), list_transform(map_values({0}), lambda e: {2}))", value.sql,
+                       part("e", value.type.key(), to.key()), part("e", value.type.value(), to.value()));
+  }
+  std::string fields;
+  for (size_t i = 0; i < to.fields->size(); ++i) {
+    const auto& from = (*value.type.fields)[i];
+    fields += fmt::format("{}{} := {}", i ? ", " : "", sql_name((*to.fields)[i].name),
+                          part(fmt::format("struct_extract({}, {})", value.sql, sql_string(from.name)), from.type, (*to.fields)[i].type));
+  }
+  return fmt::format("CASE WHEN {} IS NOT NULL THEN struct_pack({}) END", value.sql, fields);
+}
+
 std::string cast_sql(const Resolved& value, const DataType& to, const std::string& zone,
                      bool try_cast) {
   const DataType& from = value.type;
@@ -226,6 +314,7 @@ std::string cast_sql(const Resolved& value, const DataType& to, const std::strin
   if (from.kind == kNull) return fmt::format("CAST({} AS {})", value.sql, duckdb_type(to));  // perhaps an error
   if (to.kind == kString) return to_string_sql(value, zone);
   if (from.kind == kString) return string_cast(value, to, zone, try_cast);
+  if (from.kind == to.kind && to.is_nested()) return nested_cast(value, to, zone, try_cast);
   if (from.is_numeric() && to.kind == kBoolean) return fmt::format("({} <> 0)", value.sql);
   if (from.is_numeric() && to.kind == kTimestamp) {
     return fmt::format("make_timestamp(CAST({} * 1000000 AS BIGINT))",
@@ -374,7 +463,17 @@ bool implicitly_castable(const Resolved& value, const DataType& to) {
 Resolved cast(const Resolved& value, const DataType& to, const std::string& time_zone,
               bool try_cast) {
   if (!castable(value.type, to)) {
-    throw Error("DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION",
+    const bool from_days = value.type.is_numeric() && to.kind == kDate, to_days = value.type.kind == kDate && to.is_numeric();
+    if (from_days || to_days) {
+      throw Error("DATATYPE_MISMATCH.CAST_WITH_FUNC_SUGGESTION",
+                  fmt::format("Cannot resolve \"CAST({0} AS {1})\" due to data type mismatch: cannot cast \"{2}\" to \"{1}\". To "
+                              "convert values from \"{2}\" to \"{1}\", you can use the functions `{3}` instead.",
+                              value.name, to.sql(), value.type.sql(), from_days ? "DATE_FROM_UNIX_DATE" : "UNIX_DATE"))
+          .at(value.span);
+    }
+    const bool moment_truth = (value.type.kind == kDate || value.type.kind == kTimestamp) && to.kind == kBoolean;
+    const bool legacy = moment_truth || (value.type.kind == kBoolean && to.kind == kTimestamp);  // casts that ANSI mode lacks
+    throw Error(legacy ? "DATATYPE_MISMATCH.CAST_WITH_CONF_SUGGESTION" : "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION",
                 fmt::format("Cannot resolve \"CAST({} AS {})\" due to data type mismatch: cannot cast "
                             "\"{}\" to \"{}\".",
                             value.name, to.sql(), value.type.sql(), to.sql()))

@@ -45,7 +45,14 @@ Resolved struct_of(std::vector<Resolved>& a, const CallContext&) {
   return {.sql = fmt::format("struct_pack({})", parts), .type = struct_type(fields), .nullable = false};
 }
 
-Resolved named_struct(std::vector<Resolved>& a, const CallContext&) {
+void check_pairs(const std::vector<Resolved>& a, const CallContext& call) {
+  if (a.size() % 2 == 0) return;
+  throw Error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+              fmt::format("The `{}` requires 2n (n > 0) parameters but the actual number is {}.", call.name, a.size())).at(call.span);
+}
+
+Resolved named_struct(std::vector<Resolved>& a, const CallContext& call) {
+  check_pairs(a, call);
   Schema fields;
   std::string parts;
   for (size_t i = 0; i + 1 < a.size(); i += 2) {
@@ -56,6 +63,7 @@ Resolved named_struct(std::vector<Resolved>& a, const CallContext&) {
 }
 
 Resolved map_of(std::vector<Resolved>& a, const CallContext& call) {
+  check_pairs(a, call);
   std::vector<Resolved> keys, values;
   for (size_t i = 0; i + 1 < a.size(); i += 2) {
     keys.push_back(a[i]);
@@ -75,8 +83,9 @@ Resolved element_at(std::vector<Resolved>& a, const CallContext& call) {
     throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", fmt::format("Cannot resolve \"element_at({}, {})\" due to data type mismatch: The first parameter requires the (\"ARRAY\" or \"MAP\") type, however \"{}\" has the type \"{}\".", a[0].name, a[1].name, a[0].name, a[0].type.sql())).at(call.span);
   }
   const auto message = "The index is out of bounds. Use `try_element_at` to tolerate accessing element at invalid index and return NULL instead.";
-  return {.sql = fmt::format("CASE WHEN abs({1}) > len({0}) OR {1} = 0 THEN {2} ELSE list_extract({0}, {1}) END", a[0].sql, a[1].sql,
-                             raise_sql("INVALID_ARRAY_INDEX_IN_ELEMENT_AT", message, call.span)),
+  return {.sql = fmt::format("CASE WHEN {1} = 0 THEN {3} WHEN abs({1}) > len({0}) THEN {2} ELSE list_extract({0}, {1}) END", a[0].sql, a[1].sql,
+                             raise_sql("INVALID_ARRAY_INDEX_IN_ELEMENT_AT", message, call.span),
+                             raise_sql("INVALID_INDEX_OF_ZERO", "The index 0 is invalid. An index shall be either < 0 or > 0 (the first element has index 1).", call.span)),
           .type = a[0].type.element(), .nullable = true};
 }
 
@@ -220,6 +229,15 @@ Resolved sequence(std::vector<Resolved>& a, const CallContext& call) {
   }
   for (int i : {0, 1}) a[i] = coerce(a[i], *common, call.time_zone);
   Resolved result{.sql = "", .type = array_type(*common, false), .nullable = a[0].nullable || a[1].nullable, .name = name};
+  if (a.size() > 2 && a[2].type.kind == kYearMonthInterval) {
+    // Every element is so many months after the start, not after the element before it.
+    const auto months = fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS INTEGER)", a[2].sql);
+    const auto work = [&](const Resolved& value) { return fmt::format("CAST({} AS TIMESTAMP)", value.sql); };
+    result.sql = fmt::format("CAST(list_filter(list_transform(range(0, abs(date_diff('month', {0}, {1})) // abs({2}) + 2), lambda i: "
+                             "{0} + to_months(CAST(i * {2} AS INTEGER))), lambda d: CASE WHEN {2} > 0 THEN d <= {1} ELSE d >= {1} END) AS {3})",
+                             work(a[0]), work(a[1]), months, duckdb_type(result.type));
+    return result;
+  }
   const char* unit = common->is_integral() ? "1" : "INTERVAL 1 DAY";
   const auto step = a.size() > 2 ? a[2].sql : fmt::format("CASE WHEN {} <= {} THEN {} ELSE -{} END", a[0].sql, a[1].sql, unit, unit);
   const char* work = common->is_integral() ? "BIGINT" : "TIMESTAMP";
@@ -249,8 +267,8 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "With an element at a position, from 1.", .example = "array_insert(array(1, 2, 4), 3, 3)", .gives = "[1, 2, 3, 4]"},
     {.name = "array_intersect", .signature = "(left: array<T>, right: array<T>) -> array<T>", .lowering = "list_filter({0}, lambda x, i: list_position({0}, x) = i AND list_position({1}, x) IS NOT NULL)",
      .doc = "The different elements in both.", .example = "array_intersect(array(1, 2, 3), array(1, 3, 5))", .gives = "[1, 3]"},
-    {.name = "array_join", .signature = "(array: array<string>, delimiter: string) -> string", .lowering = "array_to_string({0}, {1})",
-     .doc = "The elements as one string.", .example = "array_join(array('hello', 'world'), ' ')", .gives = "hello world"},
+    {.name = "array_join", .signature = "(array: array<string>, delimiter: string, [null_replacement: string]) -> string", .lowering = "array_to_string({2?CASE WHEN {2} IS NOT NULL THEN list_transform({0}, lambda e: coalesce(e, {2})) END}{2!{0}}, {1})",
+     .doc = "The elements as one string; nulls are skipped or replaced.", .example = "array_join(array('hello', 'world'), ' ')", .gives = "hello world"},
     {.name = "array_max", .signature = "(array: array<T>) -> T", .lowering = "list_max({0})", .nulls = Nulls::kAlways,
      .doc = "The greatest element.", .example = "array_max(array(1, 20, 3))", .gives = "20"},
     {.name = "array_min", .signature = "(array: array<T>) -> T", .lowering = "list_min({0})", .nulls = Nulls::kAlways,

@@ -36,6 +36,8 @@ PART(day_of_year, "dayofyear")
 PART(hour_of, "hour")
 PART(minute_of, "minute")
 PART(second_of, "second")
+PART(iso_year, "isoyear")
+PART(iso_day_of_week, "isodow")
 #undef PART
 
 /// Spark counts days of the week from Sunday = 1.
@@ -56,17 +58,43 @@ std::string lower_text(std::string text) {
   return text;
 }
 
+/// A field of an interval, with the interval's sign.
+Resolved interval_part(const std::string& field, const std::vector<Resolved>& a, const CallContext& call) {
+  const bool months = a[1].type.kind == kYearMonthInterval;
+  const auto total = months ? fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)", a[1].sql)
+                            : fmt::format("epoch_us({})", a[1].sql);
+  struct Entry { std::string_view name; bool months; int64_t size, within; TypeKind kind; };
+  static constexpr Entry kParts[] = {{"year", true, 12, 0, kInteger}, {"month", true, 1, 12, kByte}, {"day", false, 86400000000, 0, kInteger},
+                                     {"hour", false, 3600000000, 24, kByte}, {"minute", false, 60000000, 60, kByte}, {"second", false, 1, 60000000, kDecimal}};
+  const auto singular = field.size() > 1 && field.back() == 's' ? field.substr(0, field.size() - 1) : field;
+  for (const auto& part : kParts) {
+    if (part.name != singular || part.months != months) continue;
+    auto amount = fmt::format("CAST(trunc({} / {}) AS BIGINT)", total, part.size);
+    if (part.size == 1) amount = total;
+    if (part.within > 0) amount = fmt::format("({} % {})", amount, part.within);
+    const auto type = part.kind == kDecimal ? decimal_type(8, 6) : make_type(part.kind);
+    return {.sql = part.kind == kDecimal ? fmt::format("CAST({} / 1e6 AS DECIMAL(8,6))", amount) : fmt::format("CAST({} AS {})", amount, duckdb_type(type)),
+            .type = type, .nullable = a[1].nullable};
+  }
+  throw Error("INVALID_EXTRACT_FIELD", fmt::format("Cannot extract `{}` from \"{}\".", a[0].literal, a[1].name)).at(call.span);
+}
+
 /// extract('field', source)
 Resolved extract(std::vector<Resolved>& a, const CallContext& call) {
   const std::string field = lower_text(a[0].literal);
   const std::string name = fmt::format("extract({} FROM {})", a[0].name, a[1].name);
+  if (a[1].type.kind == kDayTimeInterval || a[1].type.kind == kYearMonthInterval) {
+    auto part = interval_part(field, a, call);
+    part.name = name;
+    return part;
+  }
   std::vector<Resolved> source = {a[1]};
   Resolved result;
   struct Entry { std::string_view field; LowerFunction lower; };
   static constexpr Entry kFields[] = {{"year", year_of}, {"years", year_of}, {"yr", year_of}, {"quarter", quarter_of}, {"qtr", quarter_of},
                                       {"month", month_of}, {"mon", month_of}, {"months", month_of}, {"week", week_of}, {"weeks", week_of},
                                       {"day", day_of}, {"d", day_of}, {"days", day_of}, {"dayofweek", day_of_week}, {"dow", day_of_week},
-                                      {"dayofweek_iso", nullptr}, {"doy", day_of_year}, {"hour", hour_of}, {"hours", hour_of}, {"h", hour_of},
+                                      {"dayofweek_iso", iso_day_of_week}, {"dow_iso", iso_day_of_week}, {"yearofweek", iso_year}, {"w", week_of}, {"doy", day_of_year}, {"hour", hour_of}, {"hours", hour_of}, {"h", hour_of},
                                       {"minute", minute_of}, {"minutes", minute_of}, {"min", minute_of}};
   for (const auto& entry : kFields) {
     if (entry.field == field && entry.lower) {
@@ -135,8 +163,13 @@ Resolved date_format(std::vector<Resolved>& a, const CallContext& call) {
 
 Resolved parse_with(std::vector<Resolved>& a, const CallContext& call, TypeKind kind) {
   if (a.size() == 1) return cast(a[0], make_type(kind), call.time_zone);
-  const auto parsed = fmt::format("strptime({}, {})", coerce(a[0], make_type(kString), call.time_zone).sql,
-                                  sql_string(strftime_pattern(constant(a[1], call), call)));
+  const auto text = coerce(a[0], make_type(kString), call.time_zone).sql;
+  const auto raise = raise_sql("CANNOT_PARSE_TIMESTAMP",
+                               fmt::format("Text could not be parsed as a timestamp of the pattern {}. Use `try_to_timestamp` to tolerate invalid "
+                                           "input string and return NULL instead.", a[1].literal),
+                               call.span);
+  const auto parsed = fmt::format("coalesce(try_strptime({0}, {1}), CASE WHEN {0} IS NOT NULL THEN {2} END)", text,
+                                  sql_string(strftime_pattern(constant(a[1], call), call)), raise);
   Resolved ntz{.sql = parsed, .type = make_type(kTimestampNtz), .nullable = a[0].nullable};
   return cast(ntz, make_type(kind), call.time_zone);
 }
@@ -209,8 +242,121 @@ Resolved from_unixtime(std::vector<Resolved>& a, const CallContext& call) {
           .nullable = a[0].nullable, .name = fmt::format("from_unixtime({}, {})", a[0].name, format)};
 }
 
+/// A date or timestamp of its parts, or an error where they are none.
+std::string made_of(const char* function, const std::string& parts, const std::vector<Resolved>& a, const CallContext& call) {
+  std::string given;
+  for (const auto& part : a) given += fmt::format("{}{} IS NOT NULL", given.empty() ? "" : " AND ", part.sql);
+  const auto raise = raise_sql("DATETIME_FIELD_OUT_OF_BOUNDS.WITHOUT_SUGGESTION",
+                               fmt::format("The fields of {} are no date or time of the calendar.", call.name), call.span);
+  return fmt::format("coalesce(TRY({}({})), CASE WHEN {} THEN {} END)", function, parts, given, raise);
+}
+
+Resolved make_date_of(std::vector<Resolved>& a, const CallContext& call) {
+  const auto parts = fmt::format("{}, {}, {}", a[0].sql, a[1].sql, a[2].sql);
+  return {.sql = made_of("make_date", parts, a, call), .type = make_type(kDate)};
+}
+
+constexpr std::pair<std::string_view, int64_t> kUnitMicros[] = {{"WEEK", 604800000000}, {"DAY", 86400000000}, {"HOUR", 3600000000}, {"MINUTE", 60000000},
+                                                                {"SECOND", 1000000}, {"MILLISECOND", 1000}, {"MICROSECOND", 1}};
+constexpr std::pair<std::string_view, int> kUnitMonths[] = {{"YEAR", 12}, {"QUARTER", 3}, {"MONTH", 1}};
+
+std::string upper_text(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return text;
+}
+
+[[noreturn]] void wrong_unit(const Resolved& unit, const CallContext& call) {
+  throw Error("INVALID_PARAMETER_VALUE.DATETIME_UNIT",
+              fmt::format("The value of parameter `unit` in `{}` is invalid: expects one of the units YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, "
+                          "MINUTE, SECOND, MILLISECOND, MICROSECOND, but got '{}'.", call.name, unit.literal))
+      .at(call.span);
+}
+
+/// timestampadd(unit, amount, moment): days and longer units are those of the session's calendar.
+Resolved timestamp_add(std::vector<Resolved>& a, const CallContext& call) {
+  const auto unit = upper_text(a[0].literal);
+  const bool ntz = a[2].type.kind == kTimestampNtz;
+  const auto moment = ntz ? a[2] : coerce(a[2], make_type(kTimestamp), call.time_zone);
+  std::string step;
+  bool calendar = true;
+  for (const auto& [name, months] : kUnitMonths) {
+    if (name == unit) step = fmt::format("to_months(CAST({} * {} AS INTEGER))", a[1].sql, months);
+  }
+  for (const auto& [name, micros] : kUnitMicros) {
+    if (name != unit) continue;
+    calendar = micros >= 86400000000;
+    step = calendar ? fmt::format("to_days(CAST({} * {} AS INTEGER))", a[1].sql, micros / 86400000000)
+                    : fmt::format("to_microseconds({} * {})", a[1].sql, micros);
+  }
+  if (step.empty()) wrong_unit(a[0], call);
+  auto local = calendar && !ntz ? cast(moment, make_type(kTimestampNtz), call.time_zone) : moment;
+  local.sql = fmt::format("({} + {})", local.sql, step);
+  auto result = calendar && !ntz ? cast(local, make_type(kTimestamp), call.time_zone) : local;
+  return {.sql = result.sql, .type = result.type, .nullable = a[1].nullable || a[2].nullable,
+          .name = fmt::format("timestampadd({}, {}, {})", unit, a[1].name, a[2].name)};
+}
+
+/// timestampdiff(unit, start, end): whole units between.
+Resolved timestamp_diff(std::vector<Resolved>& a, const CallContext& call) {
+  const auto unit = upper_text(a[0].literal);
+  const auto local = [&](const Resolved& value) {
+    return cast(coerce(value, make_type(value.type.kind == kTimestampNtz ? kTimestampNtz : kTimestamp), call.time_zone), make_type(kTimestampNtz),
+                call.time_zone).sql;
+  };
+  std::string sql;
+  for (const auto& [name, months] : kUnitMonths) {
+    if (name != unit) continue;
+    // Whole months as Java counts them: by the days' numbers, whatever the months' lengths.
+    const auto place = [](const std::string& date) { return fmt::format("((year({0}) * 12 + month({0})) * 32 + day({0}))", date); };
+    const auto start = local(a[1]), end = local(a[2]);
+    const auto start_date = fmt::format("CAST({} AS DATE)", start), end_date = fmt::format("CAST({} AS DATE)", end);
+    const auto last = fmt::format("({0} + CASE WHEN {0} > {1} AND CAST({2} AS TIME) < CAST({3} AS TIME) THEN -1 WHEN {0} < {1} AND "
+                                  "CAST({2} AS TIME) > CAST({3} AS TIME) THEN 1 ELSE 0 END)", end_date, start_date, end, start);
+    sql = fmt::format("CAST(trunc(({} - {}) / 32) AS BIGINT)", place(last), place(start_date));
+    if (months > 1) sql = fmt::format("CAST(trunc({} / {}) AS BIGINT)", sql, months);
+  }
+  for (const auto& [name, micros] : kUnitMicros) {
+    if (name == unit) sql = fmt::format("CAST(trunc((epoch_us({}) - epoch_us({})) / {}) AS BIGINT)", local(a[2]), local(a[1]), micros);
+  }
+  if (sql.empty()) wrong_unit(a[0], call);
+  return {.sql = sql, .type = make_type(kLong), .nullable = a[1].nullable || a[2].nullable,
+          .name = fmt::format("timestampdiff({}, {}, {})", unit, a[1].name, a[2].name)};
+}
+
+/// convert_timezone([from,] to, wall clock)
+Resolved convert_timezone(std::vector<Resolved>& a, const CallContext& call) {
+  const bool given = a.size() > 2;
+  const auto from = given ? a[0].sql : sql_string(call.time_zone);
+  const auto& to = a[given ? 1 : 0];
+  const auto& moment = a[given ? 2 : 1];
+  const auto local = cast(coerce(moment, make_type(moment.type.kind == kTimestamp ? kTimestamp : kTimestampNtz), call.time_zone), make_type(kTimestampNtz),
+                          call.time_zone);
+  return {.sql = fmt::format("timezone({}, timezone({}, {}))", to.sql, from, local.sql), .type = make_type(kTimestampNtz),
+          .nullable = to.nullable || moment.nullable,
+          .name = fmt::format("convert_timezone({}, {}, {})", given ? a[0].name : "current_timezone()", to.name, moment.name)};
+}
+
+Resolved make_dt_interval(std::vector<Resolved>& a, const CallContext&) {
+  static constexpr int64_t kMicros[] = {86400000000, 3600000000, 60000000};
+  std::string sql, names;
+  for (size_t i = 0; i < 4; ++i) {
+    names += (i ? ", " : "") + (i < a.size() ? a[i].name : std::string(i < 3 ? "0" : "0.000000"));
+    if (i >= a.size()) continue;
+    sql += (i ? " + " : "") + (i < 3 ? fmt::format("CAST({} AS BIGINT) * {}", a[i].sql, kMicros[i]) : fmt::format("CAST(round({} * 1000000) AS BIGINT)", a[i].sql));
+  }
+  DataType type = make_type(kDayTimeInterval);
+  return {.sql = fmt::format("to_microseconds({})", sql.empty() ? "0" : sql), .type = type, .name = fmt::format("make_dt_interval({})", names)};
+}
+
+Resolved make_ym_interval(std::vector<Resolved>& a, const CallContext&) {
+  return {.sql = fmt::format("to_months(CAST({} * 12 + {} AS INTEGER))", a.empty() ? "0" : a[0].sql, a.size() > 1 ? a[1].sql : "0"),
+          .type = make_type(kYearMonthInterval),
+          .name = fmt::format("make_ym_interval({}, {})", a.empty() ? "0" : a[0].name, a.size() > 1 ? a[1].name : "0")};
+}
+
 Resolved make_timestamp_of(std::vector<Resolved>& a, const CallContext& call) {
-  Resolved local{.sql = fmt::format("make_timestamp({}, {}, {}, {}, {}, {})", a[0].sql, a[1].sql, a[2].sql, a[3].sql, a[4].sql, a[5].sql),
+  const auto parts = fmt::format("{}, {}, {}, {}, {}, {}", a[0].sql, a[1].sql, a[2].sql, a[3].sql, a[4].sql, a[5].sql);
+  Resolved local{.sql = made_of("make_timestamp", parts, a, call),
                  .type = make_type(kTimestampNtz)};
   return {.sql = cast(local, make_type(kTimestamp), call.time_zone).sql, .type = make_type(kTimestamp)};
 }
@@ -236,18 +382,21 @@ Resolved unix_timestamp(std::vector<Resolved>& a, const CallContext& call) {
           .nullable = moment.nullable, .name = name};
 }
 
-Resolved try_to_date(std::vector<Resolved>& a, const CallContext& call) {
-  const auto name = fmt::format("try_to_date({})", a[0].name);
-  auto result = cast(a[0], make_type(kDate), call.time_zone, true);
+/// try_to_date and try_to_timestamp: null where the text is none.
+Resolved try_parse(std::vector<Resolved>& a, const CallContext& call, TypeKind kind) {
+  const auto name = fmt::format("{}({}{})", call.name, a[0].name, a.size() > 1 ? ", " + a[1].name : "");
+  Resolved value = a[0];
+  if (a.size() > 1) {
+    value.sql = fmt::format("try_strptime({}, {})", coerce(a[0], make_type(kString), call.time_zone).sql,
+                            sql_string(strftime_pattern(constant(a[1], call), call)));
+    value.type = make_type(kTimestampNtz);
+  }
+  auto result = cast(value, make_type(kind), call.time_zone, true);
   result.name = name;
   return result;
 }
-Resolved try_to_timestamp(std::vector<Resolved>& a, const CallContext& call) {
-  const auto name = fmt::format("try_to_timestamp({})", a[0].name);
-  auto result = cast(a[0], make_type(kTimestamp), call.time_zone, true);
-  result.name = name;
-  return result;
-}
+Resolved try_to_date(std::vector<Resolved>& a, const CallContext& call) { return try_parse(a, call, kDate); }
+Resolved try_to_timestamp(std::vector<Resolved>& a, const CallContext& call) { return try_parse(a, call, kTimestamp); }
 
 }  // namespace
 
@@ -255,6 +404,8 @@ Resolved try_to_timestamp(std::vector<Resolved>& a, const CallContext& call) {
 constexpr FunctionSpec kDateTime[] = {
     {.name = "add_months", .signature = "(start: date, months: int) -> date", .lowering = "CAST({0} + to_months({1}) AS DATE)",
      .doc = "The date a number of months later.", .example = "add_months('2016-08-31', 1)", .gives = "2016-09-30"},
+    {.name = "convert_timezone", .signature = "(to: any, moment: any, [third: any]) -> timestamp_ntz", .lower = convert_timezone, .nulls = Nulls::kAlways,
+     .doc = "The wall clock of a zone at the wall clock of another (or the session's): `convert_timezone([from,] to, moment)`.", .example = "convert_timezone('Europe/Brussels', 'America/Los_Angeles', TIMESTAMP_NTZ'2021-12-06 00:00:00')", .gives = "2021-12-05 15:00:00"},
     {.name = "curdate", .signature = "() -> date", .lower = current_date, .nulls = Nulls::kNever,
      .doc = "Today, in the session's time zone.", .example = "curdate() > DATE'2020-01-01'", .gives = "true"},
     {.name = "current_date", .signature = "() -> date", .lower = current_date, .nulls = Nulls::kNever,
@@ -301,10 +452,14 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Hour of the day, in the session's time zone.", .example = "hour('2009-07-30 12:58:59')", .gives = "12"},
     {.name = "last_day", .signature = "(date: date) -> date", .lower = last_day,
      .doc = "The last day of the month.", .example = "last_day('2009-01-12')", .gives = "2009-01-31"},
-    {.name = "make_date", .signature = "(year: int, month: int, day: int) -> date", .lowering = "make_date({0}, {1}, {2})",
+    {.name = "make_date", .signature = "(year: int, month: int, day: int) -> date", .lower = make_date_of, .nulls = Nulls::kAlways,
      .doc = "A date of its parts.", .example = "make_date(2013, 7, 15)", .gives = "2013-07-15"},
+    {.name = "make_dt_interval", .signature = "([days: int], [hours: int], [minutes: int], [seconds: double]) -> any", .lower = make_dt_interval, .nulls = Nulls::kAlways,
+     .doc = "A day-time interval of its parts.", .example = "make_dt_interval(1, 12, 30, 01.001001)", .gives = "INTERVAL '1 12:30:01.001001' DAY TO SECOND"},
     {.name = "make_timestamp", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: double) -> timestamp", .lower = make_timestamp_of,
      .doc = "A timestamp of its parts.", .example = "make_timestamp(2014, 12, 28, 6, 30, 45.887)", .gives = "2014-12-28 06:30:45.887"},
+    {.name = "make_ym_interval", .signature = "([years: int], [months: int]) -> any", .lower = make_ym_interval, .nulls = Nulls::kAlways,
+     .doc = "A year-month interval of its parts.", .example = "make_ym_interval(1, 2)", .gives = "INTERVAL '1-2' YEAR TO MONTH"},
     {.name = "minute", .signature = "(moment: any) -> int", .lower = minute_of,
      .doc = "Minute of the hour.", .example = "minute('2009-07-30 12:58:59')", .gives = "58"},
     {.name = "month", .signature = "(moment: any) -> int", .lower = month_of,
@@ -327,6 +482,10 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "The moment so many milliseconds after 1970.", .example = "timestamp_millis(1230219000123)", .gives = "2008-12-25 15:30:00.123"},
     {.name = "timestamp_seconds", .signature = "(value: numeric) -> timestamp", .lowering = "make_timestamp(CAST(CAST({0} AS DECIMAL(24,6)) * 1000000 AS BIGINT))",
      .doc = "The moment so many seconds after 1970.", .example = "timestamp_seconds(1230219000)", .gives = "2008-12-25 15:30:00"},
+    {.name = "timestampadd", .signature = "(unit: string, amount: long, moment: any) -> any", .lower = timestamp_add, .nulls = Nulls::kAlways,
+     .doc = "The moment so many units later: `timestampadd(HOUR, 1, x)`.", .example = "timestampadd(MONTH, 1, TIMESTAMP'2024-01-31')", .gives = "2024-02-29 00:00:00"},
+    {.name = "timestampdiff", .signature = "(unit: string, start: any, end: any) -> long", .lower = timestamp_diff, .nulls = Nulls::kAlways,
+     .doc = "Whole units between two moments: `timestampdiff(DAY, x, y)`.", .example = "timestampdiff(MONTH, DATE'2024-01-01', DATE'2024-03-01')", .gives = "2"},
     {.name = "to_date", .signature = "(value: any, [format: string]) -> date", .lower = to_date,
      .doc = "Text as a date.", .example = "to_date('2016-12-31', 'yyyy-MM-dd')", .gives = "2016-12-31"},
     {.name = "to_timestamp", .signature = "(value: any, [format: string]) -> timestamp", .lower = to_timestamp,
@@ -337,9 +496,9 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "The UTC time of the wall clock of a zone.", .example = "to_utc_timestamp('2016-08-31', 'Asia/Seoul')", .gives = "2016-08-30 15:00:00"},
     {.name = "trunc", .signature = "(date: any, unit: string) -> date", .lower = trunc_date, .nulls = Nulls::kAlways,
      .doc = "The first day of the year, quarter, month or week.", .example = "trunc('2009-02-12', 'MM')", .gives = "2009-02-01"},
-    {.name = "try_to_date", .signature = "(value: any) -> date", .lower = try_to_date, .nulls = Nulls::kAlways,
+    {.name = "try_to_date", .signature = "(value: any, [format: string]) -> date", .lower = try_to_date, .nulls = Nulls::kAlways,
      .doc = "Text as a date; null where it is none.", .example = "try_to_date('x')", .gives = "NULL"},
-    {.name = "try_to_timestamp", .signature = "(value: any) -> timestamp", .lower = try_to_timestamp, .nulls = Nulls::kAlways,
+    {.name = "try_to_timestamp", .signature = "(value: any, [format: string]) -> timestamp", .lower = try_to_timestamp, .nulls = Nulls::kAlways,
      .doc = "Text as a timestamp; null where it is none.", .example = "try_to_timestamp('x')", .gives = "NULL"},
     {.name = "unix_date", .signature = "(date: date) -> int", .lowering = "({0} - DATE '1970-01-01')",
      .doc = "Days since 1970.", .example = "unix_date(DATE'1970-01-02')", .gives = "1"},

@@ -10,6 +10,7 @@ std::span<const FunctionGroup> function_groups() {
       {"Strings", string_rows()},
       {"Dates and times", datetime_rows()},
       {"Arrays, maps and structs", collection_rows()},
+      {"JSON", json_rows()},
       {"Aggregates", aggregate_rows()},
       {"Window functions", window_rows()},
       {"Other", miscellaneous_rows()},

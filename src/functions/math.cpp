@@ -58,11 +58,27 @@ Resolved whole(std::vector<Resolved>& a, const CallContext& call, const char* fu
 Resolved floor_of(std::vector<Resolved>& a, const CallContext& call) { return whole(a, call, "floor"); }
 Resolved ceil_of(std::vector<Resolved>& a, const CallContext& call) { return whole(a, call, "ceil"); }
 
+bool is_interval(const Resolved& value) { return value.type.kind == kDayTimeInterval || value.type.kind == kYearMonthInterval; }
+
+Resolved absolute(std::vector<Resolved>& a, const CallContext& call) {
+  if (is_interval(a[0])) {
+    return {.sql = fmt::format("CASE WHEN {0} < INTERVAL 0 DAY THEN - {0} ELSE {0} END", a[0].sql), .type = a[0].type, .nullable = a[0].nullable};
+  }
+  if (!a[0].type.is_numeric()) a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
+  return {.sql = fmt::format("abs({})", a[0].sql), .type = a[0].type, .nullable = a[0].nullable, .exact = false};
+}
+
+Resolved sign_of(std::vector<Resolved>& a, const CallContext& call) {
+  const auto sql = is_interval(a[0]) ? fmt::format("CASE WHEN {0} < INTERVAL 0 DAY THEN -1 WHEN {0} > INTERVAL 0 DAY THEN 1 WHEN {0} IS NOT NULL THEN 0 END", a[0].sql)
+                                     : fmt::format("sign({})", coerce(a[0], make_type(kDouble), call.time_zone).sql);
+  return {.sql = fmt::format("CAST({} AS DOUBLE)", sql), .type = make_type(kDouble), .nullable = a[0].nullable};
+}
+
 }  // namespace
 
 // clang-format off
 constexpr FunctionSpec kMath[] = {
-    {.name = "abs", .signature = "(expr: numeric) -> numeric", .lowering = "abs({0})",
+    {.name = "abs", .signature = "(expr: any) -> any", .lower = absolute,
      .doc = "Absolute value.", .example = "abs(-1.5)", .gives = "1.5"},
     {.name = "acos", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} BETWEEN -1 AND 1 THEN acos({0}) WHEN {0} IS NOT NULL THEN CAST('nan' AS DOUBLE) END", .print = "ACOS({0})",
      .doc = "Inverse cosine, in radians.", .example = "acos(1)", .gives = "0.0"},
@@ -94,7 +110,7 @@ constexpr FunctionSpec kMath[] = {
      .doc = "The number in another base.", .example = "conv('100', 2, 10)", .gives = "4"},
     {.name = "cos", .signature = "(expr: double) -> double", .lowering = "cos({0})", .print = "COS({0})",
      .doc = "Cosine of an angle in radians.", .example = "cos(0)", .gives = "1.0"},
-    {.name = "cosh", .signature = "(expr: double) -> double", .lowering = "cosh({0})", .print = "COSH({0})",
+    {.name = "cosh", .signature = "(expr: double) -> double", .lowering = "spark_cosh({0})", .print = "COSH({0})",
      .doc = "Hyperbolic cosine.", .example = "cosh(0)", .gives = "1.0"},
     {.name = "cot", .signature = "(expr: double) -> double", .lowering = "(1 / tan({0}))", .print = "COT({0})",
      .doc = "Cotangent of an angle in radians.", .example = "cot(1)", .gives = "0.6420926159343306"},
@@ -104,7 +120,7 @@ constexpr FunctionSpec kMath[] = {
      .doc = "Degrees of an angle in radians.", .example = "degrees(0)", .gives = "0.0"},
     {.name = "e", .signature = "() -> double", .lowering = "exp(1.0::DOUBLE)", .nulls = Nulls::kNever, .print = "E()",
      .doc = "Euler's number.", .example = "e()", .gives = "2.718281828459045"},
-    {.name = "exp", .signature = "(expr: double) -> double", .lowering = "exp({0})", .print = "EXP({0})",
+    {.name = "exp", .signature = "(expr: double) -> double", .lowering = "spark_exp({0})", .print = "EXP({0})",
      .doc = "Power of Euler's number.", .example = "exp(0)", .gives = "1.0"},
     {.name = "expm1", .signature = "(expr: double) -> double", .lowering = "spark_expm1({0})", .print = "EXPM1({0})",
      .doc = "Power of Euler's number, minus one.", .example = "expm1(0)", .gives = "0.0"},
@@ -114,6 +130,8 @@ constexpr FunctionSpec kMath[] = {
      .doc = "Largest whole number not above.", .example = "floor(-0.1)", .gives = "-1"},
     {.name = "hex", .signature = "(expr: long) -> string", .lowering = "hex({0})",
      .doc = "Hexadecimal digits of a number or of bytes.", .example = "hex(17)", .gives = "11"},
+    {.name = "hex", .signature = "(expr: numeric) -> string", .lowering = "hex(CAST(trunc({0}) AS BIGINT))"},
+    {.name = "hex", .signature = "(expr: string) -> string", .lowering = "hex({0})"},
     {.name = "hex", .signature = "(expr: binary) -> string", .lowering = "hex({0})"},
     {.name = "hypot", .signature = "(x: double, y: double) -> double", .lowering = "spark_hypot({0}, {1})", .print = "HYPOT({0}, {1})",
      .doc = "Length of the hypotenuse.", .example = "hypot(3, 4)", .gives = "5.0"},
@@ -139,16 +157,16 @@ constexpr FunctionSpec kMath[] = {
     {.name = "radians", .signature = "(expr: double) -> double", .lowering = "radians({0})", .print = "RADIANS({0})",
      .doc = "Radians of an angle in degrees.", .example = "radians(0)", .gives = "0.0"},
     {.name = "randn", .signature = "([seed: long]) -> double", .lowering = "(sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()))", .nulls = Nulls::kNever,
-     .doc = "A normally distributed random number. The seed is not that of Spark's generator.", .example = "randn() IS NULL", .gives = "false"},
+     .doc = "A normally distributed random number. With a seed, Spark's number for the row of that place in one partition.", .example = "randn() IS NULL", .gives = "false"},
     {.name = "rint", .signature = "(expr: double) -> double", .lowering = "spark_rint({0})",
      .doc = "The nearest whole number as a double, ties to even.", .example = "rint(12.3456)", .gives = "12.0"},
     {.name = "round", .signature = "(expr: any, [scale: int]) -> any", .lower = round_half_up,
      .doc = "Rounded to `scale` digits after the point, ties away from zero.", .example = "round(2.5, 0)", .gives = "3"},
     {.name = "sec", .signature = "(expr: double) -> double", .lowering = "(1 / cos({0}))", .print = "SEC({0})",
      .doc = "Secant of an angle in radians.", .example = "sec(0)", .gives = "1.0"},
-    {.name = "sign", .signature = "(expr: double) -> double", .lowering = "CAST(sign({0}) AS DOUBLE)",
+    {.name = "sign", .signature = "(expr: any) -> double", .lower = sign_of,
      .doc = "-1.0, 0.0 or 1.0.", .example = "sign(-40)", .gives = "-1.0"},
-    {.name = "signum", .signature = "(expr: double) -> double", .lowering = "CAST(sign({0}) AS DOUBLE)", .print = "SIGNUM({0})",
+    {.name = "signum", .signature = "(expr: any) -> double", .lower = sign_of, .print = "SIGNUM({0})",
      .doc = "-1.0, 0.0 or 1.0.", .example = "signum(40)", .gives = "1.0"},
     {.name = "sin", .signature = "(expr: double) -> double", .lowering = "sin({0})", .print = "SIN({0})",
      .doc = "Sine of an angle in radians.", .example = "sin(0)", .gives = "0.0"},

@@ -20,6 +20,20 @@ using enum TypeKind;
       .at(call.span);
 }
 
+[[noreturn]] void wrong_type(const std::vector<Resolved>& arguments, const CallContext& call, std::string_view wanted) {
+  throw Error("DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE",
+              fmt::format("Cannot resolve \"({0} {2} {1})\" due to data type mismatch: the binary operator requires the "
+                          "input type \"{4}\", not \"{3}\".",
+                          arguments[0].name, arguments[1].name, call.name, arguments[0].type.sql(), wanted))
+      .at(call.span);
+}
+
+/// Both of one type, but not of one the operator takes; or of two types.
+[[noreturn]] void refuse(const std::vector<Resolved>& arguments, const CallContext& call, std::string_view wanted) {
+  if (arguments[0].type == arguments[1].type) wrong_type(arguments, call, wanted);
+  differing_types(arguments, call);
+}
+
 bool either(const std::vector<Resolved>& a, TypeKind kind) {
   return a[0].type.kind == kind || a[1].type.kind == kind;
 }
@@ -32,8 +46,7 @@ bool is_interval(const DataType& type) {
 DataType unify_numbers(std::vector<Resolved>& a, const CallContext& call) {
   auto common = common_type(a[0].type, a[1].type);
   if (common && common->kind == kNull) common = make_type(kDouble);
-  if (common && common->kind == kString) common = make_type(kDouble);
-  if (!common || !common->is_numeric()) differing_types(a, call);
+  if (!common || !common->is_numeric()) refuse(a, call, "NUMERIC");
   for (auto& value : a) {
     if (common->kind != kDecimal) {
       value = coerce(value, *common, call.time_zone);
@@ -66,25 +79,75 @@ std::string guard_zero(const Resolved& divisor, const std::string& sql, const Ca
 Resolved shift(const Resolved& moment, const Resolved& interval, std::string_view op,
                const CallContext& call) {
   const std::string sql = fmt::format("({} {} {})", moment.sql, op, interval.sql);
-  const bool whole_days = interval.type.kind == kYearMonthInterval || interval.type.end_field == 0;
-  if (moment.type.kind == kDate && whole_days) {
-    return made(fmt::format("CAST({} AS DATE)", sql), make_type(kDate), {moment, interval});
+  const bool days = interval.type.kind == kDayTimeInterval && interval.type.end_field == 0;
+  Resolved result;
+  if (moment.type.kind == kDate && (days || interval.type.kind == kYearMonthInterval)) {
+    result = made(fmt::format("CAST({} AS DATE)", sql), make_type(kDate), {moment, interval});
+  } else if (moment.type.kind == kDate) {
+    result = shift(coerce(moment, make_type(kTimestamp), call.time_zone), interval, op, call);
+  } else if (moment.type.kind == kTimestamp && call.time_zone != "UTC") {
+    // Months and whole days are those of the session's calendar, the rest is exact time.
+    const bool months = interval.type.kind == kYearMonthInterval;
+    const auto micros = fmt::format("({}epoch_us({}))", op == "-" ? "- " : "", interval.sql);
+    auto local = cast(moment, make_type(kTimestampNtz), call.time_zone);
+    local.sql = months ? fmt::format("({} {} {})", local.sql, op, interval.sql)
+                       : fmt::format("({} + to_days(CAST({} // 86400000000 AS INTEGER)))", local.sql, micros);
+    auto shifted = cast(local, make_type(kTimestamp), call.time_zone).sql;
+    if (!months) shifted = fmt::format("({} + to_microseconds({} % 86400000000))", shifted, micros);
+    result = made(shifted, moment.type, {moment, interval});
+  } else {
+    result = made(sql, moment.type, {moment, interval});
   }
-  if (moment.type.kind == kDate) {
-    Resolved start = coerce(moment, make_type(kTimestamp), call.time_zone);
-    return shift(start, interval, op, call);
+  result.name = fmt::format("{} {} {}", moment.name, op, interval.name);
+  if (moment.type.kind == kDate && days) {
+    result.name = fmt::format(fmt::runtime(op == "-" ? "date_add({}, (- extractansiintervaldays({})))"
+                                                     : "date_add({}, extractansiintervaldays({}))"),
+                              moment.name, interval.name);
   }
-  return made(sql, moment.type, {moment, interval});
+  return result;
+}
+
+/// A date plus or minus a number of days.
+Resolved shift_days(const Resolved& date, const Resolved& days, std::string_view op) {
+  auto result = made(fmt::format("({} {} CAST({} AS INTEGER))", date.sql, op, days.sql), date.type, {date, days});
+  result.name = fmt::format("{}({}, {})", op == "+" ? "date_add" : "date_sub", date.name, days.name);
+  return result;
+}
+
+[[noreturn]] void not_days(const Resolved& date, const Resolved& days, const CallContext& call) {
+  throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+              fmt::format("Cannot resolve \"date_add({0}, {1})\" due to data type mismatch: The second parameter requires the "
+                          "(\"INT\" or \"SMALLINT\" or \"TINYINT\") type, however \"{1}\" has the type \"{2}\".",
+                          date.name, days.name, days.type.sql()))
+      .at(call.span);
+}
+
+/// An interval times or divided by a number, given as the SQL of its microseconds or months.
+Resolved scaled(const Resolved& interval, const std::string& amount, const std::vector<Resolved>& a) {
+  const bool months = interval.type.kind == kYearMonthInterval;
+  DataType type = make_type(interval.type.kind);
+  type.end_field = months ? 1 : 3;
+  return made(fmt::format(fmt::runtime(months ? "to_months(CAST({} AS INTEGER))" : "to_microseconds(CAST({} AS BIGINT))"), amount), type, a);
+}
+
+std::string amount_of(const Resolved& interval) {
+  return interval.type.kind == kYearMonthInterval
+             ? fmt::format("(date_part('year', {0}) * 12 + date_part('month', {0}))", interval.sql)
+             : fmt::format("epoch_us({})", interval.sql);
 }
 
 Resolved add(std::vector<Resolved>& a, const CallContext& call) {
   if (is_interval(a[1].type) && a[0].type.is_datetime()) return shift(a[0], a[1], "+", call);
   if (is_interval(a[0].type) && a[1].type.is_datetime()) return shift(a[1], a[0], "+", call);
-  if (a[0].type.kind == kDate && a[1].type.is_integral()) {
-    return made(fmt::format("({} + CAST({} AS INTEGER))", a[0].sql, a[1].sql), a[0].type, a);
+  for (int i : {0, 1}) {
+    if (a[i].type.kind != kDate || a[1 - i].is_null()) continue;
+    if (!a[1 - i].type.is_integral()) not_days(a[i], a[1 - i], call);
+    return shift_days(a[i], a[1 - i], "+");
   }
   if (is_interval(a[0].type) && is_interval(a[1].type)) {
-    return made(fmt::format("({} + {})", a[0].sql, a[1].sql), *common_type(a[0].type, a[1].type), a);
+    const auto common = common_type(a[0].type, a[1].type);
+    if (!common) differing_types(a, call);
+    return made(fmt::format("({} + {})", a[0].sql, a[1].sql), *common, a);
   }
   const auto common = unify_numbers(a, call);
   const std::string text = fmt::format("({} + {})", a[0].sql, a[1].sql);
@@ -96,8 +159,14 @@ Resolved add(std::vector<Resolved>& a, const CallContext& call) {
 
 Resolved subtract(std::vector<Resolved>& a, const CallContext& call) {
   if (is_interval(a[1].type) && a[0].type.is_datetime()) return shift(a[0], a[1], "-", call);
-  if (a[0].type.kind == kDate && a[1].type.is_integral()) {
-    return made(fmt::format("({} - CAST({} AS INTEGER))", a[0].sql, a[1].sql), a[0].type, a);
+  if (a[0].type.kind == kDate && a[1].type.is_integral()) return shift_days(a[0], a[1], "-");
+  if (is_interval(a[0].type) && is_interval(a[1].type)) {
+    const auto common = common_type(a[0].type, a[1].type);
+    if (!common) differing_types(a, call);
+    return made(fmt::format("({} - {})", a[0].sql, a[1].sql), *common, a);
+  }
+  for (int i : {0, 1}) {  // text beside a moment is one
+    if (a[i].type.kind == kString && a[1 - i].type.is_datetime()) a[i] = coerce(a[i], a[1 - i].type, call.time_zone);
   }
   if (a[0].type.kind == kDate && a[1].type.kind == kDate) {
     DataType days = make_type(kDayTimeInterval);
@@ -119,8 +188,10 @@ Resolved subtract(std::vector<Resolved>& a, const CallContext& call) {
 
 Resolved multiply(std::vector<Resolved>& a, const CallContext& call) {
   for (int i : {0, 1}) {
+    if (is_interval(a[i].type) && a[1 - i].type.kind == kString) a[1 - i] = coerce(a[1 - i], make_type(kDouble), call.time_zone);
     if (is_interval(a[i].type) && a[1 - i].type.is_numeric()) {
-      return made(fmt::format("({} * {})", a[i].sql, a[1 - i].sql), a[i].type, a);
+      const auto product = fmt::format("{} * {}", amount_of(a[i]), a[1 - i].sql);
+      return scaled(a[i], a[1 - i].type.is_integral() ? product : fmt::format("round({})", product), a);
     }
   }
   const auto common = unify_numbers(a, call);
@@ -132,6 +203,12 @@ Resolved multiply(std::vector<Resolved>& a, const CallContext& call) {
 }
 
 Resolved divide(std::vector<Resolved>& a, const CallContext& call) {
+  if (is_interval(a[0].type) && a[1].type.kind == kString) a[1] = coerce(a[1], make_type(kDouble), call.time_zone);
+  if (is_interval(a[0].type) && a[1].type.is_numeric()) {
+    const auto zero = raise_sql("INTERVAL_DIVIDED_BY_ZERO",
+                                "Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead.", call.span);
+    return scaled(a[0], fmt::format("CASE WHEN {1} = 0 THEN {2} ELSE round({0} / CAST({1} AS DOUBLE)) END", amount_of(a[0]), a[1].sql, zero), a);
+  }
   if (either(a, kDecimal) && !either(a, kDouble) && !either(a, kFloat) && !either(a, kString)) {
     unify_numbers(a, call);
     const auto &x = a[0].type, &y = a[1].type;
@@ -152,9 +229,13 @@ Resolved divide(std::vector<Resolved>& a, const CallContext& call) {
 }
 
 Resolved integral_divide(std::vector<Resolved>& a, const CallContext& call) {
-  unify_numbers(a, call);
-  return made(guard_zero(a[1], fmt::format("CAST(({} // {}) AS BIGINT)", a[0].sql, a[1].sql), call),
-              make_type(kLong), a);
+  if (a[0].type.is_fractional() || a[1].type.is_fractional()) refuse(a, call, "(\"BIGINT\" or \"DECIMAL\")");
+  const auto common = unify_numbers(a, call);
+  auto quotient = fmt::format("CAST(({} // {}) AS BIGINT)", a[0].sql, a[1].sql);
+  if (common.kind == kDecimal) {  // DuckDB's // of decimals rounds
+    quotient = fmt::format("CAST(spark_decimal_divide({0} - {0} % {1}, {1}, CAST(0 AS DECIMAL(38,0))) AS BIGINT)", a[0].sql, a[1].sql);
+  }
+  return made(guard_zero(a[1], quotient, call), make_type(kLong), a);
 }
 
 Resolved remainder(std::vector<Resolved>& a, const CallContext& call) {
@@ -284,7 +365,7 @@ Resolved case_when(std::vector<Resolved>& a, const CallContext& call) {
   const auto type = unify(values, 0, 1, call);
   std::string sql = "CASE";
   for (size_t i = 0; i + 1 < a.size(); i += 2) {
-    if (a[i].type.kind != kBoolean && !a[i].is_null()) {
+    if (a[i].type.kind != kBoolean) {
       throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
                   fmt::format("Cannot resolve \"{} END\" due to data type mismatch: The condition "
                               "requires the \"BOOLEAN\" type, however \"{}\" has the type \"{}\".",
@@ -307,9 +388,46 @@ Resolved if_else(std::vector<Resolved>& a, const CallContext& call) {
   return result;
 }
 
-Resolved negative(std::vector<Resolved>& a, const CallContext&) {
+Resolved negative(std::vector<Resolved>& a, const CallContext& call) {
+  if (a[0].type.kind == kString || a[0].is_null()) a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
+  if (!a[0].type.is_numeric() && !is_interval(a[0].type)) {
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"(- {0})\" due to data type mismatch: The first parameter requires the (\"NUMERIC\" or "
+                            "\"INTERVAL\") type, however \"{0}\" has the type \"{1}\".", a[0].name, a[0].type.sql()))
+        .at(call.span);
+  }
   auto result = made(fmt::format("(- {})", a[0].sql), a[0].type, a, a[0].exact);
   if (!a[0].literal.empty() && a[0].literal != "NULL") result.literal = "-" + a[0].literal;
+  return result;
+}
+
+Resolved logical(std::vector<Resolved>& a, const CallContext& call, const char* word) {
+  for (auto& value : a) {
+    const bool given = value.type.kind == kBoolean || value.is_null() || value.type.kind == kString;
+    if (!given) refuse(a, call, "BOOLEAN");
+    value = coerce(value, make_type(kBoolean), call.time_zone);
+  }
+  return made(fmt::format("({} {} {})", a[0].sql, word, a[1].sql), make_type(kBoolean), a);
+}
+Resolved and_of(std::vector<Resolved>& a, const CallContext& call) { return logical(a, call, "AND"); }
+Resolved or_of(std::vector<Resolved>& a, const CallContext& call) { return logical(a, call, "OR"); }
+
+Resolved bitwise(std::vector<Resolved>& a, const CallContext& call, const char* pattern) {
+  const auto common = common_type(a[0].type, a[1].type);
+  if (!common || !(common->is_integral() || common->kind == kNull)) refuse(a, call, "INTEGRAL");
+  const auto type = common->kind == kNull ? make_type(kInteger) : *common;
+  for (auto& value : a) value = coerce(value, type, call.time_zone);
+  return made(fmt::format(fmt::runtime(pattern), a[0].sql, a[1].sql), type, a);
+}
+Resolved bit_and(std::vector<Resolved>& a, const CallContext& call) { return bitwise(a, call, "({} & {})"); }
+Resolved bit_or(std::vector<Resolved>& a, const CallContext& call) { return bitwise(a, call, "({} | {})"); }
+Resolved bit_xor(std::vector<Resolved>& a, const CallContext& call) { return bitwise(a, call, "xor({}, {})"); }
+
+Resolved zero_if_null(std::vector<Resolved>& a, const CallContext& call) {
+  const auto name = fmt::format("zeroifnull({})", a[0].name);
+  a.push_back({.sql = "0", .type = make_type(kInteger), .nullable = false, .literal = "0", .name = "0"});
+  auto result = coalesce(a, call);
+  result.name = name;
   return result;
 }
 
@@ -338,6 +456,7 @@ Resolved least(std::vector<Resolved>& a, const CallContext& call) {
 Resolved tried(Resolved result) {
   result.sql = fmt::format("TRY(CAST({} AS {}))", result.sql, duckdb_type(result.type));
   result.nullable = result.exact = true;
+  result.name.clear();
   return result;
 }
 Resolved try_sum(std::vector<Resolved>& a, const CallContext& call) { return tried(add(a, call)); }
@@ -356,7 +475,7 @@ constexpr FunctionSpec kOperators[] = {
      .doc = "Logical not.", .example = "!true", .gives = "false"},
     {.name = "%", .signature = "(left: any, right: any) -> any", .lower = remainder, .nulls = Nulls::kAlways, .print = "({0} % {1})",
      .doc = "Remainder; the sign is the dividend's.", .example = "-7 % 3", .gives = "-1"},
-    {.name = "&", .signature = "(left: N, right: N) -> N", .lowering = "({0} & {1})", .print = "({0} & {1})",
+    {.name = "&", .signature = "(left: any, right: any) -> any", .lower = bit_and, .print = "({0} & {1})",
      .doc = "Bitwise and.", .example = "12 & 10", .gives = "8"},
     {.name = "*", .signature = "(left: any, right: any) -> any", .lower = multiply, .print = "({0} * {1})",
      .doc = "Product. Overflow is an error.", .example = "6 * 7", .gives = "42"},
@@ -380,9 +499,9 @@ constexpr FunctionSpec kOperators[] = {
      .doc = "Greater than.", .example = "2 > 1", .gives = "true"},
     {.name = ">=", .signature = "(left: any, right: any) -> boolean", .lower = greater_or_equal, .print = "({0} >= {1})",
      .doc = "Greater than or equal.", .example = "1 >= 2", .gives = "false"},
-    {.name = "^", .signature = "(left: N, right: N) -> N", .lowering = "xor({0}, {1})", .print = "({0} ^ {1})",
+    {.name = "^", .signature = "(left: any, right: any) -> any", .lower = bit_xor, .print = "({0} ^ {1})",
      .doc = "Bitwise exclusive or.", .example = "5 ^ 3", .gives = "6"},
-    {.name = "and", .signature = "(left: boolean, right: boolean) -> boolean", .lowering = "({0} AND {1})", .print = "({0} AND {1})",
+    {.name = "and", .signature = "(left: any, right: any) -> boolean", .lower = and_of, .print = "({0} AND {1})",
      .doc = "Logical and, of three values.", .example = "NULL AND false", .gives = "false"},
     {.name = "between", .signature = "(expr: any, low: any, high: any) -> boolean", .lower = between,
      .print = "between({0}, {1}, {2})",
@@ -395,7 +514,7 @@ constexpr FunctionSpec kOperators[] = {
      .doc = "Equal, where two nulls are equal.", .example = "equal_null(3, 3)", .gives = "true"},
     {.name = "greatest", .signature = "(first: any, rest: any...) -> any", .lower = greatest,
      .doc = "The greatest argument; nulls are skipped.", .example = "greatest(3, NULL, 7)", .gives = "7"},
-    {.name = "if", .signature = "(condition: boolean, then: any, otherwise: any) -> any", .lower = if_else,
+    {.name = "if", .signature = "(condition: any, then: any, otherwise: any) -> any", .lower = if_else,
      .doc = "`then` where the condition is true, else `otherwise`.", .example = "if(1 < 2, 'a', 'b')", .gives = "a"},
     {.name = "ifnull", .signature = "(expr: any, otherwise: any) -> any", .lower = coalesce,
      .doc = "`otherwise` where the first is null.", .example = "ifnull(NULL, 'x')", .gives = "x"},
@@ -411,8 +530,8 @@ constexpr FunctionSpec kOperators[] = {
      .doc = "The least argument; nulls are skipped.", .example = "least(3, NULL, 7)", .gives = "3"},
     {.name = "mod", .signature = "(left: any, right: any) -> any", .lower = remainder, .nulls = Nulls::kAlways,
      .doc = "Remainder; the sign is the dividend's.", .example = "mod(2, 1.8)", .gives = "0.2"},
-    {.name = "negative", .signature = "(expr: numeric) -> numeric", .lower = negative, .print = "(- {0})",
-     .doc = "The number with its sign turned.", .example = "negative(3)", .gives = "-3"},
+    {.name = "negative", .signature = "(expr: any) -> any", .lower = negative,
+     .doc = "The number or interval with its sign turned.", .example = "negative(3)", .gives = "-3"},
     {.name = "not", .signature = "(expr: boolean) -> boolean", .lowering = "(NOT {0})", .print = "(NOT {0})",
      .doc = "Logical not.", .example = "NOT false", .gives = "true"},
     {.name = "nullif", .signature = "(left: any, right: any) -> any", .lower = nullif, .nulls = Nulls::kAlways,
@@ -423,18 +542,21 @@ constexpr FunctionSpec kOperators[] = {
      .doc = "`otherwise` where the first is null.", .example = "nvl(NULL, 1)", .gives = "1"},
     {.name = "nvl2", .signature = "(expr: any, then: T, otherwise: T) -> T", .lowering = "CASE WHEN {0} IS NOT NULL THEN {1} ELSE {2} END", .nulls = Nulls::kAlways,
      .doc = "`then` where the first is not null, else `otherwise`.", .example = "nvl2(NULL, 2, 1)", .gives = "1"},
-    {.name = "or", .signature = "(left: boolean, right: boolean) -> boolean", .lowering = "({0} OR {1})", .print = "({0} OR {1})",
+    {.name = "or", .signature = "(left: any, right: any) -> boolean", .lower = or_of, .print = "({0} OR {1})",
      .doc = "Logical or, of three values.", .example = "NULL OR true", .gives = "true"},
     {.name = "pmod", .signature = "(left: any, right: any) -> any", .lower = positive_modulus, .nulls = Nulls::kAlways,
      .doc = "Remainder that is never negative.", .example = "pmod(-7, 3)", .gives = "2"},
     {.name = "positive", .signature = "(expr: numeric) -> numeric", .lowering = "{0}", .print = "(+ {0})",
      .doc = "The number itself.", .example = "positive(3)", .gives = "3"},
-    {.name = "shiftleft", .signature = "(value: N, bits: int) -> N", .lowering = "({0} << {1})",
+    {.name = "shiftleft", .signature = "(value: int, bits: int) -> int", .lowering = "spark_shiftleft({0}, {1})",
      .doc = "Bits moved left.", .example = "shiftleft(2, 1)", .gives = "4"},
-    {.name = "shiftright", .signature = "(value: N, bits: int) -> N", .lowering = "({0} >> {1})",
+    {.name = "shiftleft", .signature = "(value: long, bits: int) -> long", .lowering = "spark_shiftleft({0}, {1})"},
+    {.name = "shiftright", .signature = "(value: int, bits: int) -> int", .lowering = "spark_shiftright({0}, {1})",
      .doc = "Bits moved right, keeping the sign.", .example = "shiftright(4, 1)", .gives = "2"},
-    {.name = "shiftrightunsigned", .signature = "(value: int, bits: int) -> int", .lowering = "CAST((CAST({0} AS BIGINT) & 4294967295) >> ({1} & 31) AS INTEGER)",
+    {.name = "shiftright", .signature = "(value: long, bits: int) -> long", .lowering = "spark_shiftright({0}, {1})"},
+    {.name = "shiftrightunsigned", .signature = "(value: int, bits: int) -> int", .lowering = "spark_shiftrightunsigned({0}, {1})",
      .doc = "Bits moved right, filled with zeros.", .example = "shiftrightunsigned(4, 1)", .gives = "2"},
+    {.name = "shiftrightunsigned", .signature = "(value: long, bits: int) -> long", .lowering = "spark_shiftrightunsigned({0}, {1})"},
     {.name = "try_add", .signature = "(left: any, right: any) -> any", .lower = try_sum, .nulls = Nulls::kAlways,
      .doc = "Sum, or null where it overflows.", .example = "try_add(2147483647, 1)", .gives = "NULL"},
     {.name = "try_divide", .signature = "(left: any, right: any) -> double", .lower = try_divide, .nulls = Nulls::kAlways,
@@ -447,7 +569,9 @@ constexpr FunctionSpec kOperators[] = {
      .doc = "Difference, or null where it overflows.", .example = "try_subtract(2, 1)", .gives = "1"},
     {.name = "when", .signature = "(condition: any, value: any, [rest: any...]) -> any", .lower = case_when,
      .doc = "`CASE WHEN condition THEN value … ELSE … END`.", .example = "CASE WHEN 1 > 2 THEN 'a' ELSE 'b' END", .gives = "b"},
-    {.name = "|", .signature = "(left: N, right: N) -> N", .lowering = "({0} | {1})", .print = "({0} | {1})",
+    {.name = "zeroifnull", .signature = "(expr: any) -> any", .lower = zero_if_null, .nulls = Nulls::kNever,
+     .doc = "Zero where the number is null.", .example = "zeroifnull(NULL)", .gives = "0"},
+    {.name = "|", .signature = "(left: any, right: any) -> any", .lower = bit_or, .print = "({0} | {1})",
      .doc = "Bitwise or.", .example = "12 | 10", .gives = "14"},
     {.name = "~", .signature = "(expr: N) -> N", .lowering = "(~ {0})", .print = "~{0}",
      .doc = "Bitwise not.", .example = "~ 0", .gives = "-1"},

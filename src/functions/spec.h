@@ -33,6 +33,7 @@ struct CallContext {
   std::string_view name;
   Span span;
   const std::string& time_zone;
+  bool windowed = false;  // an OVER clause follows
 };
 
 enum class FunctionKind { kScalar, kAggregate, kWindow, kGenerator };

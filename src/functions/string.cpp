@@ -1,6 +1,8 @@
 // Strings.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "functions/coercion.h"
 #include "functions/groups.h"
 
@@ -12,20 +14,29 @@ using enum TypeKind;
 
 Resolved concat(std::vector<Resolved>& a, const CallContext& call) {
   Resolved result{.sql = "", .type = make_type(kString), .nullable = false};
-  const bool arrays = !a.empty() && a[0].type.kind == kArray;
-  std::string parts;
-  for (auto& value : a) {
-    if (arrays) {
-      if (const auto common = common_type(a[0].type, value.type)) {
-        result.type = *common;
-      }
-    } else {
-      value = coerce(value, make_type(kString), call.time_zone);
+  const bool arrays = std::any_of(a.begin(), a.end(), [](const Resolved& value) { return value.type.kind == kArray; });
+  if (arrays) result.type = make_type(kNull);
+  for (const auto& value : a) {
+    if (!arrays) break;
+    const auto common = common_type(result.type, value.type);
+    if (!common || value.type.kind != kArray) {
+      throw Error("DATATYPE_MISMATCH.DATA_DIFF_TYPES",
+                  fmt::format("Cannot resolve \"concat\" due to data type mismatch: Input to `concat` should all be the same type, but it's "
+                              "[\"{}\", \"{}\"].", result.type.sql(), value.type.sql()))
+          .at(call.span);
     }
+    result.type = *common;
+  }
+  std::string parts, given;
+  for (auto& value : a) {
+    value = coerce(value, result.type, call.time_zone);
     result.nullable = result.nullable || value.nullable;
     parts += (parts.empty() ? "" : " || ") + value.sql;
+    given += fmt::format("{}{} IS NOT NULL", given.empty() ? "" : " AND ", value.sql);
   }
   result.sql = parts.empty() ? "''" : "(" + parts + ")";
+  // DuckDB's || of arrays takes null for an empty one.
+  if (arrays && result.nullable) result.sql = fmt::format("CASE WHEN {} THEN {} END", given, result.sql);
   return result;
 }
 
@@ -38,6 +49,7 @@ Resolved like_pattern(std::vector<Resolved>& a, const CallContext&, const char* 
   result.sql = plain ? fmt::format("({} {} {})", a[0].sql, word, a[1].sql)
                      : fmt::format("({} {} {} ESCAPE {})", a[0].sql, word, a[1].sql, escape);
   result.name = fmt::format("{} {} {}", a[0].name, word, a[1].name);
+  if (a.size() > 2) result.name += fmt::format(" ESCAPE '{}'", a[2].name);
   if (word == std::string_view("ILIKE")) {
     result.name = fmt::format("ilike({}, {})", a[0].name, a[1].name);
   }
@@ -62,6 +74,109 @@ Resolved format_string(std::vector<Resolved>& a, const CallContext& call) {
   return {.sql = fmt::format("printf({})", parts), .type = make_type(kString), .nullable = a[0].nullable};
 }
 
+/// concat_ws(separator, part or array of parts, …)
+Resolved concat_ws(std::vector<Resolved>& a, const CallContext& call) {
+  const auto text = make_type(kString);
+  std::string parts;
+  bool arrays = false;
+  for (size_t i = 1; i < a.size(); ++i) arrays = arrays || a[i].type.kind == kArray;
+  for (size_t i = 1; i < a.size(); ++i) {
+    const bool array = a[i].type.kind == kArray;
+    const auto value = coerce(a[i], array ? array_type(text) : text, call.time_zone).sql;
+    parts += (parts.empty() ? "" : ", ") + (!arrays ? value : array ? fmt::format("coalesce({}, [])", value) : fmt::format("[{}]", value));
+  }
+  Resolved result{.sql = fmt::format("concat_ws({}, {})", a[0].sql, parts), .type = text};
+  if (a.size() == 1) result.sql = fmt::format("CASE WHEN {} IS NOT NULL THEN '' END", a[0].sql);
+  if (arrays) result.sql = fmt::format("array_to_string(list_filter(list_concat({}), lambda e: e IS NOT NULL), {})", parts, a[0].sql);
+  return result;
+}
+
+/// elt(n, first, second, …)
+Resolved elt(std::vector<Resolved>& a, const CallContext& call) {
+  Resolved result{.sql = fmt::format("CASE {}", a[0].sql), .type = make_type(kString)};
+  for (size_t i = 1; i < a.size(); ++i) {
+    result.sql += fmt::format(" WHEN {} THEN {}", i, coerce(a[i], result.type, call.time_zone).sql);
+  }
+  const auto outside = raise_sql("INVALID_ARRAY_INDEX", fmt::format("The index is out of bounds. The array has {} elements.", a.size() - 1), call.span);
+  result.sql += fmt::format(" ELSE CASE WHEN {} IS NOT NULL THEN {} END END", a[0].sql, outside);
+  return result;
+}
+
+/// mask(text[, upper, lower, digit, other]): null leaves the characters of a kind as they are.
+Resolved mask(std::vector<Resolved>& a, const CallContext& call) {
+  static constexpr std::pair<const char*, const char*> kKinds[] = {{"X", "\\p{Lu}"}, {"x", "\\p{Ll}"}, {"n", "\\p{Nd}"}, {"NULL", "."}};
+  std::string cases, name = fmt::format("mask({}", a[0].name);
+  for (size_t i = 1; i <= 4; ++i) {
+    const auto& [otherwise, pattern] = kKinds[i - 1];
+    name += fmt::format(", {}", i < a.size() ? a[i].name : otherwise);
+    const auto sign = i < a.size() ? coerce(a[i], make_type(kString), call.time_zone).sql : i < 4 ? sql_string(otherwise) : "NULL";
+    cases += fmt::format(" WHEN regexp_full_match(c, '{}') THEN coalesce({}, c)", pattern, sign);
+  }
+  return {.sql = fmt::format("array_to_string(list_transform(string_split({}, ''), lambda c: CASE{} ELSE c END), '')", a[0].sql, cases),
+          .type = make_type(kString), .nullable = a[0].nullable, .name = name + ")"};
+}
+
+/// to_number(text, format) of the format's digits (0, 9), point (. D), commas (, G) and dollar sign.
+Resolved to_number(std::vector<Resolved>& a, const CallContext& call) {
+  std::string pattern = "^";
+  int digits = 0, scale = 0;
+  bool fraction = false;
+  const auto& format = a[1].literal;
+  for (size_t i = 0; i < format.size();) {
+    const char c = format[i];
+    if (c == '0' || c == '9') {
+      size_t count = 0;
+      for (; i < format.size() && (format[i] == '0' || format[i] == '9'); ++i) ++count;
+      digits += static_cast<int>(count);
+      if (fraction) scale += static_cast<int>(count);
+      pattern += c == '0' && !fraction ? fmt::format("\\d{{{}}}", count) : fmt::format("\\d{{0,{}}}", count);
+      continue;
+    }
+    if (c == '.' || c == 'D') {
+      pattern += "\\.?";
+      fraction = true;
+    } else if (c == ',' || c == 'G') {
+      pattern += ",?";
+    } else if (c == '$') {
+      pattern += "\\$";
+    } else {
+      throw Error("UNSUPPORTED_FEATURE.NUMBER_FORMAT", fmt::format("The letter `{}` in the format of {} is not supported.", c, call.name)).at(call.span);
+    }
+    ++i;
+  }
+  if (digits == 0) throw Error("UNSUPPORTED_FEATURE.NUMBER_FORMAT", fmt::format("The format of {} must be a literal with digits.", call.name)).at(call.span);
+  const auto type = bounded_decimal(digits, scale);
+  const auto wrong = raise_sql("INVALID_FORMAT.MISMATCH_INPUT", fmt::format("The format is invalid: '{}'. The input does not match the number format.", format), call.span);
+  return {.sql = fmt::format("CASE WHEN regexp_full_match({0}, {1}) THEN CAST(replace(replace({0}, ',', ''), '$', '') AS {2}) WHEN {0} IS NOT NULL THEN {3} END",
+                             a[0].sql, sql_string(pattern.substr(1)), duckdb_type(type), wrong),
+          .type = type, .nullable = a[0].nullable};
+}
+
+/// parse_url(url, part[, key]), by the regular expression of RFC 3986.
+Resolved parse_url(std::vector<Resolved>& a, const CallContext& call) {
+  const auto name = fmt::format("parse_url({}, {}{})", a[0].name, a[1].name, a.size() > 2 ? ", " + a[2].name : "");
+  const auto group = [&](int n) {
+    return fmt::format("regexp_extract({}, '^(([^:/?#]+):)?(//([^/?#]*))?([^?#]*)(\\?([^#]*))?(#(.*))?', {})", a[0].sql, n);
+  };
+  const std::string& part = a[1].literal;
+  std::string sql;
+  if (part == "PROTOCOL") sql = fmt::format("nullif({}, '')", group(2));
+  if (part == "AUTHORITY") sql = fmt::format("nullif({}, '')", group(4));
+  if (part == "HOST") sql = fmt::format("nullif(regexp_extract({}, '^(?:[^@]*@)?(\\[[^\\]]*\\]|[^:]*)', 1), '')", group(4));
+  if (part == "USERINFO") sql = fmt::format("nullif(regexp_extract({}, '^([^@]*)@', 1), '')", group(4));
+  if (part == "PATH") sql = group(5);
+  if (part == "FILE") sql = fmt::format("({} || {})", group(5), group(6));
+  if (part == "REF") sql = fmt::format("nullif({}, '')", group(9));
+  if (part == "QUERY") {
+    sql = fmt::format("nullif({}, '')", group(7));
+    if (a.size() > 2) sql = fmt::format("nullif(regexp_extract({}, '(?:&|^)' || {} || '=([^&]*)', 1), '')", group(7), a[2].sql);
+  }
+  if (sql.empty()) sql = "CAST(NULL AS VARCHAR)";
+  const auto wrong = raise_sql("INVALID_URL", "The url is invalid. Use `try_parse_url` to tolerate invalid URL and return NULL instead.", call.span);
+  return {.sql = fmt::format("CASE WHEN regexp_matches({}, '[\\s<>\"{{}}|\\\\^`]') THEN {} ELSE {} END", a[0].sql, wrong, sql),
+          .type = make_type(kString), .name = name};
+}
+
 }  // namespace
 
 // clang-format off
@@ -82,14 +197,16 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Number of characters.", .example = "character_length('Spark SQL ')", .gives = "10"},
     {.name = "chr", .signature = "(code: long) -> string", .lowering = "CASE WHEN {0} < 0 THEN '' ELSE chr(CAST({0} % 256 AS INTEGER)) END",
      .doc = "The character of a code.", .example = "chr(65)", .gives = "A"},
-    {.name = "concat", .signature = "(part: any...) -> string", .lower = concat, .nulls = Nulls::kAnyArgument,
+    {.name = "concat", .signature = "([part: any...]) -> string", .lower = concat, .nulls = Nulls::kAnyArgument,
      .doc = "Strings (or arrays) one after the other; null when one is null.", .example = "concat('fire', 'steel')", .gives = "firesteel"},
-    {.name = "concat_ws", .signature = "(separator: string, part: string...) -> string", .lowering = "concat_ws({*})", .nulls = Nulls::kAlways,
-     .doc = "Strings joined by a separator; nulls are skipped.", .example = "concat_ws('-', 'a', NULL, 'b')", .gives = "a-b"},
+    {.name = "concat_ws", .signature = "(separator: string, [part: any...]) -> string", .lower = concat_ws, .nulls = Nulls::kAlways,
+     .doc = "Strings, or arrays of them, joined by a separator; nulls are skipped.", .example = "concat_ws('-', 'a', NULL, 'b')", .gives = "a-b"},
     {.name = "contains", .signature = "(str: string, part: string) -> boolean", .lowering = "contains({0}, {1})",
      .doc = "Whether the string holds the part.", .example = "contains('firesteel', 'est')", .gives = "true"},
     {.name = "decode", .signature = "(bytes: binary, charset: string) -> string", .lowering = "decode({0})",
      .doc = "Text of UTF-8 bytes.", .example = "decode(encode('abc', 'utf-8'), 'utf-8')", .gives = "abc"},
+    {.name = "elt", .signature = "(n: int, value: any...) -> string", .lower = elt, .nulls = Nulls::kAlways,
+     .doc = "The value at a position, from 1.", .example = "elt(1, 'scala', 'java')", .gives = "scala"},
     {.name = "encode", .signature = "(str: string, charset: string) -> binary", .lowering = "encode({0})",
      .doc = "UTF-8 bytes of text.", .example = "encode('abc', 'utf-8')", .gives = "abc"},
     {.name = "endswith", .signature = "(str: string, suffix: string) -> boolean", .lowering = "suffix({0}, {1})",
@@ -120,19 +237,25 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Number of edits between two strings.", .example = "levenshtein('kitten', 'sitting')", .gives = "3"},
     {.name = "like", .signature = "(str: string, pattern: string, [escape: string]) -> boolean", .lower = like,
      .doc = "Whether the string fits the pattern: `%` any text, `_` one character.", .example = "'fire' LIKE 'f_r%'", .gives = "true"},
-    {.name = "locate", .signature = "(substr: string, str: string) -> int", .lowering = "instr({1}, {0})", .print = "locate({0}, {1}, 1)",
-     .doc = "Position of `substr` in `str`, from 1; 0 when absent.", .example = "locate('bar', 'foobarbar')", .gives = "4"},
+    {.name = "locate", .signature = "(substr: string, str: string, [start: int]) -> int", .lowering = "{2?CASE WHEN {2} IS NULL OR {2} <= 0 THEN 0 WHEN strpos(substring({1}, {2}), {0}) = 0 THEN 0 ELSE strpos(substring({1}, {2}), {0}) + {2} - 1 END}{2!strpos({1}, {0})}", .print = "locate({0}, {1}, {2?{2}}{2!1})",
+     .doc = "Position of the first `substr` in `str`, from 1; 0 when absent.", .example = "locate('bar', 'foobarbar')", .gives = "4"},
     {.name = "lower", .signature = "(str: string) -> string", .lowering = "lower({0})",
      .doc = "In small letters.", .example = "lower('FIRE')", .gives = "fire"},
-    {.name = "lpad", .signature = "(str: string, length: int, [pad: string]) -> string", .lowering = "lpad({0}, greatest({1}, 0), {1?{2?{2}}{2!' '}})",
+    {.name = "lpad", .signature = "(str: string, length: int, [pad: string]) -> string", .lowering = "CASE WHEN {2?{2}}{2!' '} = '' THEN left({0}, greatest({1}, 0)) ELSE lpad({0}, greatest({1}, 0), {2?{2}}{2!' '}) END", .print = "lpad({0}, {1}, {2?{2}}{2! })",
      .doc = "Filled on the left, or cut, to a length.", .example = "lpad('hi', 5, 'xy')", .gives = "xyxhi"},
     {.name = "ltrim", .signature = "(str: string) -> string", .lowering = "ltrim({0}, ' ')",
      .doc = "Without leading spaces or characters.", .example = "ltrim('  fire')", .gives = "fire"},
     {.name = "ltrim", .signature = "(characters: string, str: string) -> string", .lowering = "ltrim({1}, {0})", .print = "TRIM(LEADING {0} FROM {1})"},
+    {.name = "luhn_check", .signature = "(str: string) -> boolean", .lowering = "CASE WHEN {0} IS NOT NULL THEN CASE WHEN regexp_full_match({0}, '[0-9]+') THEN list_sum(list_transform(string_split(reverse({0}), ''), lambda c, i: CASE WHEN i % 2 = 1 THEN CAST(c AS INTEGER) WHEN c >= '5' THEN CAST(c AS INTEGER) * 2 - 9 ELSE CAST(c AS INTEGER) * 2 END)) % 10 = 0 ELSE false END END",
+     .doc = "Whether the digits pass the Luhn check.", .example = "luhn_check('8112189876')", .gives = "true"},
+    {.name = "mask", .signature = "(str: string, [upper: any], [lower: any], [digit: any], [other: any]) -> string", .lower = mask,
+     .doc = "Capitals, small letters, digits and other characters replaced.", .example = "mask('abcd-EFGH-8765-4321')", .gives = "xxxx-XXXX-nnnn-nnnn"},
     {.name = "octet_length", .signature = "(str: string) -> int", .lowering = "strlen({0})",
      .doc = "Number of bytes.", .example = "octet_length('Spark SQL')", .gives = "9"},
     {.name = "overlay", .signature = "(str: string, replacement: string, position: int, [length: int]) -> string", .lowering = "(substring({0}, 1, {2} - 1) || {1} || substring({0}, {2} + {3?CASE WHEN {3} < 0 THEN length({1}) ELSE {3} END}{3!length({1})}))", .print = "overlay({0}, {1}, {2}, {3?{3}}{3!-1})",
      .doc = "A part replaced.", .example = "overlay('Spark SQL', 'CORE', 7)", .gives = "Spark CORE"},
+    {.name = "parse_url", .signature = "(url: string, part: string, [key: string]) -> string", .lower = parse_url, .nulls = Nulls::kAlways,
+     .doc = "A part of a URL: HOST, PATH, QUERY, REF, PROTOCOL, FILE, AUTHORITY or USERINFO; of the query, a key's value.", .example = "parse_url('http://spark.apache.org/path?query=1', 'HOST')", .gives = "spark.apache.org"},
     {.name = "position", .signature = "(substr: string, str: string, [start: int]) -> int", .lowering = "{2?CASE WHEN {2} <= 0 THEN 0 WHEN strpos(substring({1}, {2}), {0}) = 0 THEN 0 ELSE strpos(substring({1}, {2}), {0}) + {2} - 1 END}{2!strpos({1}, {0})}", .print = "position({0}, {1}, {2?{2}}{2!1})",
      .doc = "Position of the first `substr`, from 1; 0 when absent.", .example = "position('bar', 'foobarbar')", .gives = "4"},
     {.name = "printf", .signature = "(format: string, argument: any...) -> string", .lower = format_string,
@@ -162,21 +285,25 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "The last characters.", .example = "right('firesteel', 5)", .gives = "steel"},
     {.name = "rlike", .signature = "(str: string, pattern: string) -> boolean", .lowering = "regexp_matches({0}, {1})", .print = "RLIKE({0}, {1})",
      .doc = "Whether the regular expression is found.", .example = "'firesteel' RLIKE '^f.*l$'", .gives = "true"},
-    {.name = "rpad", .signature = "(str: string, length: int, [pad: string]) -> string", .lowering = "rpad({0}, greatest({1}, 0), {1?{2?{2}}{2!' '}})",
+    {.name = "rpad", .signature = "(str: string, length: int, [pad: string]) -> string", .lowering = "CASE WHEN {2?{2}}{2!' '} = '' THEN left({0}, greatest({1}, 0)) ELSE rpad({0}, greatest({1}, 0), {2?{2}}{2!' '}) END", .print = "rpad({0}, {1}, {2?{2}}{2! })",
      .doc = "Filled on the right, or cut, to a length.", .example = "rpad('hi', 5, 'xy')", .gives = "hixyx"},
     {.name = "rtrim", .signature = "(str: string) -> string", .lowering = "rtrim({0}, ' ')",
      .doc = "Without trailing spaces or characters.", .example = "rtrim('fire  ')", .gives = "fire"},
     {.name = "rtrim", .signature = "(characters: string, str: string) -> string", .lowering = "rtrim({1}, {0})", .print = "TRIM(TRAILING {0} FROM {1})"},
+    {.name = "sentences", .signature = "(str: string, [language: string], [country: string]) -> array<array<string>>", .lowering = "list_filter(list_transform(regexp_split_to_array({0}, '[.!?]+(\\s+|$)'), lambda s: regexp_extract_all(s, '[\\pL\\pN][\\pL\\pN''_]*')), lambda s: len(s) > 0)", .print = "sentences({0}, {1?{1}}{1!}, {2?{2}}{2!})",
+     .doc = "The words of every sentence.", .example = "sentences('Hi there! Good morning.')", .gives = "[[Hi, there], [Good, morning]]"},
     {.name = "soundex", .signature = "(str: string) -> string", .lowering = "spark_soundex({0})",
      .doc = "Code of how the word sounds in English.", .example = "soundex('Miller')", .gives = "M460"},
     {.name = "space", .signature = "(n: int) -> string", .lowering = "repeat(' ', greatest({0}, 0))",
      .doc = "So many spaces.", .example = "concat(space(2), '1')", .gives = "  1"},
-    {.name = "split", .signature = "(str: string, pattern: string) -> array<string>", .lowering = "regexp_split_to_array({0}, {1})", .print = "split({0}, {1}, -1)",
-     .doc = "The parts between the matches of a regular expression.", .example = "split('oneAtwoB', '[AB]')", .gives = "[one, two, ]"},
+    {.name = "split", .signature = "(str: string, pattern: string, [limit: int]) -> array<string>", .lowering = "{2?spark_split({0}, {1}, {2})}{2!regexp_split_to_array({0}, {1})}", .print = "split({0}, {1}, {2?{2}}{2!-1})",
+     .doc = "The parts between the matches of a regular expression, the last of at most `limit` holding the rest.", .example = "split('oneAtwoB', '[AB]')", .gives = "[one, two, ]"},
     {.name = "split_part", .signature = "(str: string, delimiter: string, part: int) -> string", .lowering = "split_part({0}, {1}, {2})",
      .doc = "The part at a position, from 1; negative from the end.", .example = "split_part('11.12.13', '.', 3)", .gives = "13"},
     {.name = "startswith", .signature = "(str: string, prefix: string) -> boolean", .lowering = "prefix({0}, {1})",
      .doc = "Whether the string starts with the prefix.", .example = "startswith('firesteel', 'fire')", .gives = "true"},
+    {.name = "str_to_map", .signature = "(str: string, [pairs: string], [values: string]) -> map<string, string>", .lowering = "map_from_entries(list_transform(regexp_split_to_array({0}, {1?{1}}{1!','}), lambda e: struct_pack(key := spark_split(e, {2?{2}}{2!':'}, 2)[1], value := spark_split(e, {2?{2}}{2!':'}, 2)[2])))", .print = "str_to_map({0}, {1?{1}}{1!,}, {2?{2}}{2!:})",
+     .doc = "A map of text such as `a:1,b:2`.", .example = "str_to_map('a:1,b:2,c:3', ',', ':')", .gives = "{a -> 1, b -> 2, c -> 3}"},
     {.name = "substr", .signature = "(str: string, position: int, [length: int]) -> string", .lowering = "substring({0}, CASE WHEN {1} = 0 THEN 1 ELSE {1} END{2?, greatest({2}, 0)})", .print = "substr({0}, {1}, {2?{2}}{2!2147483647})",
      .doc = "The part from a position (from 1; negative from the end).", .example = "substr('Spark SQL', 5, 1)", .gives = "k"},
     {.name = "substring", .signature = "(str: string, position: int, [length: int]) -> string", .lowering = "substring({0}, CASE WHEN {1} = 0 THEN 1 ELSE {1} END{2?, greatest({2}, 0)})", .print = "substring({0}, {1}, {2?{2}}{2!2147483647})",
@@ -184,15 +311,18 @@ constexpr FunctionSpec kStrings[] = {
     {.name = "substring_index", .signature = "(str: string, delimiter: string, count: int) -> string",
      .lowering = "CASE WHEN {1} = '' OR {2} = 0 THEN '' WHEN {2} > 0 THEN array_to_string(list_slice(string_split({0}, {1}), 1, {2}), {1}) ELSE array_to_string(list_slice(string_split({0}, {1}), greatest(len(string_split({0}, {1})) + {2} + 1, 1), len(string_split({0}, {1}))), {1}) END",
      .doc = "The part before `count` delimiters, or behind the last -`count`.", .example = "substring_index('www.apache.org', '.', 2)", .gives = "www.apache"},
+    {.name = "to_number", .signature = "(str: string, format: string) -> any", .lower = to_number,
+     .doc = "A decimal of text in a format of digits (`9`, `0`), point, commas and `$`.", .example = "to_number('454', '999')", .gives = "454"},
     {.name = "translate", .signature = "(str: string, from: string, to: string) -> string", .lowering = "translate({0}, {1}, {2})",
      .doc = "Characters of `from` replaced by those of `to`.", .example = "translate('AaBbCc', 'abc', '123')", .gives = "A1B2C3"},
-    {.name = "trim", .signature = "(str: string, [characters: string]) -> string", .lowering = "trim({0}, {1?{1}}{1!' '})",
+    {.name = "trim", .signature = "(str: string) -> string", .lowering = "trim({0}, ' ')",
      .doc = "Without leading and trailing spaces or characters.", .example = "trim('  fire  ')", .gives = "fire"},
-    {.name = "ucase", .signature = "(str: string) -> string", .lowering = "upper({0})",
+    {.name = "trim", .signature = "(characters: string, str: string) -> string", .lowering = "trim({1}, {0})", .print = "TRIM(BOTH {0} FROM {1})"},
+    {.name = "ucase", .signature = "(str: string) -> string", .lowering = "CASE WHEN contains({0}, 'ß') THEN upper(replace({0}, 'ß', 'SS')) ELSE upper({0}) END",
      .doc = "In capital letters.", .example = "ucase('fire')", .gives = "FIRE"},
     {.name = "unbase64", .signature = "(str: string) -> binary", .lowering = "from_base64({0})",
      .doc = "The bytes of base 64 text.", .example = "decode(unbase64('U3BhcmsgU1FM'), 'utf-8')", .gives = "Spark SQL"},
-    {.name = "upper", .signature = "(str: string) -> string", .lowering = "upper({0})",
+    {.name = "upper", .signature = "(str: string) -> string", .lowering = "CASE WHEN contains({0}, 'ß') THEN upper(replace({0}, 'ß', 'SS')) ELSE upper({0}) END",
      .doc = "In capital letters.", .example = "upper('fire')", .gives = "FIRE"},
     {.name = "url_decode", .signature = "(str: string) -> string", .lowering = "url_decode(replace({0}, '+', ' '))",
      .doc = "Text of its URL form.", .example = "url_decode('https%3A%2F%2Fspark.apache.org')", .gives = "https://spark.apache.org"},

@@ -1,9 +1,10 @@
-// Expressions: names, literals, calls, windows, lambdas, subqueries.
+// Expressions: names, literals, calls, lambdas, subqueries.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "base/number_text.h"
 #include "lower/resolver.h"
 
 namespace firesteel {
@@ -17,17 +18,6 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
            return std::tolower(static_cast<unsigned char>(x)) ==
                   std::tolower(static_cast<unsigned char>(y));
          });
-}
-
-constexpr std::string_view kOver = "/*over*/";
-
-/// Where the clauses behind an aggregate call go: at the marks, or at the end.
-std::string with_clause(std::string sql, const std::string& clause) {
-  if (sql.find(kOver) == std::string::npos) return clause.empty() ? sql : sql + clause;
-  for (size_t at = sql.find(kOver); at != std::string::npos; at = sql.find(kOver, at + clause.size())) {
-    sql.replace(at, kOver.size(), clause);
-  }
-  return sql;
 }
 
 Span to_span(const proto::JvmOrigin& origin) {
@@ -164,14 +154,19 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
     }
     case proto::Expression::kCast: {
       const auto& cast_proto = expression.cast();
+      if (expression.common().origin().jvm_origin().object_type() == "LITERAL") {
+        result = typed_literal(cast_proto, span);
+        break;
+      }
       auto value = this->expression(cast_proto.expr(), scope);
       const auto type = cast_proto.has_type() ? type_from_proto(cast_proto.type()) : parse_type(cast_proto.type_str());
       const bool try_cast = cast_proto.eval_mode() == proto::Expression::Cast::EVAL_MODE_TRY;
       value.span = span;
       const std::string name = value.name;
       result = cast(value, type, settings_.time_zone, try_cast);
-      // Spark leaves the cast out of a column's name when the column is cast by name alone.
-      const bool plain = cast_proto.expr().has_unresolved_attribute();
+      // Spark leaves the cast out of a column's name when the column is cast by name alone, and when
+      // the type is nested.
+      const bool plain = cast_proto.expr().has_unresolved_attribute() || type.is_nested();
       result.name = plain ? name : fmt::format("{}({} AS {})", try_cast ? "TRY_CAST" : "CAST", name, type.sql());
       result.literal.clear();
       break;
@@ -196,7 +191,7 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
         const auto found = frame->find(parts.at(0));
         if (found == frame->end()) continue;
         result = found->second;
-        for (int i = 1; i < parts.size(); ++i) result = field_of(result, parts[i], span);
+        for (int i = 1; i < parts.size(); ++i) result = part_of(result, parts[i], span);
         result.span = span;
         return result;
       }
@@ -284,6 +279,7 @@ std::optional<Resolved> Resolver::find_name(const std::vector<std::string>& part
         }
       }
       for (size_t i = before + 1; i < parts.size(); ++i) result = field_of(result, parts[i], span);
+      if (before + 1 < parts.size()) result.name = parts.back();
       *level_found = static_cast<int>(level);
       return result;
     }
@@ -299,7 +295,7 @@ Resolved Resolver::attribute(const proto::Expression& expression, Scope& scope) 
     const auto found = frame->find(parts[0]);
     if (found == frame->end()) continue;
     Resolved value = found->second;
-    for (size_t i = 1; i < parts.size(); ++i) value = field_of(value, parts[i], span);
+    for (size_t i = 1; i < parts.size(); ++i) value = part_of(value, parts[i], span);
     return value;
   }
   std::optional<int64_t> plan_id;
@@ -309,7 +305,9 @@ Resolved Resolver::attribute(const proto::Expression& expression, Scope& scope) 
   if (!found && plan_id) found = find_name(parts, std::nullopt, scope, span, &level);
   if (found) {
     scope.level_used = std::max(scope.level_used, level);
-    if (scope.keys && !scope.inside_aggregate) scope.ungrouped.push_back(*found);
+    const auto is_part_of = [&](const Resolved& key) { return found->sql.ends_with(")") && found->sql.find("(" + key.sql + ", ") != std::string::npos; };
+    const bool of_key = scope.keys && std::any_of(scope.keys->begin(), scope.keys->end(), is_part_of);  // a field of a key
+    if (scope.keys && !scope.inside_aggregate && !of_key) scope.ungrouped.push_back(*found);
     return *found;
   }
   for (auto outer = outer_.rbegin(); outer != outer_.rend(); ++outer) {
@@ -353,13 +351,18 @@ Resolved Resolver::field_of(Resolved value, const std::string& field, Span span)
   throw Error("FIELD_NOT_FOUND", fmt::format("No such struct field `{}` in {}.", field, names)).at(span);
 }
 
+Resolved Resolver::part_of(const Resolved& value, const std::string& field, Span span) {
+  auto result = field_of(value, field, span);
+  if (value.type.kind != kMap) result.name = fmt::format("{}.{}", value.name, result.name);
+  return result;
+}
+
 Resolved Resolver::extract_value(const proto::Expression::UnresolvedExtractValue& extract, Scope& scope,
                                  Span span) {
   auto value = expression(extract.child(), scope);
   auto key = expression(extract.extraction(), scope);
-  if (value.type.kind == kStruct || (value.type.kind == kArray && key.type.kind == kString)) {
-    return field_of(value, key.literal, span);
-  }
+  const bool list = value.type.kind == kArray && value.type.element().kind == kStruct;
+  if (value.type.kind == kStruct || (list && key.type.kind == kString)) return part_of(value, key.literal, span);
   const auto name = fmt::format("{}[{}]", value.name, key.name);
   if (value.type.kind == kMap) {
     key = coerce(key, value.type.key(), settings_.time_zone);
@@ -370,6 +373,13 @@ Resolved Resolver::extract_value(const proto::Expression::UnresolvedExtractValue
                 fmt::format("Can't extract a value from \"{}\". Need a complex type [STRUCT, ARRAY, MAP] "
                             "but got \"{}\".",
                             value.name, value.type.sql()))
+        .at(span);
+  }
+  if (!key.type.is_integral() && !key.is_null()) {
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"{}\" due to data type mismatch: The second parameter requires the "
+                            "\"INTEGRAL\" type, however \"{}\" has the type \"{}\".",
+                            name, key.name, key.type.sql()))
         .at(span);
   }
   // Spark's [] is 0-based; list_extract is 1-based.
@@ -409,10 +419,9 @@ Resolved Resolver::literal(const proto::Expression::Literal& value) {
     case L::kDouble: {
       const bool single = value.literal_type_case() == L::kFloat;
       const double x = single ? value.float_() : value.double_();
-      std::string text = single ? fmt::format("{}", value.float_()) : fmt::format("{}", x);
-      if (text.find_first_of(".enN") == std::string::npos) text += ".0";
+      const std::string text = single ? java_text(value.float_()) : java_text(x);
       Resolved result = number(text, single ? kFloat : kDouble);
-      result.sql = fmt::format("CAST({} AS {})", std::isfinite(x) ? text : sql_string(text),
+      result.sql = fmt::format("CAST({} AS {})", std::isfinite(x) && text != "-0.0" ? text : sql_string(text),
                                single ? "FLOAT" : "DOUBLE");
       return result;
     }
@@ -431,10 +440,13 @@ Resolved Resolver::literal(const proto::Expression::Literal& value) {
       return {.sql = sql_string(value.string()), .type = make_type(kString), .nullable = false,
               .literal = value.string(), .name = value.string()};
     case L::kBinary: {
-      std::string hex;
-      for (unsigned char c : value.binary()) hex += fmt::format("\\x{:02X}", c);
-      return {.sql = fmt::format("CAST('{}' AS BLOB)", hex), .type = make_type(kBinary), .nullable = false,
-              .name = "X'" + hex + "'"};
+      std::string bytes, name;
+      for (unsigned char c : value.binary()) {
+        bytes += fmt::format("\\x{:02X}", c);
+        name += fmt::format("{:02X}", c);
+      }
+      return {.sql = fmt::format("CAST('{}' AS BLOB)", bytes), .type = make_type(kBinary), .nullable = false,
+              .name = "X'" + name + "'"};
     }
     case L::kDate: {
       const auto text = date_text(value.date());
@@ -442,22 +454,21 @@ Resolved Resolver::literal(const proto::Expression::Literal& value) {
               .name = fmt::format("DATE '{}'", text)};
     }
     case L::kTimestamp:
-      return {.sql = timestamp_sql(value.timestamp()), .type = make_type(kTimestamp), .nullable = false,
-              .name = "TIMESTAMP"};
+      return timestamp_literal(timestamp_sql(value.timestamp()), kTimestamp);
     case L::kTimestampNtz:
-      return {.sql = timestamp_sql(value.timestamp_ntz()), .type = make_type(kTimestampNtz), .nullable = false,
-              .name = "TIMESTAMP_NTZ"};
+      return timestamp_literal(timestamp_sql(value.timestamp_ntz()), kTimestampNtz);
     case L::kDayTimeInterval: {
       DataType type = make_type(kDayTimeInterval);
-      // As narrow as the value: whole days keep a date a date.
-      if (value.day_time_interval() % 86400000000 == 0) type.end_field = 0;
+      if (value.data_type().has_day_time_interval()) type = type_from_proto(value.data_type());
       return {.sql = interval_sql(value.day_time_interval()), .type = type, .nullable = false,
-              .name = fmt::format("INTERVAL '{}' DAY", value.day_time_interval() / 86400000000)};
+              .name = day_time_text(value.day_time_interval(), type.start_field, type.end_field)};
     }
-    case L::kYearMonthInterval:
-      return {.sql = fmt::format("to_months({})", value.year_month_interval()),
-              .type = make_type(kYearMonthInterval), .nullable = false,
-              .name = fmt::format("INTERVAL '{}' MONTH", value.year_month_interval())};
+    case L::kYearMonthInterval: {
+      DataType type = make_type(kYearMonthInterval);
+      if (value.data_type().has_year_month_interval()) type = type_from_proto(value.data_type());
+      return {.sql = fmt::format("to_months({})", value.year_month_interval()), .type = type, .nullable = false,
+              .name = year_month_text(value.year_month_interval(), type.start_field, type.end_field)};
+    }
     case L::kArray: {
       std::vector<Resolved> elements;
       for (const auto& element : value.array().elements()) elements.push_back(literal(element));
@@ -506,22 +517,34 @@ Resolved Resolver::lambda(const proto::Expression::LambdaFunction& lambda,
   auto body = expression(lambda.function(), scope);
   scope.lambdas.pop_back();
   body.sql = fmt::format("lambda {}: {}", names, body.sql);
-  body.name = fmt::format("lambdafunction({}, namedlambdavariable())", body.name);
+  body.name = "lambdafunction(" + body.name;
+  for (int i = 0; i < lambda.arguments_size(); ++i) body.name += ", namedlambdavariable()";
+  body.name += ")";
   return body;
 }
 
 Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span) {
   std::string name = call.function_name();
   std::transform(name.begin(), name.end(), name.begin(), ::tolower);
-  if (name == "aggregate_filter" && call.is_internal()) {
-    auto aggregate = expression(call.arguments(0), scope);
-    const bool inside = scope.inside_aggregate;
-    scope.inside_aggregate = true;
-    const auto condition = expression(call.arguments(1), scope);
-    scope.inside_aggregate = inside;
-    aggregate.sql = with_clause(aggregate.sql, fmt::format(" FILTER (WHERE {})", condition.sql));
-    aggregate.name += fmt::format(" FILTER (WHERE {})", condition.name);
-    return aggregate;
+  if (call.is_internal()) return internal_function(name, call, scope, span);
+  if (name == "not" && scope.is_column && call.arguments_size() == 1 && call.arguments(0).has_subquery_expression()) {
+    // NOT IN of a SELECT list: unknown is false too.
+    scope.is_column = false;
+    auto result = resolve_call(find_function("not"), {expression(call.arguments(0), scope)}, {.name = name, .span = span, .time_zone = settings_.time_zone});
+    scope.is_column = true;
+    result.sql = fmt::format("coalesce({}, false)", result.sql);
+    return result;
+  }
+  if (name == "grouping" || name == "grouping_id") return grouping(name, call, scope, span);
+  const bool random = name == "rand" || name == "randn";
+  if ((random && call.arguments_size() == 1) || (name == "monotonically_increasing_id" && call.arguments_size() == 0)) {
+    return numbered(name, call, scope, span);
+  }
+  if (name == "window") return time_window(call, scope, span);
+  if (is_generator_name(name)) {
+    throw Error("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
+                fmt::format("The generator `{}` is not supported: nested in expressions.", name))
+        .at(span);
   }
   auto overloads = find_function(name);
   if (overloads.empty()) {
@@ -553,24 +576,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
                 fmt::format("Window function {}() requires an OVER clause.", name)).at(span);
   }
   if (kind == FunctionKind::kAggregate) {
-    if (!scope.aggregates) {
-      throw Error("INVALID_WHERE_CONDITION",
-                  fmt::format("The expression with aggregate function `{}` is not allowed here: use it in "
-                              "SELECT or HAVING.", name))
-          .at(span);
-    }
-    if (scope.inside_aggregate) {
-      throw Error("NESTED_AGGREGATE_FUNCTION",
-                  "It is not allowed to use an aggregate function in the argument of another aggregate "
-                  "function. Please use the inner aggregate function in a sub-query.")
-          .at(span);
-    }
-    scope.uses_aggregate = true;
-  }
-  if (kind == FunctionKind::kGenerator) {
-    throw Error("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
-                fmt::format("The generator `{}` is not supported: nested in expressions.", name))
-        .at(span);
+    enter_aggregate(name, scope, span);
   }
   const bool inside = scope.inside_aggregate;
   if (kind == FunctionKind::kAggregate) scope.inside_aggregate = true;
@@ -598,7 +604,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
             .type = make_type(kLong), .nullable = false, .name = fmt::format("count(DISTINCT {})", label)};
   }
   if (call.is_distinct() && name == "count" && !arguments.empty()) arguments[0].literal.clear();
-  auto result = resolve_call(overloads, std::move(arguments), {.name = name, .span = span, .time_zone = settings_.time_zone});
+  auto result = resolve_call(overloads, std::move(arguments), {.name = name, .span = span, .time_zone = settings_.time_zone, .windowed = scope.windowed});
   if (call.is_distinct()) {
     // sum(x) → sum(DISTINCT x); and the same in the name.
     for (auto* text : {&result.sql, &result.name}) {
@@ -607,107 +613,6 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
     }
   }
   return result;
-}
-
-Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope, Span span) {
-  Scope inner = scope;
-  inner.aggregates = true;
-  inner.ungrouped.clear();
-  // Over an aggregation, the window function's argument may itself be an aggregate: sum(sum(x)).
-  inner.inside_aggregate = false;
-  const auto& call_proto = window.window_function();
-  const auto& call = call_proto.unresolved_function();
-  Resolved function_call;
-  const auto overloads = find_function(call.function_name());
-  const bool over_aggregation = scope.aggregates && !overloads.empty() &&
-                                overloads.front()->kind == FunctionKind::kAggregate && call_proto.has_unresolved_function();
-  if (over_aggregation) {
-    std::vector<Resolved> arguments;
-    for (const auto& argument : call.arguments()) {
-      if (argument.has_unresolved_star()) {
-        arguments.push_back({.sql = "1", .type = make_type(kInteger), .nullable = false, .literal = "1", .name = "1"});
-      } else {
-        arguments.push_back(expression(argument, scope));
-      }
-    }
-    function_call = resolve_call(overloads, std::move(arguments),
-                                 {.name = call.function_name(), .span = span, .time_zone = settings_.time_zone});
-    if (call.is_distinct()) {
-      throw Error("DISTINCT_WINDOW_FUNCTION_UNSUPPORTED", "Distinct window functions are not supported.").at(span);
-    }
-  } else {
-    inner.keys = nullptr;
-    inner.windowed = true;
-    function_call = expression(call_proto, inner);
-    scope.uses_computed |= inner.uses_computed;
-    scope.level_used = std::max(scope.level_used, inner.level_used);
-  }
-  scope.uses_window = true;
-  std::string sql, name;
-  for (const auto& key : window.partition_spec()) {
-    const auto value = expression(key, scope);
-    sql += (sql.empty() ? "PARTITION BY " : ", ") + value.sql;
-    name += (name.empty() ? "PARTITION BY " : ", ") + value.name;
-  }
-  std::string order;
-  std::string order_name;
-  for (const auto& term : window.order_spec()) {
-    const auto value = expression(term.child(), scope);
-    const bool descending = term.direction() == proto::Expression::SortOrder::SORT_DIRECTION_DESCENDING;
-    const bool nulls_first = term.null_ordering() == proto::Expression::SortOrder::SORT_NULLS_UNSPECIFIED
-                                 ? !descending
-                                 : term.null_ordering() == proto::Expression::SortOrder::SORT_NULLS_FIRST;
-    // A constant key orders nothing; DuckDB would read a bare number as a position.
-    const auto suffix = fmt::format(" {} NULLS {}", descending ? "DESC" : "ASC", nulls_first ? "FIRST" : "LAST");
-    order += (order.empty() ? "ORDER BY " : ", ") + (value.literal.empty() ? value.sql : "(" + value.sql + ")") + suffix;
-    order_name += (order_name.empty() ? "ORDER BY " : ", ") + value.name + suffix;
-  }
-  if (!order.empty()) {
-    sql += (sql.empty() ? "" : " ") + order;
-    name += (name.empty() ? "" : " ") + order_name;
-  }
-  const bool needs_order = !overloads.empty() && overloads.front()->kind == FunctionKind::kWindow;
-  if (needs_order && order.empty()) {
-    throw Error("WINDOW_FUNCTION_WITHOUT_ORDER_BY",
-                fmt::format("Window function {} requires window to be ordered, please add ORDER BY clause.",
-                            function_call.name)).at(span);
-  }
-  if (window.has_frame_spec() && !needs_order) {
-    const auto& frame = window.frame_spec();
-    const bool rows = frame.frame_type() == proto::Expression::Window::WindowFrame::FRAME_TYPE_ROW;
-    auto bound = [&](const proto::Expression::Window::WindowFrame::FrameBoundary& boundary, bool lower) -> std::string {
-      if (boundary.has_current_row()) return "CURRENT ROW";
-      if (boundary.has_unbounded()) return lower ? "UNBOUNDED PRECEDING" : "UNBOUNDED FOLLOWING";
-      auto value = expression(boundary.value(), scope);
-      const bool negative = !value.literal.empty() && value.literal.front() == '-';
-      if (negative) return fmt::format("{} PRECEDING", value.literal.substr(1));
-      if (value.literal == "0") return "CURRENT ROW";
-      // An interval before the current row arrives as a negated one: -(INTERVAL …).
-      if (boundary.value().has_unresolved_function() && boundary.value().unresolved_function().function_name() == "negative") {
-        const auto positive = expression(boundary.value().unresolved_function().arguments(0), scope);
-        return fmt::format("{} PRECEDING", positive.sql);
-      }
-      if (boundary.value().has_literal() && boundary.value().literal().has_day_time_interval() &&
-          boundary.value().literal().day_time_interval() < 0) {
-        return fmt::format("{} PRECEDING", interval_sql(-boundary.value().literal().day_time_interval()));
-      }
-      return fmt::format("{} FOLLOWING", value.sql);
-    };
-    const auto text = fmt::format("{} BETWEEN {} AND {}", rows ? "ROWS" : "RANGE", bound(frame.lower(), true),
-                                  bound(frame.upper(), false));
-    sql += (sql.empty() ? "" : " ") + text;
-    name += (name.empty() ? "" : " ") + text;
-  } else if (!order.empty() && !needs_order) {
-    name += " RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW";
-  } else if (needs_order) {
-    name += " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW";
-  } else {
-    name += (name.empty() ? "" : " ") + std::string("ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING");
-  }
-  function_call.sql = with_clause(function_call.sql, fmt::format(" OVER ({})", sql));
-  function_call.name = fmt::format("{} OVER ({})", function_call.name, name);
-  function_call.literal.clear();
-  return function_call;
 }
 
 Resolved Resolver::subquery(const proto::SubqueryExpression& subquery, Scope& scope, Span span) {
@@ -754,12 +659,11 @@ Resolved Resolver::subquery(const proto::SubqueryExpression& subquery, Scope& sc
         Resolved right{.sql = column.sql, .type = column.type, .exact = column.exact};
         columns += (columns.empty() ? "" : ", ") + (right.type == *common ? right.sql : coerce(right, *common, settings_.time_zone).sql);
       }
-      if (subquery.in_subquery_values_size() > 1) {
-        values = "(" + values + ")";
-        columns = "(" + columns + ")";
-      }
-      return {.sql = fmt::format("({} IN (SELECT {} FROM ({})))", values, columns, sql),
-              .type = make_type(kBoolean), .name = "insubquery()"};
+      if (subquery.in_subquery_values_size() > 1) values = "(" + values + ")";
+      Resolved found{.sql = fmt::format("({} IN (SELECT {} FROM ({})))", values, columns, sql), .type = make_type(kBoolean), .name = "insubquery()"};
+      // As a column, Spark's answer is whether a match exists: unknown is false.
+      if (scope.is_column) found.sql = fmt::format("coalesce({}, false)", found.sql);
+      return found;
     }
     default:
       throw Error("UNSUPPORTED_FEATURE.TABLE_ARGUMENT", "Table arguments are not supported.").at(span);

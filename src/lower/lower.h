@@ -39,6 +39,8 @@ class Catalog {
   virtual std::vector<std::string> table_names() = 0;
   virtual Scan source(const spark::connect::Read_DataSource& source) = 0;
   virtual Scan local(const spark::connect::LocalRelation& rows) = 0;
+  /// The text of an SQL expression of constants; nothing for null.
+  virtual std::optional<std::string> evaluate(const std::string& sql) = 0;
   virtual spark::connect::Relation parse_query(std::string_view sql) = 0;
   virtual spark::connect::Expression parse_expression(std::string_view sql) = 0;
 };

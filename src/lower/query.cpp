@@ -38,7 +38,19 @@ std::string Query::print(const std::vector<Attribute>& columns) const {
   return out;
 }
 
+bool Query::is_rows() const {
+  if (!rows || output.size() != rows->columns.size() || !select.where.empty() || select.grouped || select.distinct ||
+      select.has_window || select.limited() || !select.order_by.empty()) {
+    return false;
+  }
+  for (size_t i = 0; i < output.size(); ++i) {
+    if (output[i].sql != rows->columns[i]) return false;
+  }
+  return true;
+}
+
 void Query::wrap(bool keep_below) {
+  rows.reset();
   std::vector<Attribute> columns = output;
   if (!select.distinct && !select.grouped) columns.insert(columns.end(), hidden.begin(), hidden.end());
   if (keep_below) columns.insert(columns.end(), below.begin(), below.end());

@@ -47,8 +47,16 @@ struct Query {
   struct Aggregation {
     std::vector<Attribute> input;
     std::vector<Resolved> keys;
+    bool sets = false;  // ROLLUP, CUBE or GROUPING SETS
   };
   std::shared_ptr<const Aggregation> aggregation = {};
+  /// Rows of constants, as long as the block is nothing but them: unions of such are one list.
+  struct Rows {
+    std::vector<std::string> columns;
+    std::vector<std::vector<Resolved>> cells;
+  };
+  std::shared_ptr<const Rows> rows = {};
+  bool is_rows() const;
 
   /// The block as SQL text, with these columns.
   std::string print(const std::vector<Attribute>& columns) const;

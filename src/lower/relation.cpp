@@ -323,13 +323,7 @@ Query Resolver::with_relations(const proto::WithRelations& with) {
   return query;
 }
 
-Query Resolver::sample(const proto::Sample& sample) {
-  auto query = relation(sample.input());
-  if (sample.with_replacement()) {
-    throw Error("UNSUPPORTED_FEATURE.SAMPLE_WITH_REPLACEMENT", "Sampling with replacement is not supported.");
-  }
-  // Each row's number, hashed with the seed, is its place in [0, 1): the parts of randomSplit are
-  // disjoint and complete because they ask for disjoint ranges of one numbering.
+Attribute Resolver::number_rows(Query& query) {
   auto number = fresh("row", make_type(TypeKind::kLong), false);
   query.wrap();
   number.computed = "row_number() OVER ()";
@@ -337,7 +331,18 @@ Query Resolver::sample(const proto::Sample& sample) {
   query.select.has_window = true;
   query.wrap();
   query.output.pop_back();
-  const auto place = fmt::format("(hash({}, {}) / 18446744073709551616.0)", number.sql, sample.seed());
+  return number;
+}
+
+Query Resolver::sample(const proto::Sample& sample) {
+  auto query = relation(sample.input());
+  if (sample.with_replacement()) {
+    throw Error("UNSUPPORTED_FEATURE.SAMPLE_WITH_REPLACEMENT", "Sampling with replacement is not supported.");
+  }
+  // Each row's number in Spark's random sequence is its place in [0, 1): the parts of randomSplit are
+  // disjoint and complete because they ask for disjoint ranges of one numbering.
+  const auto number = number_rows(query);
+  const auto place = fmt::format("spark_rand(CAST({} AS BIGINT), {} - 1)", sample.seed(), number.sql);
   query.select.where.push_back(fmt::format("{0} >= {1} AND {0} < {2}", place, sample.lower_bound(), sample.upper_bound()));
   return query;
 }
@@ -368,9 +373,54 @@ Query Resolver::deduplicate(const proto::Deduplicate& deduplicate) {
   return query;
 }
 
+/// Two lists of constant rows as one VALUES list, whose rows keep their order.
+std::optional<Query> Resolver::joined_rows(const Query& left, const Query& right) {
+  if (!left.is_rows() || !right.is_rows() || left.output.size() != right.output.size() || left.output.empty()) {
+    return std::nullopt;
+  }
+  Query query;
+  auto rows = std::make_shared<Query::Rows>();
+  rows->cells = left.rows->cells;
+  rows->cells.insert(rows->cells.end(), right.rows->cells.begin(), right.rows->cells.end());
+  std::string columns, list;
+  for (size_t i = 0; i < left.output.size(); ++i) {
+    const auto common = common_type(left.output[i].type, right.output[i].type);
+    if (!common) return std::nullopt;
+    auto column = fresh(left.output[i].name, *common, left.output[i].nullable || right.output[i].nullable);
+    for (auto& row : rows->cells) {
+      if (row[i].type != *common || !row[i].exact) row[i] = coerce(row[i], *common, settings_.time_zone);
+    }
+    columns += (i ? ", " : "") + column.sql;
+    rows->columns.push_back(column.sql);
+    query.output.push_back(std::move(column));
+  }
+  for (const auto& row : rows->cells) {
+    list += list.empty() ? "(" : ", (";
+    for (size_t i = 0; i < row.size(); ++i) list += (i ? ", " : "") + row[i].sql;
+    list += ")";
+  }
+  query.select.from = fmt::format("(VALUES {}) AS {}({})", list, sql_name(fmt::format("values#{}", ++next_id_)), columns);
+  query.rows = std::move(rows);
+  return query;
+}
+
 Query Resolver::set_operation(const proto::SetOperation& operation, const proto::Relation& relation) {
   auto left = this->relation(operation.left_input());
   auto right = this->relation(operation.right_input());
+  const bool inline_table = relation.common().origin().jvm_origin().object_type() == "VALUES";
+  for (size_t i = 0; inline_table && i < std::min(left.output.size(), right.output.size()); ++i) {
+    const auto &a = left.output[i].type, &b = right.output[i].type;
+    const bool text_beside = (a.kind == TypeKind::kString) != (b.kind == TypeKind::kString) && a.kind != TypeKind::kNull && b.kind != TypeKind::kNull;
+    if (text_beside || !common_type(a, b)) {
+      throw Error("INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
+                  fmt::format("Found incompatible types in the column `{}` for inline table: \"{}\" and \"{}\".", left.output[i].name, a.sql(), b.sql()))
+          .at(span_of(relation));
+    }
+  }
+  const bool plain_union = operation.set_op_type() == proto::SetOperation::SET_OP_TYPE_UNION && operation.is_all();
+  if (plain_union && !operation.by_name()) {
+    if (auto rows = joined_rows(left, right)) return std::move(*rows);
+  }
   if (operation.by_name()) {
     std::vector<Attribute> ordered;
     auto rest = right.output;

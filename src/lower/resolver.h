@@ -27,9 +27,16 @@ struct Scope {
   bool inlines = false;
   bool windowed = false;  // directly below an OVER clause
   const std::vector<Resolved>* keys = nullptr;  // grouping keys: anything else must be aggregated
+  bool is_key = false;  // the expression is itself a grouping key
+  bool is_column = false;  // the expression is of a SELECT list
+  /// What grouping() and grouping_id() may name: the keys, when they form grouping sets.
+  const std::vector<Resolved>* grouping = nullptr;
+  /// The column that numbers the rows; a window function where it is empty.
+  std::string row = {};
 
   // Found:
   bool uses_computed = false, uses_aggregate = false, uses_window = false;
+  bool uses_row = false;  // rows' numbers: of no clause but a SELECT list
   int level_used = 0;  // the deepest level a name came from
   std::vector<Resolved> ungrouped;
   bool inside_aggregate = false;
@@ -52,6 +59,7 @@ class Resolver {
   Query filter(const proto::Filter& filter);
   Query join(const proto::Join& join, const proto::Relation& relation);
   Query lateral_join(const proto::LateralJoin& join);
+  std::optional<Query> joined_rows(const Query& left, const Query& right);
   Query set_operation(const proto::SetOperation& operation, const proto::Relation& relation);
   Query sort(const proto::Sort& sort);
   Query limit(const proto::Limit& limit);
@@ -80,6 +88,8 @@ class Resolver {
                                         const std::vector<Attribute>& hidden);
   std::string order_term(const proto::Expression::SortOrder& order, Scope& scope,
                          const std::vector<Attribute>& output);
+  /// Numbers the rows from 1 in a column of the block below, which `output` leaves out.
+  Attribute number_rows(Query& query);
   void add_filter(Query& query, const Resolved& condition, const Scope& scope);
   Attribute fresh(std::string name, DataType type, bool nullable);
   Attribute made(const Resolved& expression, std::string name);
@@ -92,6 +102,18 @@ class Resolver {
   std::optional<Resolved> find_name(const std::vector<std::string>& parts, std::optional<int64_t> plan_id,
                                     Scope& scope, Span span, int* level);
   Resolved literal(const proto::Expression::Literal& literal);
+  Resolved timestamp_literal(const std::string& sql, TypeKind kind);
+  Resolved typed_literal(const proto::Expression::Cast& cast, Span span);
+  Resolved internal_function(const std::string& name, const proto::Expression::UnresolvedFunction& call,
+                             Scope& scope, Span span);
+  Resolved within_group(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
+  Resolved grouping(const std::string& name, const proto::Expression::UnresolvedFunction& call, Scope& scope,
+                    Span span);
+  Resolved numbered(const std::string& name, const proto::Expression::UnresolvedFunction& call, Scope& scope,
+                    Span span);
+  Resolved time_window(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
+  int64_t duration(const proto::Expression& expression, const std::string& function, Span span);
+  void enter_aggregate(const std::string& name, Scope& scope, Span span);
   Resolved function(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
   Resolved lambda(const proto::Expression::LambdaFunction& lambda, const std::vector<DataType>& types,
                   Scope& scope);
@@ -99,6 +121,8 @@ class Resolver {
   Resolved extract_value(const proto::Expression::UnresolvedExtractValue& extract, Scope& scope, Span span);
   Resolved subquery(const proto::SubqueryExpression& subquery, Scope& scope, Span span);
   Resolved field_of(Resolved value, const std::string& field, Span span);
+  /// `field_of` whose name is the whole path.
+  Resolved part_of(const Resolved& value, const std::string& field, Span span);
 
   Catalog& catalog_;
   const LowerSettings& settings_;
@@ -124,6 +148,9 @@ Span span_of(const proto::Relation& relation);
 /// "a.`b c`.d" → {"a", "b c", "d"}.
 std::vector<std::string> split_name(const std::string& unparsed);
 std::string quoted(const std::vector<std::string>& parts);
+
+/// explode, inline …: functions that make rows.
+bool is_generator_name(std::string name);
 
 [[noreturn]] void unresolved_column(const std::vector<std::string>& parts,
                                     const std::vector<const std::vector<Attribute>*>& levels, Span span);

@@ -1,5 +1,4 @@
-// The relations that make columns or choose rows by expressions: project, filter, sort, aggregate,
-// join.
+// The relations that make columns or choose rows by expressions: project, filter, sort, join.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,12 +21,7 @@ proto::Expression attribute_expression(const std::string& quoted_name) {
 
 bool is_generator(const proto::Expression& expression) {
   const auto& inner = expression.has_alias() ? expression.alias().expr() : expression;
-  if (!inner.has_unresolved_function()) return false;
-  static constexpr std::string_view kGenerators[] = {"explode", "explode_outer", "posexplode",
-                                                     "posexplode_outer", "inline", "inline_outer"};
-  std::string name = inner.unresolved_function().function_name();
-  std::transform(name.begin(), name.end(), name.begin(), ::tolower);
-  return std::find(std::begin(kGenerators), std::end(kGenerators), name) != std::end(kGenerators);
+  return inner.has_unresolved_function() && is_generator_name(inner.unresolved_function().function_name());
 }
 
 [[noreturn]] void not_boolean(const Resolved& condition, const char* where) {
@@ -82,6 +76,12 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
       out.push_back(std::move(named));
       any = true;
     };
+    // The other side's key of a USING join is in its side's star, though not in a bare one.
+    for (const auto& column : hidden) {
+      if (target.empty() || column.qualifiers.empty() || !same_name(column.qualifiers.back(), target.back())) continue;
+      const bool shown = std::any_of(columns.begin(), columns.end(), [&](const Attribute& other) { return other.sql == column.sql; });
+      if (!shown) add(column);
+    }
     for (const auto& column : columns) {
       if (target.size() > column.qualifiers.size()) continue;
       const size_t offset = column.qualifiers.size() - target.size();
@@ -91,9 +91,6 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
       if (fits) add(column);
     }
     if (any || target.empty()) continue;
-    for (const auto& column : hidden) {
-      if (!column.qualifiers.empty() && same_name(column.qualifiers.back(), target.back())) add(column);
-    }
     // A struct's fields: s.*
     for (const auto& column : columns) {
       if (any || !same_name(column.name, target.back()) || column.type.kind != TypeKind::kStruct) continue;
@@ -188,8 +185,9 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
       if (!passed) output.push_back(made(value, value.name));
       if (expression.has_alias() && !passed) aliases.push_back(output.back());
     }
+    scope.uses_window = scope.uses_window || scope.uses_row;
   };
-  Scope scope{.aggregates = false};
+  Scope scope{.is_column = true};
   std::vector<Attribute> output;
   resolve_all(scope, output);
   // A column passed on is no use of it in an expression; names that are computed in this block are.
@@ -203,7 +201,7 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
     }
     if (computes || input.select.distinct) {
       input.wrap();
-      Scope again{.aggregates = false};
+      Scope again{.is_column = true};
       resolve_all(again, output);
       scope.uses_window = again.uses_window;
     }
@@ -219,7 +217,19 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
 }
 
 Query Resolver::project(const proto::Project& project) {
-  if (!project.has_input()) return project_onto(Query{}, list_of(project.expressions()));
+  if (!project.has_input()) {
+    auto query = project_onto(Query{}, list_of(project.expressions()));
+    if (!query.select.from.empty() || query.select.has_window || !outer_.empty()) return query;
+    auto rows = std::make_shared<Query::Rows>();
+    rows->cells.emplace_back();
+    for (const auto& column : query.output) {
+      if (column.computed.find("SELECT") != std::string::npos) return query;
+      rows->columns.push_back(column.sql);
+      rows->cells[0].push_back({.sql = column.computed, .type = column.type, .nullable = column.nullable, .exact = column.exact});
+    }
+    query.rows = std::move(rows);
+    return query;
+  }
   return project_onto(relation(project.input()), list_of(project.expressions()));
 }
 
@@ -257,18 +267,23 @@ Query Resolver::filter(const proto::Filter& filter) {
     // HAVING: its names are the SELECT list's, then the aggregation's input.
     const auto aggregation = query.aggregation;
     Scope scope{.levels = {&query.output, &aggregation->input}, .aggregates = true,
-                .aggregate_input = &aggregation->input, .inlines = true};
+                .aggregate_input = &aggregation->input, .inlines = true,
+                .grouping = aggregation->sets ? &aggregation->keys : nullptr};
     const auto condition = expression(filter.condition(), scope);
     if (scope.uses_aggregate || scope.level_used > 0) {
-      if (condition.type.kind != TypeKind::kBoolean && !condition.is_null()) not_boolean(condition, "filter");
+      if (condition.type.kind != TypeKind::kBoolean) not_boolean(condition, "filter");
       query.select.having.push_back(condition.sql);
       return query;
     }
   }
   Scope scope{.levels = {&query.output, &query.hidden}};
   auto condition = expression(filter.condition(), scope);
-  if (condition.type.kind == TypeKind::kString) condition = coerce(condition, make_type(TypeKind::kBoolean), settings_.time_zone);
-  if (condition.type.kind != TypeKind::kBoolean && !condition.is_null()) not_boolean(condition, "filter");
+  if (condition.type.kind != TypeKind::kBoolean) not_boolean(condition, "filter");
+  if (scope.uses_row && !scope.uses_window) {
+    const auto number = number_rows(query);
+    scope = Scope{.levels = {&query.output, &query.hidden}, .row = number.sql};
+    condition = expression(filter.condition(), scope);
+  }
   if (scope.uses_window) {
     throw Error("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE",
                 "It is not allowed to use window functions inside WHERE or HAVING; filter their column in an outer query.")
@@ -327,7 +342,8 @@ Query Resolver::sort(const proto::Sort& sort) {
     // ORDER BY may name aggregates and keys that the SELECT list lacks.
     const auto aggregation = query.aggregation;
     Scope scope{.levels = {&query.output, &aggregation->input}, .aggregates = true,
-                .aggregate_input = &aggregation->input, .inlines = true};
+                .aggregate_input = &aggregation->input, .inlines = true,
+                .grouping = aggregation->sets ? &aggregation->keys : nullptr};
     std::vector<std::string> order;
     for (const auto& term : terms) order.push_back(order_term(term, scope, query.output));
     query.select.order_by = std::move(order);
@@ -336,6 +352,12 @@ Query Resolver::sort(const proto::Sort& sort) {
   Scope scope{.levels = {&query.output, &query.hidden, &query.below}};
   std::vector<std::string> order;
   for (const auto& term : terms) order.push_back(order_term(term, scope, query.output));
+  if (scope.uses_row) {
+    const auto number = number_rows(query);
+    scope = Scope{.levels = {&query.output, &query.hidden}, .row = number.sql};
+    order.clear();
+    for (const auto& term : terms) order.push_back(order_term(term, scope, query.output));
+  }
   const bool needs_below = scope.level_used == 2;
   if (needs_below && query.select.distinct) {
     throw Error("MISSING_ATTRIBUTES.RESOLVED_ATTRIBUTE_MISSING_FROM_INPUT",
@@ -345,202 +367,6 @@ Query Resolver::sort(const proto::Sort& sort) {
   query.select.order_by = std::move(order);
   query.aggregation.reset();
   return query;
-}
-
-Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
-  auto input = relation(aggregate.input());
-  std::vector<proto::Expression> keys = list_of(aggregate.grouping_expressions());
-  auto items = expand(list_of(aggregate.aggregate_expressions()), input.output, input.hidden);
-
-  // GROUP BY 1 and GROUP BY alias mean expressions of the SELECT list; GROUP BY ALL those without aggregates.
-  Scope probe{.levels = {&input.output, &input.hidden}, .aggregates = true};
-  auto is_column = [&](const std::string& name) {
-    return std::any_of(input.output.begin(), input.output.end(), [&](const Attribute& a) { return same_name(a.name, name); });
-  };
-  if (select_list && keys.size() == 1 && keys[0].has_unresolved_attribute() &&
-      same_name(keys[0].unresolved_attribute().unparsed_identifier(), "ALL") && !is_column("all")) {
-    keys.clear();
-    for (const auto& item : items) {
-      probe.uses_aggregate = false;
-      expression(item, probe);
-      if (!probe.uses_aggregate) keys.push_back(item.has_alias() ? item.alias().expr() : item);
-    }
-  }
-  auto substitute = [&](proto::Expression& key) {
-    if (!select_list) return;
-    if (key.has_literal() && key.literal().has_integer()) {
-      const int position = key.literal().integer();
-      if (position < 1 || position > static_cast<int>(items.size())) {
-        throw Error("GROUP_BY_POS_OUT_OF_RANGE",
-                    fmt::format("GROUP BY position {} is not in select list (valid range is [1, {}]).", position, items.size()))
-            .at(span_of(key));
-      }
-      const auto& item = items[position - 1];
-      key = proto::Expression(item.has_alias() ? item.alias().expr() : item);
-    } else if (key.has_unresolved_attribute()) {
-      const auto parts = split_name(key.unresolved_attribute().unparsed_identifier());
-      if (parts.size() != 1 || is_column(parts[0])) return;
-      for (const auto& item : items) {
-        if (item.has_alias() && same_name(item.alias().name(0), parts[0])) {
-          key = proto::Expression(item.alias().expr());
-          return;
-        }
-      }
-    }
-  };
-  for (auto& key : keys) substitute(key);
-
-  Scope key_scope{.levels = {&input.output, &input.hidden}};
-  auto resolve_keys = [&](Scope& scope) {
-    std::vector<Resolved> resolved;
-    for (const auto& key : keys) {
-      // A column of a star is named by its SQL name.
-      const auto& name = key.unresolved_attribute().unparsed_identifier();
-      if (key.has_unresolved_attribute() && name.size() > 2 && name[1] == '"') {
-        const auto found = std::find_if(input.output.begin(), input.output.end(), [&](const Attribute& a) { return "`" + a.sql + "`" == name; });
-        resolved.push_back({.sql = found->sql, .type = found->type, .nullable = found->nullable, .exact = found->exact, .name = found->name});
-        continue;
-      }
-      resolved.push_back(expression(key, scope));
-    }
-    return resolved;
-  };
-  auto resolved_keys = resolve_keys(key_scope);
-
-  auto build = [&](Scope& scope, std::vector<Attribute>& output) {
-    output.clear();
-    if (!select_list) {
-      for (const auto& key : resolved_keys) output.push_back(made(key, key.name));
-    }
-    for (const auto& item : items) {
-      scope.ungrouped.clear();
-      const auto& name = item.unresolved_attribute().unparsed_identifier();
-      Resolved value;
-      if (item.has_unresolved_attribute() && name.size() > 2 && name[1] == '"') {
-        const auto found = std::find_if(input.output.begin(), input.output.end(), [&](const Attribute& a) { return "`" + a.sql + "`" == name; });
-        value = {.sql = found->sql, .type = found->type, .nullable = found->nullable, .exact = found->exact, .name = found->name};
-        const bool is_key = std::any_of(resolved_keys.begin(), resolved_keys.end(), [&](const Resolved& key) { return key.sql == value.sql; });
-        if (!is_key) scope.ungrouped.push_back(value);
-      } else {
-        value = expression(item, scope);
-      }
-      if (!scope.ungrouped.empty()) {
-        const auto& column = scope.ungrouped.front();
-        if (resolved_keys.empty()) {
-          throw Error("MISSING_GROUP_BY", "The query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using OVER clauses.").at(column.span);
-        }
-        throw Error("MISSING_AGGREGATION",
-                    fmt::format("The non-aggregating expression \"{0}\" is based on columns which are not participating in "
-                                "the GROUP BY clause. Add the columns or the expression to the GROUP BY, aggregate the "
-                                "expression, or use \"any_value({0})\" if you do not care which of the values within a group "
-                                "is returned.", column.name))
-            .at(column.span);
-      }
-      auto attribute = made(value, value.name);
-      // A key passed on by its own name keeps its qualifier.
-      for (const auto& column : input.output) {
-        if (column.sql == value.sql && !item.has_alias()) attribute.qualifiers = column.qualifiers;
-      }
-      output.push_back(std::move(attribute));
-    }
-  };
-  Scope scope{.levels = {&input.output, &input.hidden}, .aggregates = true, .keys = &resolved_keys};
-  std::vector<Attribute> output;
-  build(scope, output);
-  const bool nests = key_scope.uses_computed || scope.uses_computed || input.select.grouped || input.select.distinct ||
-                     input.select.limited() || input.select.has_window;
-  if (nests) {
-    input.wrap();
-    Scope again{.levels = {&input.output, &input.hidden}};
-    resolved_keys = resolve_keys(again);
-    scope = Scope{.levels = {&input.output, &input.hidden}, .aggregates = true, .keys = &resolved_keys};
-    build(scope, output);
-  }
-  Query query;
-  query.select = std::move(input.select);
-  query.select.order_by.clear();
-  query.select.grouped = true;
-  query.select.has_window = scope.uses_window;
-  auto list = [&](const std::vector<Resolved>& parts) {
-    std::string text;
-    for (const auto& part : parts) text += (text.empty() ? "" : ", ") + ("(" + part.sql + ")");
-    return text;
-  };
-  switch (aggregate.group_type()) {
-    case proto::Aggregate::GROUP_TYPE_ROLLUP:
-      query.select.group_by = {fmt::format("ROLLUP ({})", list(resolved_keys))};
-      break;
-    case proto::Aggregate::GROUP_TYPE_CUBE:
-      query.select.group_by = {fmt::format("CUBE ({})", list(resolved_keys))};
-      break;
-    case proto::Aggregate::GROUP_TYPE_GROUPING_SETS: {
-      std::string sets;
-      for (const auto& set : aggregate.grouping_sets()) {
-        std::vector<Resolved> members;
-        for (auto member : set.grouping_set()) {
-          substitute(member);
-          members.push_back(expression(member, key_scope));
-        }
-        sets += fmt::format("{}({})", sets.empty() ? "" : ", ", list(members));
-      }
-      query.select.group_by = {fmt::format("GROUPING SETS ({})", sets)};
-      break;
-    }
-    default:
-      for (const auto& key : resolved_keys) {
-        // A constant key groups nothing; DuckDB would read a number as a position.
-        if (key.literal.empty()) query.select.group_by.push_back(key.sql);
-      }
-      if (!resolved_keys.empty() && query.select.group_by.empty()) query.select.group_by.push_back("(SELECT 1)");
-      break;
-  }
-  query.output = std::move(output);
-  query.aggregation = std::make_shared<Query::Aggregation>(Query::Aggregation{input.output, resolved_keys});
-  return query;
-}
-
-Query Resolver::pivot(const proto::Aggregate& aggregate) {
-  // Each value of the pivot column is one filtered aggregate.
-  const auto& pivot = aggregate.pivot();
-  if (pivot.values_size() == 0) {
-    throw Error("UNSUPPORTED_FEATURE.PIVOT_WITHOUT_VALUES",
-                "A pivot needs its values here: `PIVOT (… FOR column IN (value, …))` or `.pivot(column, values)`.");
-  }
-  proto::Aggregate plain;
-  *plain.mutable_input() = aggregate.input();
-  *plain.mutable_grouping_expressions() = aggregate.grouping_expressions();
-  if (plain.grouping_expressions_size() == 1 && plain.grouping_expressions(0).has_unresolved_star()) {
-    // SQL's PIVOT groups by every column that it does not otherwise use.
-    plain.clear_grouping_expressions();
-    const auto input = relation(aggregate.input());
-    std::string used = aggregate.pivot().ShortDebugString();
-    for (const auto& item : aggregate.aggregate_expressions()) used += item.ShortDebugString();
-    for (const auto& column : input.output) {
-      if (used.find(fmt::format("unparsed_identifier: \"{}\"", column.name)) != std::string::npos) continue;
-      *plain.add_grouping_expressions() = attribute_expression("`" + column.name + "`");
-    }
-  }
-  plain.set_group_type(proto::Aggregate::GROUP_TYPE_GROUPBY);
-  for (const auto& value : pivot.values()) {
-    for (const auto& item : aggregate.aggregate_expressions()) {
-      const auto& call = item.has_alias() ? item.alias().expr() : item;
-      auto* alias = plain.add_aggregate_expressions()->mutable_alias();
-      auto* filter = alias->mutable_expr()->mutable_unresolved_function();
-      filter->set_function_name("aggregate_filter");
-      filter->set_is_internal(true);
-      *filter->add_arguments() = call;
-      auto* equal = filter->add_arguments()->mutable_unresolved_function();
-      equal->set_function_name("<=>");
-      *equal->add_arguments() = pivot.col();
-      *equal->add_arguments()->mutable_literal() = value;
-      std::string name = literal(value).name;
-      if (aggregate.aggregate_expressions_size() > 1) {
-        name += "_" + (item.has_alias() ? item.alias().name(0) : call.unresolved_function().function_name());
-      }
-      alias->add_name(name);
-    }
-  }
-  return this->aggregate(plain, false);
 }
 
 Query Resolver::na_fill(const proto::NAFill& fill) {
@@ -626,7 +452,15 @@ Query Resolver::join(const proto::Join& join, const proto::Relation& relation) {
   std::string condition;
   std::vector<Attribute> keys, hidden;
   std::vector<std::string> taken;
-  for (const auto& name : join.using_columns()) {
+  std::vector<std::string> shared(join.using_columns().begin(), join.using_columns().end());
+  if (relation.common().origin().jvm_origin().object_type() == "NATURAL") {
+    for (const auto& column : left.output) {
+      const bool both = std::any_of(right.output.begin(), right.output.end(),
+                                    [&](const Attribute& other) { return same_name(other.name, column.name); });
+      if (both) shared.push_back(column.name);
+    }
+  }
+  for (const auto& name : shared) {
     auto side = [&](const Query& query, const char* which) -> const Attribute& {
       for (const auto& column : query.output) {
         if (same_name(column.name, name)) return column_named(query.output, name);
@@ -678,6 +512,12 @@ Query Resolver::join(const proto::Join& join, const proto::Relation& relation) {
     Scope scope{.levels = {&both, &both_hidden}};
     const auto on = expression(join.join_condition(), scope);
     if (on.type.kind != TypeKind::kBoolean && !on.is_null()) not_boolean(on, "join");
+    if (scope.uses_window || scope.uses_row) {
+      throw Error("UNSUPPORTED_FEATURE.NONDETERMINISTIC_JOIN",
+                  "Window functions, random numbers with a seed and monotonically_increasing_id() cannot stand in ON; "
+                  "put them in a column first.")
+          .at(on.span);
+    }
     condition = on.sql;
   }
   if (condition.empty()) {

@@ -62,6 +62,7 @@ constexpr Infix kInfixes[] = {
     {"&", "&", kBitAnd},
     {"shiftleft", "<<", kShift},
     {"shiftright", ">>", kShift},
+    {"shiftrightunsigned", ">>>", kShift},
     {"+", "+", kSum},
     {"-", "-", kSum},
     {"*", "*", kProduct},
@@ -193,33 +194,17 @@ std::string timestamp_text(int64_t micros) {
 }
 
 std::string interval_text(const Literal& literal) {
-  static constexpr const char* kDayTime[] = {"DAY", "HOUR", "MINUTE", "SECOND"};
-  static constexpr uint64_t kMicros[] = {86400000000, 3600000000, 60000000, 1000000};
+  const auto& type = literal.data_type();
   if (literal.has_year_month_interval()) {
-    const auto& type = literal.data_type().year_month_interval();
-    const bool known = literal.data_type().has_year_month_interval();
-    const int start = known ? type.start_field() : 0, end = known ? type.end_field() : 1;
-    const int64_t months = std::abs(static_cast<int64_t>(literal.year_month_interval()));
-    const char* sign = literal.year_month_interval() < 0 ? "-" : "";
-    if (start != end)
-      return fmt::format("INTERVAL '{}{}-{}' YEAR TO MONTH", sign, months / 12, months % 12);
-    return fmt::format("INTERVAL '{}{}' {}", sign, start == 0 ? months / 12 : months,
-                       start == 0 ? "YEAR" : "MONTH");
+    const bool known = type.has_year_month_interval();
+    return year_month_text(literal.year_month_interval(),
+                           known ? type.year_month_interval().start_field() : 0,
+                           known ? type.year_month_interval().end_field() : 1);
   }
-  const auto& type = literal.data_type().day_time_interval();
-  const bool known = literal.data_type().has_day_time_interval();
-  const int start = known ? type.start_field() : 0, end = known ? type.end_field() : 3;
-  const int64_t value = literal.day_time_interval();
-  uint64_t rest = value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
-  std::string text = value < 0 ? "-" : "";
-  for (int field = start; field <= end; ++field) {
-    if (field > start) text += field == 1 ? " " : ":";
-    text += fmt::format("{:0{}}", rest / kMicros[field], field == start ? 1 : 2);
-    rest %= kMicros[field];
-  }
-  if (end == 3 && rest > 0) text += fmt::format(".{:06}", rest);
-  if (start == end) return fmt::format("INTERVAL '{}' {}", text, kDayTime[start]);
-  return fmt::format("INTERVAL '{}' {} TO {}", text, kDayTime[start], kDayTime[end]);
+  const bool known = type.has_day_time_interval();
+  return day_time_text(literal.day_time_interval(),
+                       known ? type.day_time_interval().start_field() : 0,
+                       known ? type.day_time_interval().end_field() : 3);
 }
 
 std::string double_text(double value, const char* suffix, const char* type) {
@@ -413,8 +398,9 @@ std::optional<Text> operator_text(const Expression& expression) {
     return Text{"NOT " + render(arguments.Get(0), kNot), kNot};
   }
   if (auto text = predicate_text(expression, false)) return text;
-  if (arguments.size() == 1 && (name == "negative" || name == "positive" || name == "~")) {
-    const char* sign = name == "negative" ? "-" : name == "positive" ? "+" : "~";
+  const bool minus = name == "negative" && call.is_internal();
+  if (arguments.size() == 1 && (minus || name == "positive" || name == "~")) {
+    const char* sign = minus ? "-" : name == "positive" ? "+" : "~";
     auto operand = render(arguments.Get(0), kSign);
     // -1 is a literal and -- a comment.
     if (std::isdigit(static_cast<unsigned char>(operand[0])) || operand[0] == '-') {
@@ -424,6 +410,7 @@ std::optional<Text> operator_text(const Expression& expression) {
   }
   const auto infix = std::ranges::find(kInfixes, name, &Infix::function);
   if (arguments.size() != 2 || infix == std::end(kInfixes)) return std::nullopt;
+  if (infix->tightness == kShift && !call.is_internal()) return std::nullopt;
   const auto next = static_cast<Tightness>(infix->tightness + 1);
   auto left_least = infix->tightness;
   // The parser balances long chains of AND and OR; parentheses keep other shapes.
@@ -449,6 +436,13 @@ Text function_text(const Expression& expression) {
   if (call.is_internal() && name == "aggregate_filter" && arguments.size() == 2) {
     return {fmt::format("{} FILTER (WHERE {})", render(arguments.Get(0), kWhole),
                         render(arguments.Get(1), kOr))};
+  }
+  const bool many = name.ends_with("likeall") || name.ends_with("likeany");
+  if (call.is_internal() && many && arguments.size() > 1) {
+    return {fmt::format("{}{} LIKE {} ({})", render(arguments.Get(0), kComparison),
+                        name.starts_with("not") ? " NOT" : "", name.ends_with("all") ? "ALL" : "ANY",
+                        list_text(arguments, 1)),
+            kPredicate};
   }
   if (call.is_internal() && name == "within_group" && arguments.size() > 1) {
     return {fmt::format("{} WITHIN GROUP (ORDER BY {})", render(arguments.Get(0), kWhole),

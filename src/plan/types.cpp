@@ -204,6 +204,32 @@ std::string DataType::sql() const {
   }
 }
 
+std::string day_time_text(int64_t micros, int start_field, int end_field) {
+  static constexpr const char* kFields[] = {"DAY", "HOUR", "MINUTE", "SECOND"};
+  static constexpr uint64_t kMicros[] = {86400000000, 3600000000, 60000000, 1000000};
+  uint64_t rest = micros < 0 ? 0 - static_cast<uint64_t>(micros) : static_cast<uint64_t>(micros);
+  std::string text = micros < 0 ? "-" : "";
+  for (int field = start_field; field <= end_field; ++field) {
+    if (field > start_field) text += field == 1 ? " " : ":";
+    text += fmt::format("{:0{}}", rest / kMicros[field], field == 0 ? 1 : 2);
+    rest %= kMicros[field];
+  }
+  if (end_field == 3 && rest > 0) {
+    text += fmt::format(".{:06}", rest);
+    text.erase(text.find_last_not_of('0') + 1);
+  }
+  if (start_field == end_field) return fmt::format("INTERVAL '{}' {}", text, kFields[start_field]);
+  return fmt::format("INTERVAL '{}' {} TO {}", text, kFields[start_field], kFields[end_field]);
+}
+
+std::string year_month_text(int64_t months, int start_field, int end_field) {
+  const char* sign = months < 0 ? "-" : "";
+  const int64_t size = months < 0 ? -months : months;
+  if (start_field != end_field) return fmt::format("INTERVAL '{}{}-{}' YEAR TO MONTH", sign, size / 12, size % 12);
+  if (start_field == 0) return fmt::format("INTERVAL '{}{}' YEAR", sign, size / 12);
+  return fmt::format("INTERVAL '{}{}' MONTH", sign, size);
+}
+
 DataType make_type(TypeKind kind) {
   DataType type{.kind = kind};
   if (kind == TypeKind::kDayTimeInterval) type.end_field = 3;

@@ -2,6 +2,7 @@
 // the protocol's DataType, DDL text, JSON and the printed tree are beside.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,6 +72,10 @@ struct Field {
 };
 
 using Schema = std::vector<Field>;
+
+/// Spark's literal of an interval of microseconds (months): "INTERVAL '1 02' DAY TO HOUR".
+std::string day_time_text(int64_t micros, int start_field, int end_field);
+std::string year_month_text(int64_t months, int start_field, int end_field);
 
 DataType make_type(TypeKind kind);
 DataType decimal_type(int precision, int scale);

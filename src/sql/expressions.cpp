@@ -207,9 +207,32 @@ Expression Grammar::like_predicate(Expression left, bool negated, int start) {
   if (name != "rlike" && in_.is_any("ANY", "SOME", "ALL") && in_.is("(", 1)) {
     const std::string_view joint = in_.take().upper == "ALL" ? "and" : "or";
     in_.take();
+    auto patterns = expression_list();
+    const bool small_letters = name == "ilike";
+    const bool literals = std::ranges::all_of(patterns, [&](const Expression& pattern) {
+      const auto& text = pattern.literal().string();
+      const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+      return pattern.literal().has_string() && (!small_letters || std::ranges::all_of(text, is_ascii));
+    });
+    if (literals && name != "rlike") {
+      in_.expect(")");
+      if (small_letters) {  // as Spark: small letters are compared
+        left = make("lower", start, std::move(left));
+        for (auto& pattern : patterns) {
+          for (char& c : *pattern.mutable_literal()->mutable_string()) {
+            c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+          }
+        }
+      }
+      patterns.insert(patterns.begin(), std::move(left));
+      std::string many = joint == "and" ? "likeall" : "likeany";
+      Expression made = function(negated ? "not" + many : many, std::move(patterns), start);
+      made.mutable_unresolved_function()->set_is_internal(true);
+      return made;
+    }
     Expression made;
     bool first = true;
-    for (auto& pattern : expression_list()) {
+    for (auto& pattern : patterns) {
       Expression one = make(name, start, left, std::move(pattern));
       // NOT LIKE ALL refuses every pattern: the negation is of each.
       if (negated) one = make("not", start, std::move(one));
@@ -269,6 +292,8 @@ Expression Grammar::operators(int least_level) {
       left = make("not", start, std::move(left));
     } else {
       left = make(name, start, std::move(left), std::move(right));
+      // The operator names its column (x << n), the function shiftleft(x, n).
+      if (level == kLevelShift) left.mutable_unresolved_function()->set_is_internal(true);
     }
   }
 }
@@ -282,7 +307,10 @@ Expression Grammar::unary() {
   const Level level(*this);
   const auto sign = in_.take().text;
   const std::string_view name = sign == "-" ? "negative" : sign == "+" ? "positive" : "~";
-  return make(name, start, unary());
+  Expression made = make(name, start, unary());
+  // The operator names its column (- x), the function negative(x).
+  if (sign == "-") made.mutable_unresolved_function()->set_is_internal(true);
+  return made;
 }
 
 std::vector<Expression> Grammar::expression_list() {
@@ -319,6 +347,8 @@ bool Grammar::at_bare_alias() const {
   if (token.kind == TokenKind::kQuotedName) return true;
   if (token.kind != TokenKind::kWord) return false;
   if (token.upper == "WINDOW") return !(in_.is_name(1) && in_.is("AS", 2));
+  // No condition can follow where the statement ends.
+  if (token.upper == "WHERE") return in_.token(1).kind == TokenKind::kEnd;
   return !std::ranges::binary_search(kNeverAlias, std::string_view(token.upper));
 }
 

@@ -83,7 +83,7 @@ std::optional<Expression> Grammar::special_call(const std::string& upper, int st
     in_.expect("FROM");
     Expression text = expression();
     in_.expect(")");
-    return make("btrim", start, std::move(text), std::move(characters));
+    return make("trim", start, std::move(characters), std::move(text));
   }
   if (upper == "EXTRACT" && in_.is("FROM", 1)) {
     const int field_start = in_.start();
@@ -162,12 +162,11 @@ Expression Grammar::cast_call(bool safe, int start) {
 
 Expression Grammar::trim_call(int start) {
   const auto side = in_.take().upper;
-  const std::string_view name = side == "BOTH" ? "btrim" : side == "LEADING" ? "ltrim" : "rtrim";
+  const std::string_view name = side == "BOTH" ? "trim" : side == "LEADING" ? "ltrim" : "rtrim";
   std::vector<Expression> arguments;
   if (!in_.is("FROM")) arguments.push_back(expression());
   in_.expect("FROM");
-  // btrim takes (text, characters), ltrim and rtrim (characters, text).
-  arguments.insert(name == "btrim" ? arguments.begin() : arguments.end(), expression());
+  arguments.push_back(expression());
   in_.expect(")");
   return function(name, std::move(arguments), start);
 }

@@ -58,6 +58,7 @@ class Grammar {
   Relation values();
   Relation from_clause();
   std::vector<Expression> select_list();
+  Relation qualified(Relation selected, int start);
   Relation group_by(Relation input, std::vector<Expression> list);
   Relation ordered(Relation input);
   void read_windows(size_t from);

@@ -114,7 +114,9 @@ Expression Grammar::primary() {
     return function(name, {}, start);
   }
   const auto& after = in_.token(1);
-  const bool names_source = in_.is_any("FROM", "SELECT", "WHERE");
+  // Behind SELECT stands an expression, so that the word is a name there, as in Spark.
+  const bool first = in_.position() > 0 && in_.token_at(in_.position() - 1).upper == "SELECT";
+  const bool names_source = in_.is_any("FROM", "SELECT", "WHERE") && !first;
   const bool clause = std::ranges::binary_search(kClauseWords, std::string_view(token.upper));
   if (names_source ||
       (clause && after.kind != TokenKind::kSymbol && after.kind != TokenKind::kEnd &&

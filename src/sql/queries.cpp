@@ -101,6 +101,51 @@ KeySets product(const KeySets& left, const KeySets& right) {
   return sets;
 }
 
+/// Does a call with OVER stand anywhere in the message?
+bool has_window(const google::protobuf::Message& message) {
+  if (message.GetDescriptor() == Expression::Window::descriptor()) return true;
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  const auto* reflection = message.GetReflection();
+  reflection->ListFields(message, &fields);
+  for (const auto* field : fields) {
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      if (has_window(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i)
+                                          : reflection->GetMessage(message, field))) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+bool contains_window(const Expression& expression) { return has_window(expression); }
+
+/// Names of aliases in a message become the aliases' expressions.
+void replace_aliases(const google::protobuf::RepeatedPtrField<Expression>& items, google::protobuf::Message* message) {
+  if (message->GetDescriptor() == Expression::descriptor()) {
+    auto* expression = static_cast<Expression*>(message);
+    for (const auto& item : items) {
+      const auto& name = expression->unresolved_attribute().unparsed_identifier();
+      if (!expression->has_unresolved_attribute() || !item.has_alias() || lower_case(item.alias().name(0)) != lower_case(name)) continue;
+      const Expression meant = item.alias().expr();
+      *expression = meant;
+      return;
+    }
+  }
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  const auto* reflection = message->GetReflection();
+  reflection->ListFields(*message, &fields);
+  for (const auto* field : fields) {
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE || field->is_map()) continue;
+    const int count = field->is_repeated() ? reflection->FieldSize(*message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      replace_aliases(items, field->is_repeated() ? reflection->MutableRepeatedMessage(message, field, i) : reflection->MutableMessage(message, field));
+    }
+  }
+}
+
 }  // namespace
 
 bool contains_aggregate(const Expression& expression) {
@@ -127,8 +172,18 @@ bool contains_aggregate(const Expression& expression) {
     case Expression::kWindow: {
       const auto& window = expression.window();
       // sum(sum(x)) OVER (…): only the inner one aggregates.
-      return any(window.window_function().unresolved_function().arguments()) ||
-             any(window.partition_spec()) ||
+      const auto* call = &window.window_function().unresolved_function();
+      if (call->is_internal() && call->function_name() == "aggregate_filter") {
+        if (contains_aggregate(call->arguments(1))) return true;
+        call = &call->arguments(0).unresolved_function();
+      }
+      if (call->is_internal() && call->function_name() == "within_group") {
+        for (int i = 1; i < call->arguments_size(); ++i) {
+          if (contains_aggregate(call->arguments(i))) return true;
+        }
+        call = &call->arguments(0).unresolved_function();
+      }
+      return any(call->arguments()) || any(window.partition_spec()) ||
              std::ranges::any_of(window.order_spec(), [](const auto& order) {
                return contains_aggregate(order.child());
              });
@@ -303,6 +358,8 @@ Relation Grammar::values() {
     std::vector<Relation> pairs;
     for (size_t i = 0; i + 1 < rows.size(); i += 2) {
       pairs.push_back(located(union_all(std::move(rows[i]), std::move(rows[i + 1])), start));
+      // Tells rows from a written UNION ALL, whose types are brought together otherwise.
+      pairs.back().mutable_common()->mutable_origin()->mutable_jvm_origin()->set_object_type("VALUES");
     }
     if (rows.size() % 2 == 1) pairs.push_back(std::move(rows.back()));
     rows = std::move(pairs);
@@ -358,12 +415,8 @@ Relation Grammar::select() {
     for (auto& item : list) *made.mutable_project()->add_expressions() = std::move(item);
     made = located(std::move(made), start);
   }
+  if (in_.is("QUALIFY")) made = qualified(std::move(made), start);
   if (in_.is("WINDOW")) read_window_clause();
-  if (in_.is("QUALIFY")) {
-    in_.fail(Error("UNSUPPORTED_FEATURE.QUALIFY",
-                   "QUALIFY is not supported; filter the window's column in an outer query."),
-             in_.span());
-  }
   if (distinct) {
     Relation unique;
     unique.mutable_deduplicate()->set_all_columns_as_keys(true);
@@ -371,6 +424,43 @@ Relation Grammar::select() {
     made = located(std::move(unique), start);
   }
   return made;
+}
+
+/// QUALIFY: its condition becomes one more column of the SELECT list, where it may use windows and
+/// the list's aliases; the rows are filtered by it, and it is dropped.
+Relation Grammar::qualified(Relation selected, int start) {
+  constexpr const char* kColumn = "__qualify";
+  const Span word = in_.span();
+  in_.take();
+  const int condition_start = in_.start();
+  Expression item;
+  item.mutable_alias()->add_name(kColumn);
+  *item.mutable_alias()->mutable_expr() = expression();
+  Relation& list = selected.has_filter() ? *selected.mutable_filter()->mutable_input() : selected;
+  const auto& items = list.has_aggregate() ? list.aggregate().aggregate_expressions()
+                                           : list.project().expressions();
+  if (!contains_window(item) && std::ranges::none_of(items, contains_window)) {
+    in_.fail(Error("QUALIFY_REQUIRES_WINDOW_FUNCTION",
+                   "At least one window function must be present in the SELECT list or QUALIFY clause."),
+             word);
+  }
+  item = located(std::move(item), condition_start);
+  if (list.has_aggregate()) {
+    // There the list's aliases are no columns yet: they stand for their expressions.
+    replace_aliases(items, item.mutable_alias()->mutable_expr());
+    *list.mutable_aggregate()->add_aggregate_expressions() = std::move(item);
+  } else {
+    *list.mutable_project()->add_expressions() = std::move(item);
+  }
+  Relation filtered;
+  Expression column;
+  column.mutable_unresolved_attribute()->set_unparsed_identifier(kColumn);
+  *filtered.mutable_filter()->mutable_condition() = located(std::move(column), condition_start);
+  *filtered.mutable_filter()->mutable_input() = std::move(selected);
+  Relation made;
+  made.mutable_drop()->add_column_names(kColumn);
+  *made.mutable_drop()->mutable_input() = located(std::move(filtered), start);
+  return located(std::move(made), start);
 }
 
 std::vector<Expression> Grammar::select_list() {
@@ -393,6 +483,10 @@ std::vector<Expression> Grammar::select_list() {
       item.mutable_unresolved_function()->set_is_internal(true);
     }
     list.push_back(std::move(item));
+    if (in_.is(",") && in_.is("FROM", 1) && in_.is_name(2)) {
+      in_.fail(Error("TRAILING_COMMA_IN_SELECT", "Trailing comma detected in SELECT clause. Remove the trailing comma before the FROM clause."),
+               in_.span());
+    }
   } while (in_.accept(","));
   return list;
 }

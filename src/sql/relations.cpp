@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "sql/grammar.h"
 
@@ -45,6 +46,14 @@ std::string literal_text(const Expression::Literal& literal) {
   }
 }
 
+/// Columns of a VALUES list: a row is a projection of nothing, rows are unions of rows.
+std::optional<size_t> inline_table_width(const Relation& relation) {
+  const Relation* row = &relation;
+  while (row->has_set_op()) row = &row->set_op().left_input();
+  if (!row->has_project() || row->project().has_input()) return std::nullopt;
+  return row->project().expressions_size();
+}
+
 std::string lower_case(std::string_view text) {
   std::string out;
   for (const char c : text) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -76,11 +85,7 @@ Relation Grammar::relation_extensions(Relation left) {
 
 Relation Grammar::joined(Relation left) {
   const int start = in_.start();
-  if (in_.is("NATURAL")) {
-    in_.fail(Error("UNSUPPORTED_FEATURE.NATURAL_JOIN",
-                   "NATURAL JOIN is not supported. Name the columns with USING (…)."),
-             in_.span());
-  }
+  const bool natural = in_.accept("NATURAL");
   auto kind = Join::JOIN_TYPE_INNER;
   if (in_.accept("CROSS")) {
     kind = Join::JOIN_TYPE_CROSS;
@@ -119,6 +124,12 @@ Relation Grammar::joined(Relation left) {
   join->set_join_type(kind);
   *join->mutable_left() = std::move(left);
   *join->mutable_right() = std::move(right);
+  if (natural) {
+    // The plan has no form for it; the resolver, which knows the columns, reads this mark.
+    made = located(std::move(made), start);
+    made.mutable_common()->mutable_origin()->mutable_jvm_origin()->set_object_type("NATURAL");
+    return made;
+  }
   if (in_.accept("ON")) {
     *join->mutable_join_condition() = expression();
   } else if (in_.accept("USING")) {
@@ -195,7 +206,10 @@ Relation Grammar::relation_primary() {
     in_.expect(")");
     return aliased(sampled(std::move(inner)), start, false);
   }
-  if (in_.is("VALUES")) return aliased(values(), start, false);
+  if (in_.is("VALUES")) {
+    Relation rows = values();
+    return aliased(std::move(rows), start, false);
+  }
   if (in_.is("STREAM") && in_.is_name(1)) {
     in_.fail(Error("UNSUPPORTED_FEATURE.STREAM", "STREAM tables are not supported."), in_.span());
   }
@@ -235,7 +249,14 @@ Relation Grammar::aliased(Relation input, int start, bool auto_alias) {
   if (!alias.empty() && in_.is("(")) {
     Relation renamed;
     *renamed.mutable_to_df()->mutable_input() = std::move(input);
-    for (auto& name : name_list()) renamed.mutable_to_df()->add_column_names(std::move(name));
+    const auto names = name_list();
+    if (const auto width = inline_table_width(renamed.to_df().input()); width && *width != names.size()) {
+      in_.fail(Error("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH",
+                     fmt::format("Inline table expected {} columns but found {} columns in row 0.",
+                                 names.size(), *width)),
+               in_.since(start));
+    }
+    for (const auto& name : names) renamed.mutable_to_df()->add_column_names(name);
     input = located(std::move(renamed), start);
   }
   // Spark names a subquery without an alias, so that the names inside stay inside.

@@ -47,8 +47,10 @@ def answer(spark, sql):
 
 
 def condition(error):
-    name = error.getCondition() if hasattr(error, "getCondition") else None
-    return name or type(error).__name__
+    """The error class: PySpark's exception has it, or the message of what the JVM threw."""
+    name = error.getCondition() if isinstance(error, PySparkException) else None
+    found = None if name else re.search(r"\[([A-Z][A-Z0-9_]+(?:\.[A-Z0-9_]+)*)\]", str(error))
+    return name or (found.group(1) if found else type(error).__name__)
 
 
 def record(spark, path):
@@ -73,10 +75,10 @@ def record(spark, path):
         try:
             header, rows = answer(spark, sql)
             new = [header, sql, "----", *rows]
-        except PySparkException as error:
+        except Exception as error:  # an answer too: Py4J's own exceptions are no PySparkException
             name = condition(error)
             if header.startswith("query"):
-                print(f"{path}: {sql}\n  {str(error).splitlines()[0][:300]}")
+                print(f"{path}: {sql}\n  {(str(error).splitlines() or [''])[0][:300]}")
             new = [f"error {name}{place.group() if place else ''}", sql]
         text = "\n".join(comments + new)
         changed += text != block

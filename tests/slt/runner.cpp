@@ -59,6 +59,13 @@ std::vector<Block> read_blocks(const std::string& path) {
 
 std::string after(const std::string& text, const std::string& start) { return text.substr(start.size()); }
 
+/// A value on one line, as record_slt.py writes it.
+std::string cell(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '\n' ? std::string("\\n") : c == '\t' ? std::string("\\t") : std::string(1, c);
+  return out.empty() ? "(empty)" : out;
+}
+
 /// Empty when the block holds; else what differs.
 std::string run_query(const Session& spark, const Block& block) {
   const auto df = spark.sql(block.sql);
@@ -70,7 +77,7 @@ std::string run_query(const Session& spark, const Block& block) {
   for (const auto& row : df.collect()) {
     std::string text;
     for (size_t i = 0; i < row.size(); ++i) {
-      text += (i ? "\t" : "") + (row[i].null ? "NULL" : row[i].text.empty() ? "(empty)" : row[i].text);
+      text += (i ? "\t" : "") + (row[i].null ? "NULL" : cell(row[i].text));
     }
     rows.push_back(text);
   }

@@ -51,6 +51,54 @@ TEST_F(FilesTest, CsvTypesAreInferredAsSparkDoes) {
   EXPECT_EQ(types, "int bigint double string boolean date timestamp string ");
 }
 
+// Expected values are those of Spark 4.3.0 for the same file and options.
+TEST_F(FilesTest, CsvOptionsChangeTextAsInSpark) {
+  std::ofstream(folder / "a.csv") << "a,b,n\n x , y ,1\n\"\",\"NA\",2\n,NA,3\n   ,q, 4\nNA,\"a, b\",5\n";
+  const auto shown = [&](std::initializer_list<std::pair<const char*, const char*>> options) {
+    auto reader = spark.read().option("header", true);
+    for (const auto& [name, value] : options) reader = reader.option(name, value);
+    std::string text;
+    for (const auto& row : reader.csv(path("a.csv")).collect()) {
+      for (const auto& cell : row) text += (cell.null ? "NULL" : cell.text) + "|";
+      text += "\n";
+    }
+    return text;
+  };
+  EXPECT_EQ(shown({}), " x | y |1|\nNULL|NA|2|\nNULL|NA|3|\n   |q| 4|\nNA|a, b|5|\n");
+  EXPECT_EQ(shown({{"ignoreLeadingWhiteSpace", "true"}, {"ignoreTrailingWhiteSpace", "true"}, {"inferSchema", "true"}}),
+            "x|y|1|\nNULL|NA|2|\nNULL|NA|3|\nNULL|q|4|\nNA|a, b|5|\n");
+  EXPECT_EQ(shown({{"ignoreLeadingWhiteSpace", "true"}}), "x |y |1|\nNULL|NA|2|\nNULL|NA|3|\nNULL|q|4|\nNA|a, b|5|\n");
+  EXPECT_EQ(shown({{"nullValue", "NA"}}), " x | y |1|\n|NULL|2|\nNULL|NULL|3|\n   |q| 4|\nNULL|a, b|5|\n");
+  EXPECT_EQ(shown({{"emptyValue", "E"}}), " x | y |1|\nE|NA|2|\nNULL|NA|3|\n   |q| 4|\nNA|a, b|5|\n");
+  EXPECT_EQ(shown({{"emptyValue", "E"}, {"nullValue", "NA"}}), " x | y |1|\nE|NULL|2|\nNULL|NULL|3|\n   |q| 4|\nNULL|a, b|5|\n");
+  EXPECT_EQ(shown({{"emptyValue", "NA"}, {"nullValue", "NA"}}), " x | y |1|\nNULL|NULL|2|\nNULL|NULL|3|\n   |q| 4|\nNULL|a, b|5|\n");
+}
+
+TEST_F(FilesTest, CsvEncodings) {
+  std::ofstream(folder / "latin.csv") << "a,b\n1,caf\xe9\n";
+  EXPECT_EQ(spark.read().option("header", true).option("encoding", "ISO-8859-1").csv(path("latin.csv")).collect()[0][1].text, "caf\xc3\xa9");
+  const auto message = message_of([&] { spark.read().option("encoding", "windows-1252").csv(path("latin.csv")).collect(); });
+  EXPECT_NE(message.find("`encoding`"), std::string::npos) << message;
+}
+
+// Microseconds as Spark 4.3.0 gives them: text without an offset is the session's local time.
+TEST_F(FilesTest, CsvTimestampsAreOfTheSessionsZone) {
+  std::ofstream(folder / "t.csv") << "t,x\n2024-01-01 10:00:00,1\n2024-07-01T10:00:00Z,2\n2024-07-01 10:00:00+02:00,3\n2024-07-01 10:00:00,4\n";
+  const auto micros = [&](const char* zone, bool inferred) {
+    spark.sql(std::string("SET spark.sql.session.timeZone=") + zone);
+    auto reader = spark.read().option("header", true);
+    const auto df = inferred ? reader.option("inferSchema", true).csv(path("t.csv")) : reader.schema("t timestamp, x int").csv(path("t.csv"));
+    std::string text;
+    for (const auto& row : df.selectExpr({"unix_micros(t) / 1000000"}).collect()) text += row[0].text + " ";
+    return text;
+  };
+  for (const bool inferred : {true, false}) {
+    EXPECT_EQ(micros("UTC", inferred), "1.7041032E9 1.719828E9 1.7198208E9 1.719828E9 ");
+    EXPECT_EQ(micros("America/New_York", inferred), "1.7041212E9 1.719828E9 1.7198208E9 1.7198424E9 ");
+    EXPECT_EQ(micros("Asia/Seoul", inferred), "1.7040708E9 1.719828E9 1.7198208E9 1.7197956E9 ");
+  }
+}
+
 TEST_F(FilesTest, SaveModes) {
   const auto three = spark.sql("SELECT id FROM range(3)");
   three.write().parquet(path("out"));
