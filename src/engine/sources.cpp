@@ -249,8 +249,11 @@ Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& file
   for (size_t i = 0; i < columns.size(); ++i) local_times = local_times || (type_of(i).kind == TypeKind::kTimestamp && request.time_zone != "UTC");
   if (!text.plain() || local_times) {
     for (size_t i = 0; i < columns.size(); ++i) {
+      const DataType type = type_of(i);
       const Resolved value{.sql = columns[i].sql, .type = make_type(TypeKind::kString), .name = shown_name(i)};
-      typed.push_back({{shown_name(i), type_of(i), true}, cast(value, type_of(i), request.time_zone, true).sql});
+      // Every value was found to be of its type: DuckDB's own cast will do for numbers, and is faster.
+      typed.push_back({{shown_name(i), type, true}, type.is_numeric() ? fmt::format("CAST({} AS {})", value.sql, duckdb_type(type))
+                                                                      : cast(value, type, request.time_zone, true).sql});
     }
     return {.from = as_text, .columns = std::move(typed)};
   }
