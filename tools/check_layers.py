@@ -1,9 +1,10 @@
-"""Holds the include rule of docs/architecture.md, formatting of names, and one-machine paths.
+"""Holds the include rule of docs/architecture.md, names of files, one-machine paths, and clang-format's layout.
 
 usage: check_layers.py ROOT.  Prints each breach as file:line and exits 1 when there is one.
 """
 import pathlib
 import re
+import subprocess
 import sys
 
 root = pathlib.Path(sys.argv[1])
@@ -70,5 +71,12 @@ for path in sorted((root / "src").rglob("*")):
             breach(path, number, "a line of more than 200 characters")
     if {"torch/", "spark/connect/"} <= seen_foreign or {"torch/", "duckdb"} <= seen_foreign or {"duckdb", "spark/connect/"} <= seen_foreign:
         breach(path, 1, "torch, duckdb and the protocol are included in different files")
-print("\n".join(breaches) if breaches else "layers, names and paths are in order")
+sources = [path for folder in ("src", "tests", "examples", "bench") for path in sorted((root / folder).rglob("*"))
+           if path.suffix in (".h", ".cpp")]
+formatted = subprocess.run(["clang-format", "--dry-run", "-Werror", *map(str, sources)], capture_output=True, text=True, cwd=root)
+for place in re.findall(r"^(.*?):(\d+):\d+: error: code should be clang-formatted", formatted.stderr, re.MULTILINE):
+    breach(pathlib.Path(place[0]), int(place[1]), "is not as `clang-format -i` leaves it")
+if formatted.returncode != 0 and not breaches:
+    breaches.append(formatted.stderr)
+print("\n".join(breaches) if breaches else "layers, names, paths and formatting are in order")
 sys.exit(bool(breaches))

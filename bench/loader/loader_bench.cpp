@@ -37,7 +37,9 @@ int main(int argc, char** argv) {
     count += batch->numeric.size(0);
     sum += batch->label.sum().item<double>();
   }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::printf("{\"rows\": %lld, \"seconds\": %.3f, \"label_sum\": %.0f, \"full_shuffle\": %s}\n", static_cast<long long>(count),
-              seconds, sum, loader.shuffle_is_full() ? "true" : "false");
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::printf("{\"rows\": %lld, \"seconds\": %.3f, \"label_sum\": %.0f, \"full_shuffle\": %s}\n",
+              static_cast<long long>(count), seconds, sum,
+              loader.shuffle_is_full() ? "true" : "false");
 }

@@ -1,6 +1,7 @@
 """One epoch of a DLRM-like model on 4.5M rows: Firesteel from Parquet, Python PyTorch with every tensor in memory.
 Run: make bench-training"""
 import json
+import os
 import pathlib
 import sys
 
@@ -29,7 +30,7 @@ for name, command in (("Firesteel", [root / "build/release/bin/train_bench", fil
                       ("PyTorch eager", [sys.executable, script, "eager", file]),
                       ("PyTorch eager, fused Adam", [sys.executable, script, "fused", file]),
                       ("torch.compile, fused Adam", [sys.executable, script, "compiled", file])):
-    run = measure([str(part) for part in command])
+    run = measure([str(part) for part in command], env={**os.environ, "GOMP_SPINCOUNT": "0"})
     result = json.loads(run[3])
     print(f"{name:26}{result['rows'] / result['epoch_seconds']:14,.0f}{result['seconds']:9.1f}{run[2] / 1e6:9.0f}"
           f"{result['auc']:8.4f}" + (f"   {result['waited'] / result['epoch_seconds']:.1%} waiting for rows" if "waited" in result else ""),

@@ -1,5 +1,6 @@
-// One epoch of a DLRM-like model from Parquet: 13 floats and 8 embeddings of 16 -> 256 -> 128 -> 1, Adam, batches of
-// 8192. usage: train_bench FILE. Rows with `part` 0 are trained on, the others tested. Prints JSON.
+// One epoch of a DLRM-like model from Parquet: 13 floats and 8 embeddings of 16 -> 256 -> 128 -> 1,
+// Adam, batches of 8192. usage: train_bench FILE. Rows with `part` 0 are trained on, the others
+// tested. Prints JSON.
 #include <chrono>
 #include <cstdio>
 #include <string>
@@ -31,6 +32,9 @@ int main(int argc, char** argv) {
   const double auc = fitted.evaluate(rows.filter("part = 1")).at("auc");
   const auto& result = fitted.training();
   const double wall = std::chrono::duration<double>(trained - start).count();
-  std::printf("{\"rows\": %lld, \"seconds\": %.2f, \"epoch_seconds\": %.2f, \"waited\": %.3f, \"auc\": %.4f}\n",
-              static_cast<long long>(result.rows), wall, result.history[0].seconds, result.history[0].waited_seconds, auc);
+  std::printf(
+      "{\"rows\": %lld, \"seconds\": %.2f, \"epoch_seconds\": %.2f, \"waited\": %.3f, \"auc\": "
+      "%.4f}\n",
+      static_cast<long long>(result.rows), wall, result.history[0].seconds,
+      result.history[0].waited_seconds, auc);
 }

@@ -52,7 +52,8 @@ struct ArrowArrayStream {
 
 namespace firesteel {
 
-/// A struct array of one batch, released on destruction. Move-only. `get()->children[i]` is column i.
+/// A struct array of one batch, released on destruction. Move-only. `get()->children[i]` is column
+/// i.
 class ArrowBatch {
  public:
   ArrowBatch() = default;

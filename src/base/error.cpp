@@ -197,15 +197,16 @@ std::string_view Error::sqlstate() const {
 void Error::render() {
   what_ = fmt::format("[{}] {} SQLSTATE: {}", condition_, message_, sqlstate());
   if (!span_.known() || span_.start >= static_cast<int>(sql_text_.size())) return;
-  const auto line_start = sql_text_.rfind('\n', span_.start) == std::string::npos || span_.start == 0
-                              ? 0
-                              : sql_text_.rfind('\n', span_.start - 1) + 1;
+  const auto line_start =
+      sql_text_.rfind('\n', span_.start) == std::string::npos || span_.start == 0
+          ? 0
+          : sql_text_.rfind('\n', span_.start - 1) + 1;
   auto line_end = sql_text_.find('\n', span_.start);
   if (line_end == std::string::npos) line_end = sql_text_.size();
   const auto stop = std::min<size_t>(span_.stop, line_end);
   const auto width = std::max<size_t>(1, stop - span_.start);
-  what_ += fmt::format("\n{}\n{:{}}{:^>{}}", sql_text_.substr(line_start, line_end - line_start), "",
-                       span_.start - line_start, "", width);
+  what_ += fmt::format("\n{}\n{:{}}{:^>{}}", sql_text_.substr(line_start, line_end - line_start),
+                       "", span_.start - line_start, "", width);
 }
 
 std::string nearest_name(std::string_view name, const std::string* candidates, size_t count) {

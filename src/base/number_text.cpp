@@ -15,7 +15,8 @@ std::string text_of(Float value) {
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
   if (value == 0) return std::signbit(value) ? "-0.0" : "0.0";
   char buffer[64];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific).ptr;
+  const auto end =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific).ptr;
   std::string text(buffer, end);
   const bool negative = text[0] == '-';
   if (negative) text.erase(0, 1);
@@ -35,7 +36,8 @@ std::string text_of(Float value) {
       out = digits.substr(0, whole) + "." + (digits.size() > whole ? digits.substr(whole) : "0");
     }
   } else {
-    out = digits.substr(0, 1) + "." + (digits.size() > 1 ? digits.substr(1) : "0") + "E" + std::to_string(exponent);
+    out = digits.substr(0, 1) + "." + (digits.size() > 1 ? digits.substr(1) : "0") + "E" +
+          std::to_string(exponent);
   }
   return (negative ? "-" : "") + out;
 }

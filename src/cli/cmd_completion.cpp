@@ -10,7 +10,8 @@ Run completion_command(CLI::App& app, const GlobalOptions&) {
   app.add_option("shell", *shell, "bash or zsh")->check(CLI::IsMember({"bash", "zsh"}));
   return [shell] {
     std::string names;
-    for (const auto& row : kCommands) names += fmt::format("{}{}", names.empty() ? "" : " ", row.name);
+    for (const auto& row : kCommands)
+      names += fmt::format("{}{}", names.empty() ? "" : " ", row.name);
     if (*shell == "zsh") fmt::print("autoload -U +X bashcompinit && bashcompinit\n");
     fmt::print(
         "_firesteel() {{\n"
@@ -18,7 +19,8 @@ Run completion_command(CLI::App& app, const GlobalOptions&) {
         "  if [ \"$COMP_CWORD\" = 1 ]; then\n"
         "    COMPREPLY=($(compgen -W \"{}\" -- \"$word\"))\n"
         "  elif [[ $word == -* ]]; then\n"
-        "    COMPREPLY=($(compgen -W \"$(firesteel \"${{COMP_WORDS[1]}}\" --help | grep -oE -- '--[a-z-]+')\" -- \"$word\"))\n"
+        "    COMPREPLY=($(compgen -W \"$(firesteel \"${{COMP_WORDS[1]}}\" --help | grep -oE -- "
+        "'--[a-z-]+')\" -- \"$word\"))\n"
         "  else\n"
         "    COMPREPLY=($(compgen -f -- \"$word\"))\n"
         "  fi\n"

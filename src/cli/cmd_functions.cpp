@@ -31,8 +31,9 @@ Run functions_command(CLI::App& app, const GlobalOptions&) {
     const auto rows = find_function(options->name);
     if (rows.empty()) {
       const auto nearest = nearest_name(options->name, function_names());
-      throw Error("UNRESOLVED_ROUTINE", fmt::format("There is no function `{}`.{}", options->name,
-                                                    nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)));
+      throw Error("UNRESOLVED_ROUTINE",
+                  fmt::format("There is no function `{}`.{}", options->name,
+                              nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)));
     }
     for (const auto* row : rows) fmt::print("{}{}\n", row->name, row->signature);
     fmt::print("\n  {}\n\n  SELECT {};\n  {}\n", rows[0]->doc, rows[0]->example, rows[0]->gives);

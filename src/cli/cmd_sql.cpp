@@ -55,7 +55,9 @@ std::vector<std::string> statements(const std::string& text) {
       out.back() += c;
     }
   }
-  std::erase_if(out, [](const std::string& s) { return s.find_first_not_of(" \t\r\n") == std::string::npos; });
+  std::erase_if(out, [](const std::string& s) {
+    return s.find_first_not_of(" \t\r\n") == std::string::npos;
+  });
   return out;
 }
 
@@ -112,7 +114,8 @@ int shell(const Session& spark, const SqlOptions& options) {
 
 Run sql_command(CLI::App& app, const GlobalOptions& options) {
   auto sql = std::make_shared<SqlOptions>();
-  app.add_option("statement", sql->text, "Spark SQL; several statements are separated by semicolons");
+  app.add_option("statement", sql->text,
+                 "Spark SQL; several statements are separated by semicolons");
   app.add_option("-f,--file", sql->file, "Read the statements from a file");
   app.add_option("--format", sql->format, "table, csv, json, parquet or arrow")
       ->check(CLI::IsMember({"table", "csv", "json", "parquet", "arrow"}));
@@ -123,14 +126,17 @@ Run sql_command(CLI::App& app, const GlobalOptions& options) {
   return [sql, &options] {
     if (!sql->file.empty()) {
       std::ifstream in(sql->file);
-      if (!in) throw Error("PATH_NOT_FOUND", fmt::format("The SQL file {} cannot be read.", sql->file));
+      if (!in)
+        throw Error("PATH_NOT_FOUND", fmt::format("The SQL file {} cannot be read.", sql->file));
       sql->text.assign(std::istreambuf_iterator<char>(in), {});
     }
     const auto spark = open_session(options);
     if (sql->text.empty() && isatty(STDIN_FILENO)) return shell(spark, *sql);
     if (sql->text.empty()) sql->text.assign(std::istreambuf_iterator<char>(std::cin), {});
     const auto all = statements(sql->text);
-    if (all.empty()) throw Error("PARSE_EMPTY_STATEMENT", "There is no statement. Give one, e.g. firesteel sql \"SELECT 1\".");
+    if (all.empty())
+      throw Error("PARSE_EMPTY_STATEMENT",
+                  "There is no statement. Give one, e.g. firesteel sql \"SELECT 1\".");
     for (const auto& statement : all) run_statement(spark, statement, *sql);
     return 0;
   };

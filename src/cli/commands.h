@@ -1,8 +1,8 @@
-// The table of subcommands. A command registers its options on its CLI::App and returns what to run.
+// The table of subcommands. A command registers its options on its CLI::App and returns what to
+// run.
 #pragma once
 
 #include <CLI/CLI.hpp>
-
 #include <functional>
 #include <map>
 #include <memory>
@@ -40,22 +40,29 @@ struct CommandRow {
 };
 inline constexpr CommandRow kCommands[] = {
     {"run", "Run a pipeline file: from raw data to a trained, tested, saved model",
-     "firesteel run examples/flights/pipeline.toml\nfiresteel run pipeline.toml --output model --resume"},
+     "firesteel run examples/flights/pipeline.toml\nfiresteel run pipeline.toml --output model "
+     "--resume"},
     {"predict", "Predict with a saved model",
      "firesteel predict model --in tomorrow.parquet --out predictions\n"
-     "firesteel predict out/flights --source flights=tomorrow.csv --out predictions --where \"late IS NULL\""},
+     "firesteel predict out/flights --source flights=tomorrow.csv --out predictions --where \"late "
+     "IS NULL\""},
     {"sql", "Run Spark SQL, or open a shell",
-     "firesteel sql \"SELECT carrier, count(*) FROM parquet.`flights.parquet` GROUP BY 1\"\nfiresteel sql --format csv \"SELECT 1\"\nfiresteel sql"},
-    {"show", "Show a pipeline's step: schema, rows, nulls and quantiles, or the tensors the model would get",
+     "firesteel sql \"SELECT carrier, count(*) FROM parquet.`flights.parquet` GROUP BY "
+     "1\"\nfiresteel sql --format csv \"SELECT 1\"\nfiresteel sql"},
+    {"show",
+     "Show a pipeline's step: schema, rows, nulls and quantiles, or the tensors the model would "
+     "get",
      "firesteel show pipeline.toml labelled\nfiresteel show pipeline.toml --batch"},
     {"explain", "Show how a query or a pipeline's step runs: its types, SQL and physical plan",
      "firesteel explain \"SELECT 1 + 1\"\nfiresteel explain pipeline.toml labelled"},
-    {"functions", "List the SQL functions, or describe one", "firesteel functions\nfiresteel functions substring_index"},
+    {"functions", "List the SQL functions, or describe one",
+     "firesteel functions\nfiresteel functions substring_index"},
     {"doctor", "Check this machine: versions, threads, memory, GPU", "firesteel doctor"},
     {"completion", "Print a shell's completion script", "source <(firesteel completion bash)"},
 };
 
 /// A program with these commands; `otherwise` makes the others, or they are left out.
-int run_program(int argc, char** argv, const std::map<std::string_view, Command>& commands, Command otherwise);
+int run_program(int argc, char** argv, const std::map<std::string_view, Command>& commands,
+                Command otherwise);
 
 }  // namespace firesteel::cli

@@ -25,10 +25,14 @@ Run hand_over(CLI::App& app, const GlobalOptions& options) {
     // slower training on a busy machine. libgomp reads the count as it is loaded.
     setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
     setenv("GOMP_SPINCOUNT", "0", 0);
-    const auto program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "firesteel-models";
+    const auto program =
+        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "firesteel-models";
     ::execv(program.c_str(), options.arguments);
-    throw Error("IO_ERROR", fmt::format("`{}`, which trains and runs models, cannot be started: {}. Install Firesteel anew.",
-                                        program.string(), std::strerror(errno)));
+    throw Error(
+        "IO_ERROR",
+        fmt::format(
+            "`{}`, which trains and runs models, cannot be started: {}. Install Firesteel anew.",
+            program.string(), std::strerror(errno)));
     return 1;
   };
 }
@@ -38,6 +42,8 @@ Run hand_over(CLI::App& app, const GlobalOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace firesteel::cli;
-  return run_program(argc, argv, {{"sql", sql_command}, {"functions", functions_command}, {"completion", completion_command}},
-                     hand_over);
+  return run_program(
+      argc, argv,
+      {{"sql", sql_command}, {"functions", functions_command}, {"completion", completion_command}},
+      hand_over);
 }

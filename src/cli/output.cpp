@@ -46,7 +46,9 @@ struct Part {
   void commit() {
     std::error_code failure;
     fs::rename(aside, target, failure);
-    if (failure) throw Error("IO_ERROR", fmt::format("{} cannot be written: {}.", target.string(), failure.message()));
+    if (failure)
+      throw Error("IO_ERROR",
+                  fmt::format("{} cannot be written: {}.", target.string(), failure.message()));
   }
   fs::path target, aside;
 };
@@ -68,7 +70,8 @@ void write_arrow(const DataFrame& df, const std::string& path) {
   const auto writer = checked(arrow::ipc::MakeStreamWriter(sink, schema), path);
   while (auto batch = stream.next()) {
     ArrowArray array = batch->release();
-    checked(writer->WriteRecordBatch(*checked(arrow::ImportRecordBatch(&array, schema), path)), path);
+    checked(writer->WriteRecordBatch(*checked(arrow::ImportRecordBatch(&array, schema), path)),
+            path);
   }
   checked(writer->Close(), path);
   checked(sink->Close(), path);

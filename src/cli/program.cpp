@@ -19,7 +19,8 @@ Session open_session(const GlobalOptions& options) {
   return Session(executor);
 }
 
-int run_program(int argc, char** argv, const std::map<std::string_view, Command>& commands, Command otherwise) {
+int run_program(int argc, char** argv, const std::map<std::string_view, Command>& commands,
+                Command otherwise) {
   wait_for_signals();
   CLI::App app{"Firesteel: PySpark's data work and PyTorch's models in one native program"};
   app.name("firesteel");
@@ -28,13 +29,18 @@ int run_program(int argc, char** argv, const std::map<std::string_view, Command>
   app.get_formatter()->column_width(28);
   GlobalOptions options;
   options.arguments = argv;
-  app.add_option("--memory", options.database.memory_limit, "Memory limit of the engine, e.g. 4GB (default: 80% of the machine's)");
-  app.add_option("--threads", options.database.threads, "Threads (default: all cores)")->check(CLI::PositiveNumber);
+  app.add_option("--memory", options.database.memory_limit,
+                 "Memory limit of the engine, e.g. 4GB (default: 80% of the machine's)");
+  app.add_option("--threads", options.database.threads, "Threads (default: all cores)")
+      ->check(CLI::PositiveNumber);
   app.add_option("--temp", options.database.temp_directory, "Folder to spill to");
-  app.add_option("--temp-limit", options.database.temp_size_limit, "Most that is spilled, e.g. 50GB");
+  app.add_option("--temp-limit", options.database.temp_size_limit,
+                 "Most that is spilled, e.g. 50GB");
   app.add_option("--timezone", options.time_zone, "Session time zone (default: UTC)");
-  app.footer("Examples:\n  firesteel sql \"SELECT 1 + 1\"\n  firesteel run examples/flights/pipeline.toml\n"
-             "Every command explains itself: firesteel COMMAND --help");
+  app.footer(
+      "Examples:\n  firesteel sql \"SELECT 1 + 1\"\n  firesteel run "
+      "examples/flights/pipeline.toml\n"
+      "Every command explains itself: firesteel COMMAND --help");
   int code = 0;
   for (const auto& row : kCommands) {
     const auto found = commands.find(row.name);
@@ -62,10 +68,13 @@ int run_program(int argc, char** argv, const std::map<std::string_view, Command>
     fmt::print(stderr, "{}\n", error.what());
     return error.condition() == "OPERATION_CANCELED" ? 130 : 1;
   } catch (const std::filesystem::filesystem_error& error) {
-    fmt::print(stderr, "[IO_ERROR] {}: {} SQLSTATE: 58030\n", error.path1().string(), error.code().message());
+    fmt::print(stderr, "[IO_ERROR] {}: {} SQLSTATE: 58030\n", error.path1().string(),
+               error.code().message());
     return 1;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "[OUT_OF_MEMORY] The machine has no memory left. Lower --memory, the batch size or the loader's budget. SQLSTATE: 53200\n");
+    fmt::print(stderr,
+               "[OUT_OF_MEMORY] The machine has no memory left. Lower --memory, the batch size or "
+               "the loader's budget. SQLSTATE: 53200\n");
     return 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "[INTERNAL_ERROR] {} SQLSTATE: XX000\n", error.what());

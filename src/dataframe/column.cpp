@@ -28,7 +28,8 @@ Column order(const Column& column, bool descending, bool nulls_first) {
   proto::Expression expression;
   auto* sort = expression.mutable_sort_order();
   *sort->mutable_child() = column.expression();
-  sort->set_direction(descending ? Order::SORT_DIRECTION_DESCENDING : Order::SORT_DIRECTION_ASCENDING);
+  sort->set_direction(descending ? Order::SORT_DIRECTION_DESCENDING
+                                 : Order::SORT_DIRECTION_ASCENDING);
   sort->set_null_ordering(nulls_first ? Order::SORT_NULLS_FIRST : Order::SORT_NULLS_LAST);
   return wrap(std::move(expression));
 }
@@ -48,8 +49,10 @@ proto::Expression named(const std::string& name) {
 }  // namespace
 
 Column::Column(const char* name) : Column(std::string(name)) {}
-Column::Column(const std::string& name) : expression_(std::make_shared<const proto::Expression>(named(name))) {}
-Column::Column(std::shared_ptr<const proto::Expression> expression) : expression_(std::move(expression)) {}
+Column::Column(const std::string& name)
+    : expression_(std::make_shared<const proto::Expression>(named(name))) {}
+Column::Column(std::shared_ptr<const proto::Expression> expression)
+    : expression_(std::move(expression)) {}
 
 Column Column::alias(const std::string& name) const {
   proto::Expression expression;
@@ -67,13 +70,23 @@ Column Column::cast(const std::string& type) const {
 
 Column Column::isNull() const { return call("isnull", {*this}); }
 Column Column::isNotNull() const { return call("isnotnull", {*this}); }
-Column Column::between(const Column& low, const Column& high) const { return *this >= low && *this <= high; }
-Column Column::like(const std::string& pattern) const { return call("like", {*this, lit(pattern)}); }
-Column Column::rlike(const std::string& pattern) const { return call("rlike", {*this, lit(pattern)}); }
-Column Column::startswith(const Column& prefix) const { return call("startswith", {*this, prefix}); }
+Column Column::between(const Column& low, const Column& high) const {
+  return *this >= low && *this <= high;
+}
+Column Column::like(const std::string& pattern) const {
+  return call("like", {*this, lit(pattern)});
+}
+Column Column::rlike(const std::string& pattern) const {
+  return call("rlike", {*this, lit(pattern)});
+}
+Column Column::startswith(const Column& prefix) const {
+  return call("startswith", {*this, prefix});
+}
 Column Column::endswith(const Column& suffix) const { return call("endswith", {*this, suffix}); }
 Column Column::contains(const Column& part) const { return call("contains", {*this, part}); }
-Column Column::substr(int position, int length) const { return call("substr", {*this, lit(position), lit(length)}); }
+Column Column::substr(int position, int length) const {
+  return call("substr", {*this, lit(position), lit(length)});
+}
 Column Column::eqNullSafe(const Column& other) const { return call("<=>", {*this, other}); }
 
 Column Column::isin(const std::vector<Column>& values) const {
@@ -116,11 +129,13 @@ Column Column::over(const WindowSpec& window) const {
   *out->mutable_window_function() = *expression_;
   for (const auto& key : window.partition_) *out->add_partition_spec() = key.expression();
   for (const auto& key : window.order_) {
-    *out->add_order_spec() = (key.expression().has_sort_order() ? key : key.asc()).expression().sort_order();
+    *out->add_order_spec() =
+        (key.expression().has_sort_order() ? key : key.asc()).expression().sort_order();
   }
   if (window.frame_ != WindowSpec::Frame::kDefault) {
     auto* frame = out->mutable_frame_spec();
-    frame->set_frame_type(window.frame_ == WindowSpec::Frame::kRows ? Frame::FRAME_TYPE_ROW : Frame::FRAME_TYPE_RANGE);
+    frame->set_frame_type(window.frame_ == WindowSpec::Frame::kRows ? Frame::FRAME_TYPE_ROW
+                                                                    : Frame::FRAME_TYPE_RANGE);
     auto set = [&](Frame::FrameBoundary* boundary, int64_t value, int64_t unbounded) {
       if (value == 0) {
         boundary->set_current_row(true);
@@ -173,7 +188,9 @@ Column operator*(const Column& left, const Column& right) { return call("*", {le
 Column operator/(const Column& left, const Column& right) { return call("/", {left, right}); }
 Column operator%(const Column& left, const Column& right) { return call("%", {left, right}); }
 Column operator==(const Column& left, const Column& right) { return call("==", {left, right}); }
-Column operator!=(const Column& left, const Column& right) { return call("not", {call("==", {left, right})}); }
+Column operator!=(const Column& left, const Column& right) {
+  return call("not", {call("==", {left, right})});
+}
 Column operator<(const Column& left, const Column& right) { return call("<", {left, right}); }
 Column operator<=(const Column& left, const Column& right) { return call("<=", {left, right}); }
 Column operator>(const Column& left, const Column& right) { return call(">", {left, right}); }
@@ -207,7 +224,9 @@ WindowSpec WindowSpec::rangeBetween(int64_t start, int64_t end) const {
 }
 
 namespace functions {
-Column call_function(const std::string& name, const std::vector<Column>& arguments) { return call(name, arguments); }
+Column call_function(const std::string& name, const std::vector<Column>& arguments) {
+  return call(name, arguments);
+}
 Column count_distinct(const std::vector<Column>& columns) {
   proto::Expression expression = call("count", columns).expression();
   expression.mutable_unresolved_function()->set_is_distinct(true);
@@ -218,7 +237,9 @@ Column expr(const std::string& sql) {
   expression.mutable_expression_string()->set_expression(sql);
   return wrap(std::move(expression));
 }
-Column when(const Column& condition, const Column& value) { return call("when", {condition, value}); }
+Column when(const Column& condition, const Column& value) {
+  return call("when", {condition, value});
+}
 Column asc(const std::string& column) { return col(column).asc(); }
 Column desc(const std::string& column) { return col(column).desc(); }
 }  // namespace functions

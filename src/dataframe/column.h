@@ -59,11 +59,11 @@ Column lit(bool value);
 Column lit(const char* value);
 Column lit(const std::string& value);
 
-#define FIRESTEEL_COLUMN_OPERATOR(op)                                                   \
-  Column operator op(const Column& left, const Column& right);                          \
-  inline Column operator op(const Column& left, int right) { return left op lit(right); } \
+#define FIRESTEEL_COLUMN_OPERATOR(op)                                                        \
+  Column operator op(const Column& left, const Column& right);                               \
+  inline Column operator op(const Column& left, int right) { return left op lit(right); }    \
   inline Column operator op(const Column& left, double right) { return left op lit(right); } \
-  inline Column operator op(int left, const Column& right) { return lit(left) op right; } \
+  inline Column operator op(int left, const Column& right) { return lit(left) op right; }    \
   inline Column operator op(double left, const Column& right) { return lit(left) op right; }
 FIRESTEEL_COLUMN_OPERATOR(+)
 FIRESTEEL_COLUMN_OPERATOR(-)
@@ -102,7 +102,9 @@ struct Window {
   static constexpr int64_t unboundedPreceding = INT64_MIN;
   static constexpr int64_t unboundedFollowing = INT64_MAX;
   static constexpr int64_t currentRow = 0;
-  static WindowSpec partitionBy(const std::vector<Column>& keys) { return WindowSpec().partitionBy(keys); }
+  static WindowSpec partitionBy(const std::vector<Column>& keys) {
+    return WindowSpec().partitionBy(keys);
+  }
   static WindowSpec orderBy(const std::vector<Column>& keys) { return WindowSpec().orderBy(keys); }
 };
 

@@ -29,18 +29,20 @@ proto::Join::JoinType join_type(const std::string& how) {
     if (c != '_') name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
   static const std::map<std::string, J::JoinType> types = {
-      {"inner", J::JOIN_TYPE_INNER},          {"outer", J::JOIN_TYPE_FULL_OUTER},
-      {"full", J::JOIN_TYPE_FULL_OUTER},      {"fullouter", J::JOIN_TYPE_FULL_OUTER},
-      {"left", J::JOIN_TYPE_LEFT_OUTER},      {"leftouter", J::JOIN_TYPE_LEFT_OUTER},
-      {"right", J::JOIN_TYPE_RIGHT_OUTER},    {"rightouter", J::JOIN_TYPE_RIGHT_OUTER},
-      {"semi", J::JOIN_TYPE_LEFT_SEMI},       {"leftsemi", J::JOIN_TYPE_LEFT_SEMI},
-      {"anti", J::JOIN_TYPE_LEFT_ANTI},       {"leftanti", J::JOIN_TYPE_LEFT_ANTI},
+      {"inner", J::JOIN_TYPE_INNER},       {"outer", J::JOIN_TYPE_FULL_OUTER},
+      {"full", J::JOIN_TYPE_FULL_OUTER},   {"fullouter", J::JOIN_TYPE_FULL_OUTER},
+      {"left", J::JOIN_TYPE_LEFT_OUTER},   {"leftouter", J::JOIN_TYPE_LEFT_OUTER},
+      {"right", J::JOIN_TYPE_RIGHT_OUTER}, {"rightouter", J::JOIN_TYPE_RIGHT_OUTER},
+      {"semi", J::JOIN_TYPE_LEFT_SEMI},    {"leftsemi", J::JOIN_TYPE_LEFT_SEMI},
+      {"anti", J::JOIN_TYPE_LEFT_ANTI},    {"leftanti", J::JOIN_TYPE_LEFT_ANTI},
       {"cross", J::JOIN_TYPE_CROSS}};
   const auto found = types.find(name);
   if (found == types.end()) {
     throw Error("UNSUPPORTED_JOIN_TYPE",
-                fmt::format("Unsupported join type '{}'. Supported join types include: inner, outer, full, left, right, "
-                            "semi, anti, cross.", how));
+                fmt::format("Unsupported join type '{}'. Supported join types include: inner, "
+                            "outer, full, left, right, "
+                            "semi, anti, cross.",
+                            how));
   }
   return found->second;
 }
@@ -61,7 +63,8 @@ std::optional<std::string> text_at(const ArrowArray& column, int64_t row) {
 
 }  // namespace
 
-DataFrame::DataFrame(std::shared_ptr<Executor> executor, std::shared_ptr<const proto::Relation> plan)
+DataFrame::DataFrame(std::shared_ptr<Executor> executor,
+                     std::shared_ptr<const proto::Relation> plan)
     : executor_(std::move(executor)), plan_(std::move(plan)) {}
 
 /// A relation over this one: `build` fills it, given the relation to put this plan's copy in.
@@ -74,7 +77,8 @@ DataFrame DataFrame::derive(Build build) const {
 
 DataFrame DataFrame::select(const std::vector<Column>& columns) const {
   return derive([&](proto::Relation& out) {
-    for (const auto& column : columns) *out.mutable_project()->add_expressions() = column.expression();
+    for (const auto& column : columns)
+      *out.mutable_project()->add_expressions() = column.expression();
     return out.mutable_project()->mutable_input();
   });
 }
@@ -86,7 +90,8 @@ DataFrame DataFrame::select(std::initializer_list<const char*> columns) const {
 DataFrame DataFrame::selectExpr(const std::vector<std::string>& expressions) const {
   return derive([&](proto::Relation& out) {
     for (const auto& expression : expressions) {
-      out.mutable_project()->add_expressions()->mutable_expression_string()->set_expression(expression);
+      out.mutable_project()->add_expressions()->mutable_expression_string()->set_expression(
+          expression);
     }
     return out.mutable_project()->mutable_input();
   });
@@ -107,7 +112,8 @@ DataFrame DataFrame::withColumns(const std::vector<std::pair<std::string, Column
   });
 }
 
-DataFrame DataFrame::withColumnRenamed(const std::string& existing, const std::string& renamed) const {
+DataFrame DataFrame::withColumnRenamed(const std::string& existing,
+                                       const std::string& renamed) const {
   return derive([&](proto::Relation& out) {
     auto* rename = out.mutable_with_columns_renamed()->add_renames();
     rename->set_col_name(existing);
@@ -146,12 +152,14 @@ DataFrame DataFrame::filter(const Column& condition) const {
 
 DataFrame DataFrame::filter(const std::string& condition) const {
   return derive([&](proto::Relation& out) {
-    out.mutable_filter()->mutable_condition()->mutable_expression_string()->set_expression(condition);
+    out.mutable_filter()->mutable_condition()->mutable_expression_string()->set_expression(
+        condition);
     return out.mutable_filter()->mutable_input();
   });
 }
 
-DataFrame DataFrame::join(const DataFrame& other, const std::vector<std::string>& on, const std::string& how) const {
+DataFrame DataFrame::join(const DataFrame& other, const std::vector<std::string>& on,
+                          const std::string& how) const {
   return derive([&](proto::Relation& out) {
     auto* join = out.mutable_join();
     *join->mutable_right() = *other.plan_;
@@ -184,7 +192,9 @@ GroupedData DataFrame::rollup(const std::vector<Column>& keys) const {
 GroupedData DataFrame::cube(const std::vector<Column>& keys) const {
   return GroupedData(*this, keys, proto::Aggregate::GROUP_TYPE_CUBE);
 }
-DataFrame DataFrame::agg(const std::vector<Column>& aggregates) const { return groupBy().agg(aggregates); }
+DataFrame DataFrame::agg(const std::vector<Column>& aggregates) const {
+  return groupBy().agg(aggregates);
+}
 
 DataFrame DataFrame::orderBy(const std::vector<Column>& keys) const {
   return derive([&](proto::Relation& out) {
@@ -206,8 +216,9 @@ DataFrame DataFrame::dropDuplicates(const std::vector<std::string>& columns) con
 }
 
 namespace {
-proto::Relation* set_operation(proto::Relation& out, const proto::Relation& other, proto::SetOperation::SetOpType type,
-                               bool all, bool by_name = false, bool allow_missing = false) {
+proto::Relation* set_operation(proto::Relation& out, const proto::Relation& other,
+                               proto::SetOperation::SetOpType type, bool all, bool by_name = false,
+                               bool allow_missing = false) {
   auto* operation = out.mutable_set_op();
   operation->set_set_op_type(type);
   operation->set_is_all(all);
@@ -225,7 +236,8 @@ DataFrame DataFrame::unionAll(const DataFrame& other) const {
 }
 DataFrame DataFrame::unionByName(const DataFrame& other, bool allow_missing_columns) const {
   return derive([&](proto::Relation& out) {
-    return set_operation(out, *other.plan_, proto::SetOperation::SET_OP_TYPE_UNION, true, true, allow_missing_columns);
+    return set_operation(out, *other.plan_, proto::SetOperation::SET_OP_TYPE_UNION, true, true,
+                         allow_missing_columns);
   });
 }
 DataFrame DataFrame::intersect(const DataFrame& other) const {
@@ -261,7 +273,8 @@ DataFrame DataFrame::fillna(double value, const std::vector<std::string>& column
   });
 }
 
-DataFrame DataFrame::fillna(const std::string& value, const std::vector<std::string>& columns) const {
+DataFrame DataFrame::fillna(const std::string& value,
+                            const std::vector<std::string>& columns) const {
   return derive([&](proto::Relation& out) {
     for (const auto& column : columns) out.mutable_fill_na()->add_cols(column);
     out.mutable_fill_na()->add_values()->set_string(value);
@@ -271,7 +284,8 @@ DataFrame DataFrame::fillna(const std::string& value, const std::vector<std::str
 
 DataFrame DataFrame::dropna(const std::string& how, const std::vector<std::string>& columns) const {
   if (how != "any" && how != "all") {
-    throw Error("INVALID_PARAMETER_VALUE", fmt::format("dropna's `how` is \"any\" or \"all\", not \"{}\".", how));
+    throw Error("INVALID_PARAMETER_VALUE",
+                fmt::format("dropna's `how` is \"any\" or \"all\", not \"{}\".", how));
   }
   return derive([&](proto::Relation& out) {
     for (const auto& column : columns) out.mutable_drop_na()->add_cols(column);
@@ -290,13 +304,16 @@ DataFrame DataFrame::sample(double fraction, std::optional<int64_t> seed) const 
   });
 }
 
-std::vector<DataFrame> DataFrame::randomSplit(const std::vector<double>& weights, std::optional<int64_t> seed) const {
+std::vector<DataFrame> DataFrame::randomSplit(const std::vector<double>& weights,
+                                              std::optional<int64_t> seed) const {
   double total = 0;
   for (double weight : weights) {
-    if (weight < 0) throw Error("INVALID_PARAMETER_VALUE", "randomSplit's weights must not be negative.");
+    if (weight < 0)
+      throw Error("INVALID_PARAMETER_VALUE", "randomSplit's weights must not be negative.");
     total += weight;
   }
-  if (total <= 0) throw Error("INVALID_PARAMETER_VALUE", "randomSplit's weights must have a sum above zero.");
+  if (total <= 0)
+    throw Error("INVALID_PARAMETER_VALUE", "randomSplit's weights must have a sum above zero.");
   const int64_t chosen = seed.value_or(std::random_device{}());
   std::vector<DataFrame> parts;
   double low = 0;
@@ -365,7 +382,10 @@ int64_t DataFrame::count() const {
   proto::Expression count;
   count.mutable_unresolved_function()->set_function_name("count");
   count.mutable_unresolved_function()->add_arguments()->mutable_literal()->set_integer(1);
-  const auto rows = groupBy().agg(std::vector<Column>{Column(std::make_shared<const proto::Expression>(count))}).collect();
+  const auto rows =
+      groupBy()
+          .agg(std::vector<Column>{Column(std::make_shared<const proto::Expression>(count))})
+          .collect();
   return static_cast<int64_t>(rows.at(0).at(0).number);
 }
 
@@ -380,7 +400,8 @@ std::string DataFrame::showString(int rows, int truncate, bool vertical) const {
   auto stream = df.toArrowStream();
   std::string out;
   while (auto batch = stream.next()) {
-    for (int64_t r = 0; r < batch->rows(); ++r) out += text_at(*batch->get()->children[0], r).value_or("");
+    for (int64_t r = 0; r < batch->rows(); ++r)
+      out += text_at(*batch->get()->children[0], r).value_or("");
   }
   return out;
 }
@@ -410,7 +431,8 @@ DataFrame GroupedData::agg(const std::vector<Column>& aggregates) const {
   *aggregate->mutable_input() = df_->plan();
   aggregate->set_group_type(static_cast<proto::Aggregate::GroupType>(group_type_));
   for (const auto& key : keys_) *aggregate->add_grouping_expressions() = key.expression();
-  for (const auto& column : aggregates) *aggregate->add_aggregate_expressions() = column.expression();
+  for (const auto& column : aggregates)
+    *aggregate->add_aggregate_expressions() = column.expression();
   return DataFrame(df_->executor(), shared(std::move(relation)));
 }
 
@@ -418,10 +440,12 @@ DataFrame GroupedData::count() const {
   proto::Expression count;
   count.mutable_unresolved_function()->set_function_name("count");
   count.mutable_unresolved_function()->add_arguments()->mutable_literal()->set_integer(1);
-  return agg(std::vector<Column>{Column(std::make_shared<const proto::Expression>(count)).alias("count")});
+  return agg(
+      std::vector<Column>{Column(std::make_shared<const proto::Expression>(count)).alias("count")});
 }
 
-DataFrame GroupedData::each(const std::string& function, const std::vector<std::string>& columns) const {
+DataFrame GroupedData::each(const std::string& function,
+                            const std::vector<std::string>& columns) const {
   std::vector<Column> aggregates;
   for (const auto& column : columns) {
     proto::Expression call;
@@ -431,10 +455,18 @@ DataFrame GroupedData::each(const std::string& function, const std::vector<std::
   }
   return agg(aggregates);
 }
-DataFrame GroupedData::sum(const std::vector<std::string>& columns) const { return each("sum", columns); }
-DataFrame GroupedData::avg(const std::vector<std::string>& columns) const { return each("avg", columns); }
-DataFrame GroupedData::min(const std::vector<std::string>& columns) const { return each("min", columns); }
-DataFrame GroupedData::max(const std::vector<std::string>& columns) const { return each("max", columns); }
+DataFrame GroupedData::sum(const std::vector<std::string>& columns) const {
+  return each("sum", columns);
+}
+DataFrame GroupedData::avg(const std::vector<std::string>& columns) const {
+  return each("avg", columns);
+}
+DataFrame GroupedData::min(const std::vector<std::string>& columns) const {
+  return each("min", columns);
+}
+DataFrame GroupedData::max(const std::vector<std::string>& columns) const {
+  return each("max", columns);
+}
 
 DataFrameReader& DataFrameReader::format(const std::string& source) {
   format_ = source;
@@ -457,7 +489,9 @@ DataFrameReader& DataFrameReader::schema(const std::string& ddl) {
   schema_ = ddl;
   return *this;
 }
-DataFrame DataFrameReader::load(const std::string& path) { return load(std::vector<std::string>{path}); }
+DataFrame DataFrameReader::load(const std::string& path) {
+  return load(std::vector<std::string>{path});
+}
 
 DataFrame DataFrameReader::load(const std::vector<std::string>& paths) {
   proto::Relation relation;
@@ -481,7 +515,8 @@ DataFrame DataFrameReader::table(const std::string& name) {
   return DataFrame(executor_, shared(std::move(relation)));
 }
 
-DataFrameWriter::DataFrameWriter(const DataFrame& df) : df_(std::make_shared<const DataFrame>(df)) {}
+DataFrameWriter::DataFrameWriter(const DataFrame& df)
+    : df_(std::make_shared<const DataFrame>(df)) {}
 DataFrameWriter::~DataFrameWriter() = default;
 DataFrameWriter& DataFrameWriter::format(const std::string& source) {
   format_ = source;
@@ -508,13 +543,16 @@ void DataFrameWriter::save(const std::string& path) {
   write->set_path(path);
   using W = proto::WriteOperation;
   static const std::map<std::string, W::SaveMode> modes = {
-      {"error", W::SAVE_MODE_ERROR_IF_EXISTS}, {"errorifexists", W::SAVE_MODE_ERROR_IF_EXISTS},
-      {"overwrite", W::SAVE_MODE_OVERWRITE},   {"append", W::SAVE_MODE_APPEND},
+      {"error", W::SAVE_MODE_ERROR_IF_EXISTS},
+      {"errorifexists", W::SAVE_MODE_ERROR_IF_EXISTS},
+      {"overwrite", W::SAVE_MODE_OVERWRITE},
+      {"append", W::SAVE_MODE_APPEND},
       {"ignore", W::SAVE_MODE_IGNORE}};
   const auto mode = modes.find(mode_);
   if (mode == modes.end()) {
-    throw Error("INVALID_PARAMETER_VALUE",
-                fmt::format("The save mode is error, overwrite, append or ignore, not \"{}\".", mode_));
+    throw Error(
+        "INVALID_PARAMETER_VALUE",
+        fmt::format("The save mode is error, overwrite, append or ignore, not \"{}\".", mode_));
   }
   write->set_mode(mode->second);
   for (const auto& column : partitions_) write->add_partitioning_columns(column);

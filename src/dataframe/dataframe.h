@@ -99,7 +99,8 @@ class GroupedData {
 /// A plan and where it runs. A cheap value: copies share the plan. Thread-safe to read.
 class DataFrame {
  public:
-  DataFrame(std::shared_ptr<Executor> executor, std::shared_ptr<const spark::connect::Relation> plan);
+  DataFrame(std::shared_ptr<Executor> executor,
+            std::shared_ptr<const spark::connect::Relation> plan);
 
   DataFrame select(const std::vector<Column>& columns) const;
   DataFrame select(std::initializer_list<const char*> columns) const;
@@ -117,7 +118,8 @@ class DataFrame {
   /// `how`: inner, left, right, full (outer), semi, anti, cross and PySpark's other spellings.
   DataFrame join(const DataFrame& other, const std::vector<std::string>& on,
                  const std::string& how = "inner") const;
-  DataFrame join(const DataFrame& other, std::initializer_list<const char*> on, const std::string& how = "inner") const {
+  DataFrame join(const DataFrame& other, std::initializer_list<const char*> on,
+                 const std::string& how = "inner") const {
     return join(other, std::vector<std::string>(on.begin(), on.end()), how);
   }
   DataFrame join(const DataFrame& other, const Column& on, const std::string& how = "inner") const;
@@ -140,7 +142,8 @@ class DataFrame {
   DataFrame fillna(double value, const std::vector<std::string>& columns = {}) const;
   DataFrame fillna(const std::string& value, const std::vector<std::string>& columns = {}) const;
   /// `how`: "any" or "all".
-  DataFrame dropna(const std::string& how = "any", const std::vector<std::string>& columns = {}) const;
+  DataFrame dropna(const std::string& how = "any",
+                   const std::vector<std::string>& columns = {}) const;
   DataFrame sample(double fraction, std::optional<int64_t> seed = {}) const;
   std::vector<DataFrame> randomSplit(const std::vector<double>& weights,
                                      std::optional<int64_t> seed = {}) const;

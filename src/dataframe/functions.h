@@ -23,11 +23,13 @@ using firesteel::lit;
   inline Column name() { return call_function(#name, {}); }
 #define FIRESTEEL_FUNCTION_1(name) \
   inline Column name(const Column& column) { return call_function(#name, {column}); }
-#define FIRESTEEL_FUNCTION_2(name) \
-  inline Column name(const Column& first, const Column& second) { return call_function(#name, {first, second}); }
-#define FIRESTEEL_FUNCTION_3(name)                                                        \
-  inline Column name(const Column& first, const Column& second, const Column& third) {  \
-    return call_function(#name, {first, second, third});                                 \
+#define FIRESTEEL_FUNCTION_2(name)                                \
+  inline Column name(const Column& first, const Column& second) { \
+    return call_function(#name, {first, second});                 \
+  }
+#define FIRESTEEL_FUNCTION_3(name)                                                     \
+  inline Column name(const Column& first, const Column& second, const Column& third) { \
+    return call_function(#name, {first, second, third});                               \
   }
 FIRESTEEL_FUNCTION_0(current_date)
 FIRESTEEL_FUNCTION_0(current_timestamp)

@@ -7,10 +7,10 @@
 #include <mutex>
 #include <set>
 
+#include "duckdb.h"
 #include "duckdb.hpp"
 #include "duckdb/common/arrow/result_arrow_wrapper.hpp"
 #include "duckdb/main/chunk_scan_state/query_result.hpp"
-#include "duckdb.h"
 #include "engine/kernels.h"
 #include "functions/coercion.h"
 
@@ -82,7 +82,8 @@ DataType spark_type(const duckdb::LogicalType& type, const std::string& column) 
     }
     default:
       throw Error("UNSUPPORTED_DATATYPE",
-                  fmt::format("The column `{}` has the type {}, which Spark lacks.", column, type.ToString()));
+                  fmt::format("The column `{}` has the type {}, which Spark lacks.", column,
+                              type.ToString()));
   }
 }
 
@@ -163,14 +164,17 @@ Database::Database(const DatabaseOptions& options) : state_(std::make_shared<Sta
       try {
         config.SetOptionByName(name, duckdb::Value(value));
       } catch (const std::exception& error) {
-        throw Error("INVALID_OPTION", fmt::format("{} takes a size such as 4GB, not '{}'.", option, value));
+        throw Error("INVALID_OPTION",
+                    fmt::format("{} takes a size such as 4GB, not '{}'.", option, value));
       }
     };
     config.SetOptionByName("allow_unsigned_extensions", duckdb::Value::BOOLEAN(false));
     config.SetOptionByName("autoinstall_known_extensions", duckdb::Value::BOOLEAN(false));
-    if (options.threads > 0) config.SetOptionByName("threads", duckdb::Value::BIGINT(options.threads));
+    if (options.threads > 0)
+      config.SetOptionByName("threads", duckdb::Value::BIGINT(options.threads));
     set("memory_limit", options.memory_limit, "The memory limit (--memory)");
-    if (!options.temp_directory.empty()) config.SetOptionByName("temp_directory", duckdb::Value(options.temp_directory));
+    if (!options.temp_directory.empty())
+      config.SetOptionByName("temp_directory", duckdb::Value(options.temp_directory));
     set("max_temp_directory_size", options.temp_size_limit, "The limit of spilling (--temp-limit)");
     state_->database = duckdb::make_uniq<duckdb::DuckDB>(nullptr, &config);
     register_kernels(*state_->database->instance);
@@ -194,10 +198,14 @@ ArrowStream Database::query(const std::string& sql, const Schema& schema) {
     holder->connection->context->config.print_progress_bar = false;
     auto result = holder->connection->SendQuery(sql);
     if (result->HasError()) throw from_duckdb(result->GetError());
-    holder->wrapper = duckdb::make_uniq<duckdb::ResultArrowArrayStreamWrapper>(std::move(result), kBatchRows);
+    holder->wrapper =
+        duckdb::make_uniq<duckdb::ResultArrowArrayStreamWrapper>(std::move(result), kBatchRows);
     holder->schema = schema;
-    ArrowArrayStream stream{.get_schema = stream_schema, .get_next = stream_next, .get_last_error = stream_error,
-                            .release = stream_release, .private_data = holder.release()};
+    ArrowArrayStream stream{.get_schema = stream_schema,
+                            .get_next = stream_next,
+                            .get_last_error = stream_error,
+                            .release = stream_release,
+                            .private_data = holder.release()};
     ArrowStream out(stream);
     out.raise = [](const std::string& message) { throw from_duckdb(message); };
     return out;
@@ -225,7 +233,8 @@ std::vector<DatabaseColumn> Database::describe(const std::string& sql) {
       DatabaseColumn column{name, spark_type(type, name), sql_name(name)};
       if (type.id() == duckdb::LogicalTypeId::TIMESTAMP_TZ) {
         column.sql = fmt::format("make_timestamp(epoch_us({}))", column.sql);
-      } else if (type.ToString() != duckdb_type(column.type) && column.type.kind != TypeKind::kNull) {
+      } else if (type.ToString() != duckdb_type(column.type) &&
+                 column.type.kind != TypeKind::kNull) {
         column.sql = fmt::format("CAST({} AS {})", column.sql, duckdb_type(column.type));
       }
       columns.push_back(std::move(column));
@@ -245,7 +254,8 @@ std::vector<std::vector<std::optional<std::string>>> Database::rows(const std::s
       auto& cells = out.emplace_back();
       for (size_t column = 0; column < result->ColumnCount(); ++column) {
         const auto value = result->GetValue(column, row);
-        cells.push_back(value.IsNull() ? std::nullopt : std::optional<std::string>(value.ToString()));
+        cells.push_back(value.IsNull() ? std::nullopt
+                                       : std::optional<std::string>(value.ToString()));
       }
     }
     return out;
@@ -258,13 +268,15 @@ void Database::create_table(const std::string& name, ArrowStream rows) {
     auto raw = rows.release();
     auto as_c = reinterpret_cast<duckdb_connection>(connection.get());
     const std::string view = name + "_stream";
-    if (duckdb_arrow_scan(as_c, view.c_str(), reinterpret_cast<duckdb_arrow_stream>(&raw)) == DuckDBError) {
+    if (duckdb_arrow_scan(as_c, view.c_str(), reinterpret_cast<duckdb_arrow_stream>(&raw)) ==
+        DuckDBError) {
       const char* text = raw.get_last_error ? raw.get_last_error(&raw) : nullptr;
       const std::string message = text ? text : "the Arrow stream could not be read";
       state_->close(connection.get());
       throw from_duckdb(message);
     }
-    const auto result = connection->Query(fmt::format("CREATE TABLE {} AS SELECT * FROM {}", sql_name(name), sql_name(view)));
+    const auto result = connection->Query(
+        fmt::format("CREATE TABLE {} AS SELECT * FROM {}", sql_name(name), sql_name(view)));
     connection->Query(fmt::format("DROP VIEW IF EXISTS {}", sql_name(view)));
     if (raw.release) raw.release(&raw);
     state_->close(connection.get());
@@ -309,36 +321,49 @@ Error from_duckdb(const std::string& message) {
   const auto has = [&](std::string_view part) { return text.find(part) != std::string::npos; };
   if (kind == "INTERRUPT Error") return Error("OPERATION_CANCELED", "The operation was cancelled.");
   if (kind == "Out of Memory Error") {
-    return Error("OUT_OF_MEMORY", fmt::format("The memory limit is reached: {} Raise it (--memory, spark.memory.limit) or "
-                                              "free space in the temporary folder.", text.substr(0, text.find('\n'))));
+    return Error(
+        "OUT_OF_MEMORY",
+        fmt::format("The memory limit is reached: {} Raise it (--memory, spark.memory.limit) or "
+                    "free space in the temporary folder.",
+                    text.substr(0, text.find('\n'))));
   }
   if (has("No space left on device")) {
-    return Error("DISK_FULL", fmt::format("{}. Free space or choose another folder.", text.substr(0, text.find('\n'))));
+    return Error("DISK_FULL", fmt::format("{}. Free space or choose another folder.",
+                                          text.substr(0, text.find('\n'))));
   }
-  if (has("INT128") && has("destination type INT64")) {  // what DuckDB's sum() of integers does not fit
-    return Error("ARITHMETIC_OVERFLOW", "long overflow. Use `try_sum` to tolerate overflow and return NULL instead.");
+  if (has("INT128") &&
+      has("destination type INT64")) {  // what DuckDB's sum() of integers does not fit
+    return Error("ARITHMETIC_OVERFLOW",
+                 "long overflow. Use `try_sum` to tolerate overflow and return NULL instead.");
   }
   if (kind == "Out of Range Error" || has("Overflow in") || has("out of range")) {
     if (has("Overflow in") || has("Overflow on") || has("overflow")) {
       if (has("DECIMAL")) return Error("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", text);
-      return Error(has("INT8") || has("INT16") ? "BINARY_ARITHMETIC_OVERFLOW" : "ARITHMETIC_OVERFLOW", text);
+      return Error(
+          has("INT8") || has("INT16") ? "BINARY_ARITHMETIC_OVERFLOW" : "ARITHMETIC_OVERFLOW", text);
     }
-    return Error(has("DECIMAL") ? "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION" : "CAST_OVERFLOW", text);
+    return Error(has("DECIMAL") ? "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION" : "CAST_OVERFLOW",
+                 text);
   }
   if (kind == "Conversion Error") {
     return Error(has("out of range") ? "CAST_OVERFLOW" : "CAST_INVALID_INPUT", text);
   }
-  if (kind == "Invalid Input Error" && (has("missing argument to repetition") || has("invalid perl operator") || has("unexpected )") ||
-                                        has("missing ]") || has("missing )") || has("bad repetition") || has("invalid escape"))) {
-    return Error("INVALID_PARAMETER_VALUE.PATTERN", fmt::format("The regular expression is not one that RE2 can run: {}", text));
+  if (kind == "Invalid Input Error" &&
+      (has("missing argument to repetition") || has("invalid perl operator") ||
+       has("unexpected )") || has("missing ]") || has("missing )") || has("bad repetition") ||
+       has("invalid escape"))) {
+    return Error("INVALID_PARAMETER_VALUE.PATTERN",
+                 fmt::format("The regular expression is not one that RE2 can run: {}", text));
   }
   if (has("More than one row returned by a subquery")) {
     return Error("SCALAR_SUBQUERY_TOO_MANY_ROWS",
                  "More than one row returned by a subquery used as an expression.");
   }
   if (has("CSV Error")) return Error("MALFORMED_CSV_RECORD", text);
-  if (kind == "IO Error" || has("magic bytes") || has("parquet") || has("Parquet") || has("TProtocol") || has("JSON")) {
-    return Error("FAILED_READ_FILE.NO_HINT", fmt::format("Encountered error while reading a file: {}", text));
+  if (kind == "IO Error" || has("magic bytes") || has("parquet") || has("Parquet") ||
+      has("TProtocol") || has("JSON")) {
+    return Error("FAILED_READ_FILE.NO_HINT",
+                 fmt::format("Encountered error while reading a file: {}", text));
   }
   return Error("INTERNAL_ERROR", fmt::format("{}: {}", kind, text));
 }

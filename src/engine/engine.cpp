@@ -30,7 +30,8 @@ std::string lower_case(std::string text) {
 }
 
 std::string unquoted(const std::string& name) {
-  if (name.size() > 1 && name.front() == '`' && name.back() == '`') return name.substr(1, name.size() - 2);
+  if (name.size() > 1 && name.front() == '`' && name.back() == '`')
+    return name.substr(1, name.size() - 2);
   return name;
 }
 
@@ -49,7 +50,9 @@ bool fits_pattern(std::string_view name, std::string_view pattern) {
     }
     return false;
   }
-  return !name.empty() && std::tolower(static_cast<unsigned char>(name[0])) == std::tolower(static_cast<unsigned char>(pattern[0])) &&
+  return !name.empty() &&
+         std::tolower(static_cast<unsigned char>(name[0])) ==
+             std::tolower(static_cast<unsigned char>(pattern[0])) &&
          (pattern.size() == 1 ? name.size() == 1 : fits_pattern(name.substr(1), pattern.substr(1)));
 }
 
@@ -57,16 +60,22 @@ bool fits_pattern(std::string_view name, std::string_view pattern) {
 using Places = std::map<std::string, std::vector<Span>, std::less<>>;
 
 constexpr std::pair<std::string_view, std::string_view> kOperations[] = {
-    {"addition", "+"}, {"subtraction", "-"}, {"multiplication", "*"}, {"negation", "negative"}, {"abs(", "abs"}, {"try_sum", "sum"}};
+    {"addition", "+"},        {"subtraction", "-"}, {"multiplication", "*"},
+    {"negation", "negative"}, {"abs(", "abs"},      {"try_sum", "sum"}};
 
 /// How DuckDB's message of a cast out of range ends or begins, by the type cast to.
 std::string cast_target(const DataType& type) {
   switch (type.kind) {
-    case TypeKind::kByte: return "destination type INT8";
-    case TypeKind::kShort: return "destination type INT16";
-    case TypeKind::kInteger: return "destination type INT32";
-    case TypeKind::kLong: return "destination type INT64";
-    default: return "to type " + duckdb_type(type);
+    case TypeKind::kByte:
+      return "destination type INT8";
+    case TypeKind::kShort:
+      return "destination type INT16";
+    case TypeKind::kInteger:
+      return "destination type INT32";
+    case TypeKind::kLong:
+      return "destination type INT64";
+    default:
+      return "to type " + duckdb_type(type);
   }
 }
 
@@ -75,37 +84,47 @@ void collect_places(const google::protobuf::Message& message, Places& places) {
     const auto& expression = static_cast<const proto::Expression&>(message);
     const auto& name = expression.unresolved_function().function_name();
     const auto& origin = expression.common().origin().jvm_origin();
-    const bool overflows = std::any_of(std::begin(kOperations), std::end(kOperations), [&](const auto& row) { return row.second == name; });
+    const bool overflows = std::any_of(std::begin(kOperations), std::end(kOperations),
+                                       [&](const auto& row) { return row.second == name; });
     if (expression.has_cast() && origin.has_start_index() && origin.object_type().empty()) {
       const auto& cast = expression.cast();
-      places[cast_target(cast.has_type() ? type_from_proto(cast.type()) : parse_type(cast.type_str()))].push_back(
-          {origin.start_index(), origin.stop_index() + 1});
+      places[cast_target(cast.has_type() ? type_from_proto(cast.type())
+                                         : parse_type(cast.type_str()))]
+          .push_back({origin.start_index(), origin.stop_index() + 1});
     }
-    if (overflows && origin.has_start_index()) places[name].push_back({origin.start_index(), origin.stop_index() + 1});
+    if (overflows && origin.has_start_index())
+      places[name].push_back({origin.start_index(), origin.stop_index() + 1});
   }
   std::vector<const google::protobuf::FieldDescriptor*> fields;
   const auto* reflection = message.GetReflection();
   reflection->ListFields(message, &fields);
   for (const auto* field : fields) {
-    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE || field->is_map()) continue;
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE || field->is_map())
+      continue;
     const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
     for (int i = 0; i < count; ++i) {
-      collect_places(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i) : reflection->GetMessage(message, field), places);
+      collect_places(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i)
+                                          : reflection->GetMessage(message, field),
+                     places);
     }
   }
 }
 
-/// DuckDB's overflows name the operation or the type, not the place: when the plan has one such call or cast, it is
-/// that one.
+/// DuckDB's overflows name the operation or the type, not the place: when the plan has one such
+/// call or cast, it is that one.
 Error placed(const Error& error, const Places& places) {
   if (error.span().known()) return error;
-  if (error.condition() == "CAST_OVERFLOW" || error.condition().starts_with("NUMERIC_VALUE_OUT_OF_RANGE")) {
+  if (error.condition() == "CAST_OVERFLOW" ||
+      error.condition().starts_with("NUMERIC_VALUE_OUT_OF_RANGE")) {
     for (const auto& [target, found] : places) {
       const bool cast = target.starts_with("destination type ") || target.starts_with("to type ");
-      if (cast && found.size() == 1 && error.message().find(target) != std::string::npos) return error.at(found[0]);
+      if (cast && found.size() == 1 && error.message().find(target) != std::string::npos)
+        return error.at(found[0]);
     }
   }
-  if (!error.condition().ends_with("ARITHMETIC_OVERFLOW") && !error.condition().starts_with("NUMERIC_VALUE_OUT_OF_RANGE")) return error;
+  if (!error.condition().ends_with("ARITHMETIC_OVERFLOW") &&
+      !error.condition().starts_with("NUMERIC_VALUE_OUT_OF_RANGE"))
+    return error;
   for (const auto& [word, function] : kOperations) {
     if (error.message().find(word) == std::string::npos) continue;
     const auto found = places.find(function);
@@ -114,7 +133,9 @@ Error placed(const Error& error, const Places& places) {
   return error;
 }
 
-class EmbeddedExecutor : public Executor, public Catalog, public std::enable_shared_from_this<EmbeddedExecutor> {
+class EmbeddedExecutor : public Executor,
+                         public Catalog,
+                         public std::enable_shared_from_this<EmbeddedExecutor> {
  public:
   explicit EmbeddedExecutor(const DatabaseOptions& options) : database_(options) {}
 
@@ -137,7 +158,8 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
       throw placed(error, places).in(text_of(relation));
     }
     // Errors found while running carry the place; the text they point into is the plan's.
-    stream.raise = [inner = stream.raise, text = text_of(relation), places](const std::string& message) {
+    stream.raise = [inner = stream.raise, text = text_of(relation),
+                    places](const std::string& message) {
       try {
         inner(message);
       } catch (const Error& error) {
@@ -155,8 +177,10 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
       const auto name = lower_case(unquoted(view.name()));
       if (views_.contains(name) && !view.replace()) {
         throw Error("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS",
-                    fmt::format("Cannot create the temporary view `{}` because it already exists. Choose a different name, "
-                                "drop or replace the existing view.", view.name()));
+                    fmt::format("Cannot create the temporary view `{}` because it already exists. "
+                                "Choose a different name, "
+                                "drop or replace the existing view.",
+                                view.name()));
       }
       views_[name] = std::make_unique<proto::Relation>(view.input());
       return;
@@ -165,7 +189,8 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
     if (command.has_sql_command()) return set_from_sql(command.sql_command().input().sql().query());
     const auto* field = command.GetDescriptor()->FindFieldByNumber(command.command_type_case());
     throw Error("UNSUPPORTED_FEATURE.COMMAND",
-                fmt::format("The command `{}` is not supported by the embedded engine.", field ? field->name() : "(none)"));
+                fmt::format("The command `{}` is not supported by the embedded engine.",
+                            field ? field->name() : "(none)"));
   }
 
   proto::Relation sql(std::string_view text) override {
@@ -200,15 +225,19 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
   void set_config(const std::string& key, const std::string& value) override {
     if (key == "spark.sql.session.timeZone") {
       try {
-        database_.rows(fmt::format("SELECT timezone({}, TIMESTAMP '2020-01-01')", sql_string(value)));
+        database_.rows(
+            fmt::format("SELECT timezone({}, TIMESTAMP '2020-01-01')", sql_string(value)));
       } catch (const Error&) {
         throw Error("INVALID_CONF_VALUE.TIME_ZONE",
-                    fmt::format("The value '{}' in the config \"spark.sql.session.timeZone\" is invalid. Cannot resolve the "
-                                "given timezone.", value));
+                    fmt::format("The value '{}' in the config \"spark.sql.session.timeZone\" is "
+                                "invalid. Cannot resolve the "
+                                "given timezone.",
+                                value));
       }
     }
     if (key == "spark.sql.ansi.enabled" && lower_case(value) != "true") {
-      throw Error("UNSUPPORTED_FEATURE.ANSI_DISABLED", "Only ANSI mode is supported: spark.sql.ansi.enabled must stay true.");
+      throw Error("UNSUPPORTED_FEATURE.ANSI_DISABLED",
+                  "Only ANSI mode is supported: spark.sql.ansi.enabled must stay true.");
     }
     std::lock_guard lock(mutex_);
     config_[key] = value;
@@ -247,16 +276,21 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
   }
 
   Scan source(const proto::Read_DataSource& source) override {
-    SourceRequest request{.format = lower_case(source.format().empty() ? "parquet" : source.format()),
-                          .paths = {source.paths().begin(), source.paths().end()}, .options = {}, .schema = {}};
+    SourceRequest request{
+        .format = lower_case(source.format().empty() ? "parquet" : source.format()),
+        .paths = {source.paths().begin(), source.paths().end()},
+        .options = {},
+        .schema = {}};
     for (const auto& [key, value] : source.options()) request.options[lower_case(key)] = value;
-    if (const auto path = request.options.find("path"); path != request.options.end() && request.paths.empty()) {
+    if (const auto path = request.options.find("path");
+        path != request.options.end() && request.paths.empty()) {
       request.paths.push_back(path->second);
     }
     if (!source.schema().empty()) request.schema = parse_schema(source.schema());
     const auto zone = config("spark.sql.session.timeZone");
     if (!zone.empty()) request.time_zone = zone == "Etc/UTC" || zone == "Z" ? "UTC" : zone;
-    // A source is asked about for every plan over it: what was found is kept while its files are the same.
+    // A source is asked about for every plan over it: what was found is kept while its files are
+    // the same.
     std::string key = request.format + " " + source.schema() + " " + request.time_zone, state;
     for (const auto& path : request.paths) key += "\n" + path;
     for (const auto& [option, value] : request.options) key += "\n" + option + "=" + value;
@@ -265,8 +299,9 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
       for (const auto& file : expand_path(path)) {
         std::error_code ignored;
         bytes += std::filesystem::file_size(file, ignored);
-        state += fmt::format("{} {} {}\n", file, std::filesystem::file_size(file, ignored),
-                             std::filesystem::last_write_time(file, ignored).time_since_epoch().count());
+        state +=
+            fmt::format("{} {} {}\n", file, std::filesystem::file_size(file, ignored),
+                        std::filesystem::last_write_time(file, ignored).time_since_epoch().count());
       }
     }
     {
@@ -291,7 +326,8 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
       }
       return scan;
     }
-    throw Error("UNSUPPORTED_FEATURE.LOCAL_RELATION", "Local relations with Arrow data are not supported yet here.");
+    throw Error("UNSUPPORTED_FEATURE.LOCAL_RELATION",
+                "Local relations with Arrow data are not supported yet here.");
   }
 
   std::optional<std::string> evaluate(const std::string& sql) override {
@@ -299,7 +335,9 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
   }
 
   proto::Relation parse_query(std::string_view sql) override { return firesteel::parse_query(sql); }
-  proto::Expression parse_expression(std::string_view sql) override { return firesteel::parse_expression(sql); }
+  proto::Expression parse_expression(std::string_view sql) override {
+    return firesteel::parse_expression(sql);
+  }
 
  private:
   LoweredPlan lowered(const proto::Relation& relation) {
@@ -326,7 +364,8 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
     const auto& message = reflection->GetMessage(relation, kind);
     const auto* input = message.GetDescriptor()->FindFieldByName("input");
     if (!input || !message.GetReflection()->HasField(message, input)) return "";
-    const auto* below = dynamic_cast<const proto::Relation*>(&message.GetReflection()->GetMessage(message, input));
+    const auto* below =
+        dynamic_cast<const proto::Relation*>(&message.GetReflection()->GetMessage(message, input));
     return below ? text_of(*below) : "";
   }
 
@@ -336,10 +375,12 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
     std::string list;
     Scan out{.from = sql_name(name), .columns = {}};
     for (const auto& column : scan.columns) {
-      list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", column.sql, sql_name(column.field.name));
+      list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", column.sql,
+                          sql_name(column.field.name));
       out.columns.push_back({column.field, sql_name(column.field.name)});
     }
-    database_.execute(fmt::format("CREATE TABLE {} AS SELECT {} FROM {}", out.from, list, scan.from));
+    database_.execute(
+        fmt::format("CREATE TABLE {} AS SELECT {} FROM {}", out.from, list, scan.from));
     return out;
   }
 
@@ -347,7 +388,8 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
   void set_from_sql(const std::string& text) {
     const auto equals = text.find('=');
     if (!text.starts_with("SET ") || equals == std::string::npos) {
-      throw Error("UNSUPPORTED_FEATURE.SQL_STATEMENT", fmt::format("The statement is not supported: {}.", text));
+      throw Error("UNSUPPORTED_FEATURE.SQL_STATEMENT",
+                  fmt::format("The statement is not supported: {}.", text));
     }
     set_config(text.substr(4, equals - 4), text.substr(equals + 1));
   }
@@ -358,8 +400,10 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
     std::vector<std::string> titles;
     for (size_t i = 0; i < plan.schema.size(); ++i) {
       names += fmt::format("{}c{}", i ? ", " : "", i);
-      const auto text = cast({.sql = fmt::format("c{}", i), .type = plan.schema[i].type}, make_type(TypeKind::kString),
-                             config("spark.sql.session.timeZone").empty() ? "UTC" : config("spark.sql.session.timeZone"));
+      const auto text = cast(
+          {.sql = fmt::format("c{}", i), .type = plan.schema[i].type}, make_type(TypeKind::kString),
+          config("spark.sql.session.timeZone").empty() ? "UTC"
+                                                       : config("spark.sql.session.timeZone"));
       cells += (i ? ", " : "") + text.sql;
       titles.push_back(plan.schema[i].name);
     }
@@ -367,7 +411,8 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
     try {
       if (!titles.empty()) {
         rows = database_.rows(fmt::format("SELECT {} FROM ({} LIMIT {}) AS t({})", cells,
-                                          "SELECT * FROM (" + plan.sql + ")", show.num_rows() + 1, names));
+                                          "SELECT * FROM (" + plan.sql + ")", show.num_rows() + 1,
+                                          names));
       }
     } catch (const Error& error) {
       throw error.in(text_of(show.input()));
@@ -379,18 +424,30 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
 
   void write(const proto::WriteOperation& operation) {
     if (!operation.has_path()) {
-      throw Error("UNSUPPORTED_FEATURE.SAVE_AS_TABLE", "Only writes to a path are supported: df.write.parquet(\"path\").");
+      throw Error("UNSUPPORTED_FEATURE.SAVE_AS_TABLE",
+                  "Only writes to a path are supported: df.write.parquet(\"path\").");
     }
     const auto plan = lowered(operation.input());
-    WriteRequest request{.sql = plan.sql, .schema = plan.schema,
-                         .format = lower_case(operation.source().empty() ? "parquet" : operation.source()),
-                         .path = operation.path(),
-                         .partition_by = {operation.partitioning_columns().begin(), operation.partitioning_columns().end()}};
+    WriteRequest request{
+        .sql = plan.sql,
+        .schema = plan.schema,
+        .format = lower_case(operation.source().empty() ? "parquet" : operation.source()),
+        .path = operation.path(),
+        .partition_by = {operation.partitioning_columns().begin(),
+                         operation.partitioning_columns().end()}};
     switch (operation.mode()) {
-      case proto::WriteOperation::SAVE_MODE_APPEND: request.mode = WriteMode::kAppend; break;
-      case proto::WriteOperation::SAVE_MODE_OVERWRITE: request.mode = WriteMode::kOverwrite; break;
-      case proto::WriteOperation::SAVE_MODE_IGNORE: request.mode = WriteMode::kIgnore; break;
-      default: request.mode = WriteMode::kError; break;
+      case proto::WriteOperation::SAVE_MODE_APPEND:
+        request.mode = WriteMode::kAppend;
+        break;
+      case proto::WriteOperation::SAVE_MODE_OVERWRITE:
+        request.mode = WriteMode::kOverwrite;
+        break;
+      case proto::WriteOperation::SAVE_MODE_IGNORE:
+        request.mode = WriteMode::kIgnore;
+        break;
+      default:
+        request.mode = WriteMode::kError;
+        break;
     }
     for (const auto& [key, value] : operation.options()) {
       const auto name = lower_case(key);
@@ -401,7 +458,8 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
       } else if (name == "compression") {
         request.compression = value;
       } else if (name != "path") {
-        throw Error("INVALID_OPTION", fmt::format("Writing {} has no option `{}`.", request.format, key));
+        throw Error("INVALID_OPTION",
+                    fmt::format("Writing {} has no option `{}`.", request.format, key));
       }
     }
     try {
@@ -415,11 +473,14 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
   proto::Relation catalog(const proto::Catalog& request) {
     if (request.has_drop_temp_view() || request.has_drop_view()) {
       std::lock_guard lock(mutex_);
-      const auto& given = request.has_drop_view() ? request.drop_view().view_name() : request.drop_temp_view().view_name();
+      const auto& given = request.has_drop_view() ? request.drop_view().view_name()
+                                                  : request.drop_temp_view().view_name();
       const bool gone = views_.erase(lower_case(unquoted(given))) == 0;
       if (gone && request.has_drop_view() && !request.drop_view().if_exists()) {
         throw Error("TABLE_OR_VIEW_NOT_FOUND",
-                    fmt::format("The table or view `{}` cannot be found. To tolerate the error on drop use DROP VIEW IF EXISTS.", unquoted(given)));
+                    fmt::format("The table or view `{}` cannot be found. To tolerate the error on "
+                                "drop use DROP VIEW IF EXISTS.",
+                                unquoted(given)));
       }
       return text_rows({});
     }
@@ -427,18 +488,22 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
       const auto& list = request.list_tables();
       std::vector<std::vector<std::string>> rows;
       for (const auto& name : table_names()) {
-        if (!list.has_pattern() || fits_pattern(name, list.pattern())) rows.push_back({"", name, "true"});
+        if (!list.has_pattern() || fits_pattern(name, list.pattern()))
+          rows.push_back({"", name, "true"});
       }
       return text_rows(rows, {"namespace", "tableName", "isTemporary"});
     }
     if (request.has_list_columns()) {
       proto::Relation table;
-      table.mutable_read()->mutable_named_table()->set_unparsed_identifier(request.list_columns().table_name());
+      table.mutable_read()->mutable_named_table()->set_unparsed_identifier(
+          request.list_columns().table_name());
       std::vector<std::vector<std::string>> rows;
-      for (const auto& field : lowered(table).schema) rows.push_back({field.name, field.type.simple_string(), ""});
+      for (const auto& field : lowered(table).schema)
+        rows.push_back({field.name, field.type.simple_string(), ""});
       return text_rows(rows, {"col_name", "data_type", "comment"});
     }
-    throw Error("UNSUPPORTED_FEATURE.CATALOG", fmt::format("The catalog call is not supported: {}.", request.ShortDebugString()));
+    throw Error("UNSUPPORTED_FEATURE.CATALOG",
+                fmt::format("The catalog call is not supported: {}.", request.ShortDebugString()));
   }
 
   /// Rows of text, and of booleans in columns named is…, as a plan: a UNION ALL of literals.
@@ -447,7 +512,9 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
     proto::Relation out;
     if (rows.empty()) {
       std::string ddl;
-      for (const auto& name : names) ddl += fmt::format("{}`{}` {}", ddl.empty() ? "" : ", ", name, name.starts_with("is") ? "BOOLEAN" : "STRING");
+      for (const auto& name : names)
+        ddl += fmt::format("{}`{}` {}", ddl.empty() ? "" : ", ", name,
+                           name.starts_with("is") ? "BOOLEAN" : "STRING");
       out.mutable_local_relation()->set_schema(ddl);
       return out;
     }
@@ -481,7 +548,8 @@ class EmbeddedExecutor : public Executor, public Catalog, public std::enable_sha
   Database database_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<proto::Relation>> views_;
-  std::map<std::string, std::string> config_ = {{"spark.sql.ansi.enabled", "true"}, {"spark.sql.session.timeZone", "UTC"}};
+  std::map<std::string, std::string> config_ = {{"spark.sql.ansi.enabled", "true"},
+                                                {"spark.sql.session.timeZone", "UTC"}};
   std::map<std::string, std::pair<std::string, Scan>> scans_;
   std::atomic<int> next_import_{0};
 };

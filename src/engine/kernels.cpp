@@ -1,4 +1,5 @@
-// Scalar kernels: text of numbers as Java writes it, exact decimal division, hashes and digests, bit shifts.
+// Scalar kernels: text of numbers as Java writes it, exact decimal division, hashes and digests,
+// bit shifts.
 #include "engine/kernels.h"
 
 #include <fmt/format.h>
@@ -49,8 +50,9 @@ struct DivideData : duckdb::FunctionData {
   }
 };
 
-duckdb::unique_ptr<duckdb::FunctionData> bind_divide(duckdb::ClientContext&, duckdb::ScalarFunction& function,
-                                                     duckdb::vector<duckdb::unique_ptr<duckdb::Expression>>& arguments) {
+duckdb::unique_ptr<duckdb::FunctionData> bind_divide(
+    duckdb::ClientContext&, duckdb::ScalarFunction& function,
+    duckdb::vector<duckdb::unique_ptr<duckdb::Expression>>& arguments) {
   auto data = duckdb::make_uniq<DivideData>();
   uint8_t width = 0, scale[3] = {0, 0, 0};
   for (int i = 0; i < 3; ++i) arguments[i]->return_type.GetDecimalProperties(width, scale[i]);
@@ -80,7 +82,8 @@ constexpr Wide kDecimalMax = [] {
 }();
 
 [[noreturn]] void quotient_too_large() {
-  throw duckdb::OutOfRangeException("Overflow in division of decimals: the quotient has more than 38 digits.");
+  throw duckdb::OutOfRangeException(
+      "Overflow in division of decimals: the quotient has more than 38 digits.");
 }
 
 __int128 divide_decimals(__int128 dividend, __int128 divisor, int shift) {
@@ -117,7 +120,8 @@ __int128 divide_decimals(__int128 dividend, __int128 divisor, int shift) {
 }
 
 void decimal_divide(DataChunk& input, ExpressionState& state, Vector& result) {
-  const int shift = state.expr.Cast<duckdb::BoundFunctionExpression>().bind_info->Cast<DivideData>().shift;
+  const int shift =
+      state.expr.Cast<duckdb::BoundFunctionExpression>().bind_info->Cast<DivideData>().shift;
   duckdb::BinaryExecutor::ExecuteWithNulls<hugeint_t, hugeint_t, hugeint_t>(
       input.data[0], input.data[1], result, input.size(),
       [&](hugeint_t a, hugeint_t b, duckdb::ValidityMask& mask, idx_t row) {
@@ -129,7 +133,8 @@ void decimal_divide(DataChunk& input, ExpressionState& state, Vector& result) {
       });
 }
 
-// Murmur3_x86_32 as Spark applies it to UTF-8: whole words, then each trailing byte (signed) as a word.
+// Murmur3_x86_32 as Spark applies it to UTF-8: whole words, then each trailing byte (signed) as a
+// word.
 uint32_t murmur3(const char* data, size_t size, uint32_t seed) {
   auto rotate = [](uint32_t x, int bits) { return (x << bits) | (x >> (32 - bits)); };
   auto mix = [&](uint32_t h, uint32_t k) {
@@ -143,7 +148,8 @@ uint32_t murmur3(const char* data, size_t size, uint32_t seed) {
     std::memcpy(&word, data + i, 4);
     h = mix(h, word);
   }
-  for (; i < size; ++i) h = mix(h, static_cast<uint32_t>(static_cast<int32_t>(static_cast<signed char>(data[i]))));
+  for (; i < size; ++i)
+    h = mix(h, static_cast<uint32_t>(static_cast<int32_t>(static_cast<signed char>(data[i]))));
   h ^= static_cast<uint32_t>(size);
   h ^= h >> 16;
   h *= 0x85ebca6bu;
@@ -195,13 +201,16 @@ double exp_of(double x) {
   if (std::isnan(x) || x > 7.09782712893383973096e+02) return x > 0 ? HUGE_VAL : x;
   if (x < -7.45133219101941108420e+02) return 0;
   constexpr double kLn2High = 6.93147180369123816490e-01, kLn2Low = 1.90821492927058770002e-10;
-  constexpr double kP[] = {1.66666666666666019037e-01, -2.77777777770155933842e-03, 6.61375632143793436117e-05, -1.65339022054652515390e-06,
+  constexpr double kP[] = {1.66666666666666019037e-01, -2.77777777770155933842e-03,
+                           6.61375632143793436117e-05, -1.65339022054652515390e-06,
                            4.13813679705723846039e-08};
   double high = x, low = 0;
   int k = 0;
   const double size = std::abs(x);
   if (size > 0.34657359027997264) {  // half of ln 2: x = k ln 2 + high - low
-    k = size < 1.0397207708399179 ? (x < 0 ? -1 : 1) : static_cast<int>(1.44269504088896338700e+00 * x + (x < 0 ? -0.5 : 0.5));
+    k = size < 1.0397207708399179
+            ? (x < 0 ? -1 : 1)
+            : static_cast<int>(1.44269504088896338700e+00 * x + (x < 0 ? -0.5 : 0.5));
     high = x - k * kLn2High;
     low = k * kLn2Low;
     x = high - low;
@@ -225,23 +234,27 @@ double cosh_of(double x) {
 /// The C library's root may be off by one unit; a Newton step makes whole roots whole.
 double cbrt_of(double x) {
   const double root = std::cbrt(x);
-  return root == 0 || !std::isfinite(root) ? root : root - (root * root * root - x) / (3 * root * root);
+  return root == 0 || !std::isfinite(root) ? root
+                                           : root - (root * root * root - x) / (3 * root * root);
 }
 double rint_of(double x) { return std::nearbyint(x); }
 
 void hypot_kernel(DataChunk& input, ExpressionState&, Vector& result) {
-  duckdb::BinaryExecutor::Execute<double, double, double>(input.data[0], input.data[1], result, input.size(),
-                                                          [](double x, double y) { return std::hypot(x, y); });
+  duckdb::BinaryExecutor::Execute<double, double, double>(
+      input.data[0], input.data[1], result, input.size(),
+      [](double x, double y) { return std::hypot(x, y); });
 }
 
-/// Hive's conv: 64 bits, unsigned unless the new base is negative; what is no digit ends the number.
+/// Hive's conv: 64 bits, unsigned unless the new base is negative; what is no digit ends the
+/// number.
 std::string converted(std::string_view text, int from, int to) {
   const bool negative = !text.empty() && text[0] == '-';
   if (negative) text.remove_prefix(1);
   uint64_t value = 0;
   for (char c : text) {
-    const int digit = std::isdigit(static_cast<unsigned char>(c)) ? c - '0'
-                      : std::isalpha(static_cast<unsigned char>(c)) ? std::toupper(c) - 'A' + 10 : 99;
+    const int digit = std::isdigit(static_cast<unsigned char>(c))   ? c - '0'
+                      : std::isalpha(static_cast<unsigned char>(c)) ? std::toupper(c) - 'A' + 10
+                                                                    : 99;
     if (digit >= std::abs(from)) break;
     const auto wide = static_cast<unsigned __int128>(value) * std::abs(from) + digit;
     value = wide > UINT64_MAX ? UINT64_MAX : static_cast<uint64_t>(wide);
@@ -265,13 +278,15 @@ void conv_kernel(DataChunk& input, ExpressionState&, Vector& result) {
           mask.SetInvalid(row);
           return duckdb::string_t();
         }
-        return duckdb::StringVector::AddString(result, converted({text.GetData(), text.GetSize()}, from, to));
+        return duckdb::StringVector::AddString(
+            result, converted({text.GetData(), text.GetSize()}, from, to));
       });
 }
 
 /// The American Soundex code; what does not start with a letter is given back.
 std::string soundex(std::string_view text) {
-  static constexpr const char* kCodes = "01230127022455012623017202";  // 7: h and w, which separate nothing
+  static constexpr const char* kCodes =
+      "01230127022455012623017202";  // 7: h and w, which separate nothing
   auto letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; };
   if (text.empty() || !letter(text[0])) return std::string(text);
   std::string out(1, static_cast<char>(std::toupper(text[0])));
@@ -299,13 +314,16 @@ void soundex_kernel(DataChunk& input, ExpressionState&, Vector& result) {
 /// Java's shifts: the bits beyond the width of the value are left out of the count.
 template <typename Word, typename Shift>
 void shift_kernel(DataChunk& input, Vector& result, Shift shift) {
-  duckdb::BinaryExecutor::Execute<Word, int32_t, Word>(input.data[0], input.data[1], result, input.size(), [&](Word value, int32_t bits) {
-    return static_cast<Word>(shift(value, bits & static_cast<int32_t>(8 * sizeof(Word) - 1)));
-  });
+  duckdb::BinaryExecutor::Execute<Word, int32_t, Word>(
+      input.data[0], input.data[1], result, input.size(), [&](Word value, int32_t bits) {
+        return static_cast<Word>(shift(value, bits & static_cast<int32_t>(8 * sizeof(Word) - 1)));
+      });
 }
 template <typename Word>
 void shift_left(DataChunk& input, ExpressionState&, Vector& result) {
-  shift_kernel<Word>(input, result, [](Word value, int bits) { return static_cast<std::make_unsigned_t<Word>>(value) << bits; });
+  shift_kernel<Word>(input, result, [](Word value, int bits) {
+    return static_cast<std::make_unsigned_t<Word>>(value) << bits;
+  });
 }
 template <typename Word>
 void shift_right(DataChunk& input, ExpressionState&, Vector& result) {
@@ -313,18 +331,22 @@ void shift_right(DataChunk& input, ExpressionState&, Vector& result) {
 }
 template <typename Word>
 void shift_right_unsigned(DataChunk& input, ExpressionState&, Vector& result) {
-  shift_kernel<Word>(input, result, [](Word value, int bits) { return static_cast<std::make_unsigned_t<Word>>(value) >> bits; });
+  shift_kernel<Word>(input, result, [](Word value, int bits) {
+    return static_cast<std::make_unsigned_t<Word>>(value) >> bits;
+  });
 }
 
 void sha2_kernel(DataChunk& input, ExpressionState&, Vector& result) {
   duckdb::BinaryExecutor::ExecuteWithNulls<duckdb::string_t, int32_t, duckdb::string_t>(
-      input.data[0], input.data[1], result, input.size(), [&](duckdb::string_t bytes, int32_t bits, duckdb::ValidityMask& mask, idx_t row) {
+      input.data[0], input.data[1], result, input.size(),
+      [&](duckdb::string_t bytes, int32_t bits, duckdb::ValidityMask& mask, idx_t row) {
         if (bits == 0) bits = 256;
         if (bits != 224 && bits != 256 && bits != 384 && bits != 512) {
           mask.SetInvalid(row);
           return duckdb::string_t();
         }
-        return duckdb::StringVector::AddString(result, sha2_text({bytes.GetData(), bytes.GetSize()}, bits));
+        return duckdb::StringVector::AddString(result,
+                                               sha2_text({bytes.GetData(), bytes.GetSize()}, bits));
       });
 }
 
@@ -339,14 +361,16 @@ uint32_t crc32(const char* data, size_t size) {
     return out;
   }();
   uint32_t c = 0xffffffffu;
-  for (size_t i = 0; i < size; ++i) c = table[(c ^ static_cast<unsigned char>(data[i])) & 0xff] ^ (c >> 8);
+  for (size_t i = 0; i < size; ++i)
+    c = table[(c ^ static_cast<unsigned char>(data[i])) & 0xff] ^ (c >> 8);
   return c ^ 0xffffffffu;
 }
 
 void crc32_kernel(DataChunk& input, ExpressionState&, Vector& result) {
   duckdb::UnaryExecutor::Execute<duckdb::string_t, int64_t>(
-      input.data[0], result, input.size(),
-      [](duckdb::string_t text) { return static_cast<int64_t>(crc32(text.GetData(), text.GetSize())); });
+      input.data[0], result, input.size(), [](duckdb::string_t text) {
+        return static_cast<int64_t>(crc32(text.GetData(), text.GetSize()));
+      });
 }
 
 }  // namespace
@@ -356,11 +380,14 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   duckdb::ExtensionLoader loader(database, "firesteel");
   duckdb::ScalarFunctionSet text("spark_number_text");
   text.AddFunction(ScalarFunction({LogicalType::FLOAT}, LogicalType::VARCHAR, number_text<float>));
-  text.AddFunction(ScalarFunction({LogicalType::DOUBLE}, LogicalType::VARCHAR, number_text<double>));
+  text.AddFunction(
+      ScalarFunction({LogicalType::DOUBLE}, LogicalType::VARCHAR, number_text<double>));
   loader.RegisterFunction(text);
-  loader.RegisterFunction(ScalarFunction("spark_decimal_divide", {LogicalType::ANY, LogicalType::ANY, LogicalType::ANY},
+  loader.RegisterFunction(ScalarFunction("spark_decimal_divide",
+                                         {LogicalType::ANY, LogicalType::ANY, LogicalType::ANY},
                                          LogicalType::DECIMAL(38, 0), decimal_divide, bind_divide));
-  auto hashes = [&](const char* name, const LogicalType& seed, auto text, auto word, auto wide, auto single, auto real) {
+  auto hashes = [&](const char* name, const LogicalType& seed, auto text, auto word, auto wide,
+                    auto single, auto real) {
     duckdb::ScalarFunctionSet set(name);
     set.AddFunction(ScalarFunction({LogicalType::VARCHAR, seed}, seed, text));
     set.AddFunction(ScalarFunction({LogicalType::BLOB, seed}, seed, text));
@@ -370,11 +397,14 @@ void register_kernels(duckdb::DatabaseInstance& database) {
     set.AddFunction(ScalarFunction({LogicalType::DOUBLE, seed}, seed, real));
     loader.RegisterFunction(set);
   };
-  hashes("spark_murmur3", LogicalType::INTEGER, murmur3_kernel<duckdb::string_t>, murmur3_kernel<int32_t>,
-         murmur3_kernel<int64_t>, murmur3_kernel<float>, murmur3_kernel<double>);
-  hashes("spark_xxhash64", LogicalType::BIGINT, xxhash64_kernel<duckdb::string_t>, xxhash64_kernel<int32_t>,
-         xxhash64_kernel<int64_t>, xxhash64_kernel<float>, xxhash64_kernel<double>);
-  const LogicalType real = LogicalType::DOUBLE, string = LogicalType::VARCHAR, integer = LogicalType::INTEGER;
+  hashes("spark_murmur3", LogicalType::INTEGER, murmur3_kernel<duckdb::string_t>,
+         murmur3_kernel<int32_t>, murmur3_kernel<int64_t>, murmur3_kernel<float>,
+         murmur3_kernel<double>);
+  hashes("spark_xxhash64", LogicalType::BIGINT, xxhash64_kernel<duckdb::string_t>,
+         xxhash64_kernel<int32_t>, xxhash64_kernel<int64_t>, xxhash64_kernel<float>,
+         xxhash64_kernel<double>);
+  const LogicalType real = LogicalType::DOUBLE, string = LogicalType::VARCHAR,
+                    integer = LogicalType::INTEGER;
   auto shifts = [&](const char* name, auto word, auto wide) {
     duckdb::ScalarFunctionSet set(name);
     set.AddFunction(ScalarFunction({integer, integer}, integer, word));
@@ -388,14 +418,17 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   register_random(loader);
   loader.RegisterFunction(ScalarFunction("spark_exp", {real}, real, unary_kernel<exp_of>));
   loader.RegisterFunction(ScalarFunction("spark_cosh", {real}, real, unary_kernel<cosh_of>));
-  loader.RegisterFunction(ScalarFunction("spark_sha2", {LogicalType::BLOB, integer}, string, sha2_kernel));
+  loader.RegisterFunction(
+      ScalarFunction("spark_sha2", {LogicalType::BLOB, integer}, string, sha2_kernel));
   loader.RegisterFunction(ScalarFunction("spark_expm1", {real}, real, unary_kernel<expm1_of>));
   loader.RegisterFunction(ScalarFunction("spark_cbrt", {real}, real, unary_kernel<cbrt_of>));
   loader.RegisterFunction(ScalarFunction("spark_rint", {real}, real, unary_kernel<rint_of>));
   loader.RegisterFunction(ScalarFunction("spark_hypot", {real, real}, real, hypot_kernel));
-  loader.RegisterFunction(ScalarFunction("spark_conv", {string, integer, integer}, string, conv_kernel));
+  loader.RegisterFunction(
+      ScalarFunction("spark_conv", {string, integer, integer}, string, conv_kernel));
   loader.RegisterFunction(ScalarFunction("spark_soundex", {string}, string, soundex_kernel));
-  loader.RegisterFunction(ScalarFunction("spark_crc32", {LogicalType::VARCHAR}, LogicalType::BIGINT, crc32_kernel));
+  loader.RegisterFunction(
+      ScalarFunction("spark_crc32", {LogicalType::VARCHAR}, LogicalType::BIGINT, crc32_kernel));
 }
 
 }  // namespace firesteel

@@ -4,7 +4,7 @@
 namespace duckdb {
 class DatabaseInstance;
 class ExtensionLoader;
-}
+}  // namespace duckdb
 
 namespace firesteel {
 
@@ -16,9 +16,13 @@ void register_random(duckdb::ExtensionLoader& loader);
 /// Those that DuckDB's own SQL can say.
 inline constexpr const char* kKernelMacros =
     // Java's split: with a limit above zero the last part is the rest.
-    "CREATE MACRO spark_split(s, p, n) AS CASE WHEN n <= 0 OR len(regexp_split_to_array(s, p)) <= n THEN "
-    "regexp_split_to_array(s, p) ELSE list_append(list_slice(regexp_split_to_array(s, p), 1, n - 1), substring(s, 1 + CAST("
-    "coalesce(list_sum(list_transform(list_slice(regexp_split_to_array(s, p), 1, n - 1), lambda e: length(e))), 0) + "
-    "coalesce(list_sum(list_transform(list_slice(regexp_extract_all(s, p), 1, n - 1), lambda e: length(e))), 0) AS BIGINT))) END";
+    "CREATE MACRO spark_split(s, p, n) AS CASE WHEN n <= 0 OR len(regexp_split_to_array(s, p)) <= "
+    "n THEN "
+    "regexp_split_to_array(s, p) ELSE list_append(list_slice(regexp_split_to_array(s, p), 1, n - "
+    "1), substring(s, 1 + CAST("
+    "coalesce(list_sum(list_transform(list_slice(regexp_split_to_array(s, p), 1, n - 1), lambda e: "
+    "length(e))), 0) + "
+    "coalesce(list_sum(list_transform(list_slice(regexp_extract_all(s, p), 1, n - 1), lambda e: "
+    "length(e))), 0) AS BIGINT))) END";
 
 }  // namespace firesteel

@@ -1,5 +1,5 @@
-// Random numbers with a seed: Spark's XORShiftRandom, as one partition of rows sees it. A row's number decides its
-// value, so that threads may share the rows; rows in order are one step each.
+// Random numbers with a seed: Spark's XORShiftRandom, as one partition of rows sees it. A row's
+// number decides its value, so that threads may share the rows; rows in order are one step each.
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -35,8 +35,10 @@ class XorShift {
  public:
   explicit XorShift(int64_t seed = 0) {
     unsigned char bytes[8];
-    for (int i = 0; i < 8; ++i) bytes[i] = static_cast<unsigned char>(static_cast<uint64_t>(seed) >> (56 - 8 * i));
-    const uint32_t low = murmur_of(bytes, 0x3c074a61u), high = murmur_of(bytes, low);  // Scala's arraySeed
+    for (int i = 0; i < 8; ++i)
+      bytes[i] = static_cast<unsigned char>(static_cast<uint64_t>(seed) >> (56 - 8 * i));
+    const uint32_t low = murmur_of(bytes, 0x3c074a61u),
+                   high = murmur_of(bytes, low);  // Scala's arraySeed
     state_ = (static_cast<uint64_t>(high) << 32) | low;
   }
 
@@ -81,7 +83,9 @@ struct Sequence : duckdb::FunctionLocalState {
   XorShift generator;
 };
 
-duckdb::unique_ptr<duckdb::FunctionLocalState> start(duckdb::ExpressionState&, const duckdb::BoundFunctionExpression&, duckdb::FunctionData*) {
+duckdb::unique_ptr<duckdb::FunctionLocalState> start(duckdb::ExpressionState&,
+                                                     const duckdb::BoundFunctionExpression&,
+                                                     duckdb::FunctionData*) {
   return duckdb::make_uniq<Sequence>();
 }
 
@@ -106,8 +110,9 @@ void draw_kernel(duckdb::DataChunk& input, duckdb::ExpressionState& state, duckd
 
 void register_random(duckdb::ExtensionLoader& loader) {
   const auto add = [&](const char* name, duckdb::scalar_function_t kernel) {
-    loader.RegisterFunction(duckdb::ScalarFunction(name, {LogicalType::BIGINT, LogicalType::BIGINT}, LogicalType::DOUBLE, std::move(kernel), nullptr, nullptr,
-                                                   nullptr, start));
+    loader.RegisterFunction(duckdb::ScalarFunction(name, {LogicalType::BIGINT, LogicalType::BIGINT},
+                                                   LogicalType::DOUBLE, std::move(kernel), nullptr,
+                                                   nullptr, nullptr, start));
   };
   add("spark_rand", draw_kernel<&XorShift::uniform>);
   add("spark_randn", draw_kernel<&XorShift::normal>);

@@ -1,5 +1,5 @@
-// One algorithm for words of 32 and of 64 bits: SHA-256's constants are the upper halves of SHA-512's, and SHA-224
-// starts from the lower halves of SHA-384's.
+// One algorithm for words of 32 and of 64 bits: SHA-256's constants are the upper halves of
+// SHA-512's, and SHA-224 starts from the lower halves of SHA-384's.
 #include "engine/sha2.h"
 
 #include <fmt/format.h>
@@ -45,27 +45,35 @@ template <typename Word>
 struct Rotations;
 template <>
 struct Rotations<uint32_t> {
-  static constexpr int rounds = 64, big0[] = {2, 13, 22}, big1[] = {6, 11, 25}, small0[] = {7, 18, 3}, small1[] = {17, 19, 10};
+  static constexpr int rounds = 64, big0[] = {2, 13, 22}, big1[] = {6, 11, 25},
+                       small0[] = {7, 18, 3}, small1[] = {17, 19, 10};
 };
 template <>
 struct Rotations<uint64_t> {
-  static constexpr int rounds = 80, big0[] = {28, 34, 39}, big1[] = {14, 18, 41}, small0[] = {1, 8, 7}, small1[] = {19, 61, 6};
+  static constexpr int rounds = 80, big0[] = {28, 34, 39}, big1[] = {14, 18, 41},
+                       small0[] = {1, 8, 7}, small1[] = {19, 61, 6};
 };
 
 template <typename Word>
 void compress(std::array<Word, 8>& hash, const unsigned char* block) {
   using R = Rotations<Word>;
-  const auto big = [](Word x, const int (&r)[3]) { return std::rotr(x, r[0]) ^ std::rotr(x, r[1]) ^ std::rotr(x, r[2]); };
-  const auto small = [](Word x, const int (&r)[3]) { return std::rotr(x, r[0]) ^ std::rotr(x, r[1]) ^ (x >> r[2]); };
+  const auto big = [](Word x, const int(&r)[3]) {
+    return std::rotr(x, r[0]) ^ std::rotr(x, r[1]) ^ std::rotr(x, r[2]);
+  };
+  const auto small = [](Word x, const int(&r)[3]) {
+    return std::rotr(x, r[0]) ^ std::rotr(x, r[1]) ^ (x >> r[2]);
+  };
   Word w[R::rounds];
   for (int i = 0; i < 16; ++i) {
     w[i] = 0;
     for (size_t b = 0; b < sizeof(Word); ++b) w[i] = (w[i] << 8) | block[i * sizeof(Word) + b];
   }
-  for (int i = 16; i < R::rounds; ++i) w[i] = small(w[i - 2], R::small1) + w[i - 7] + small(w[i - 15], R::small0) + w[i - 16];
+  for (int i = 16; i < R::rounds; ++i)
+    w[i] = small(w[i - 2], R::small1) + w[i - 7] + small(w[i - 15], R::small0) + w[i - 16];
   auto [a, b, c, d, e, f, g, h] = hash;
   for (int i = 0; i < R::rounds; ++i) {
-    const Word k = sizeof(Word) == 8 ? static_cast<Word>(kRounds[i]) : static_cast<Word>(kRounds[i] >> 32);
+    const Word k =
+        sizeof(Word) == 8 ? static_cast<Word>(kRounds[i]) : static_cast<Word>(kRounds[i] >> 32);
     const Word first = h + big(e, R::big1) + ((e & f) ^ (~e & g)) + k + w[i];
     const Word second = big(a, R::big0) + ((a & b) ^ (a & c) ^ (b & c));
     h = g, g = f, f = e, e = d + first, d = c, c = b, b = a, a = first + second;
@@ -98,7 +106,8 @@ std::string sha2_text(std::string_view bytes, int bits) {
   const auto& start = bits == 384 || bits == 224 ? kStart384 : kStart512;
   if (bits > 256) return digest<uint64_t>(bytes, start, digits);
   std::array<uint32_t, 8> halves;
-  for (int i = 0; i < 8; ++i) halves[i] = static_cast<uint32_t>(bits == 224 ? start[i] : start[i] >> 32);
+  for (int i = 0; i < 8; ++i)
+    halves[i] = static_cast<uint32_t>(bits == 224 ? start[i] : start[i] >> 32);
   return digest<uint32_t>(bytes, halves, digits);
 }
 

@@ -21,15 +21,17 @@ size_t next_code_point(const std::string& text, size_t at, uint32_t* code) {
 }
 
 bool is_wide(uint32_t c) {
-  return (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) || (c >= 0xac00 && c <= 0xd7a3) ||
-         (c >= 0xf900 && c <= 0xfaff) || (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
+  return (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
+         (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
+         (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
          (c >= 0xffe0 && c <= 0xffe6);
 }
 
 size_t width_of(const std::string& text) {
   size_t width = 0;
   uint32_t code = 0;
-  for (size_t at = 0; at < text.size(); at = next_code_point(text, at, &code), width += is_wide(code) ? 2 : 1) {
+  for (size_t at = 0; at < text.size();
+       at = next_code_point(text, at, &code), width += is_wide(code) ? 2 : 1) {
   }
   return width;
 }
@@ -39,10 +41,17 @@ std::string cell_text(const std::optional<std::string>& cell, int truncate) {
   std::string text;
   for (char c : *cell) {
     switch (c) {
-      case '\n': text += "\\n"; break;
-      case '\r': text += "\\r"; break;
-      case '\t': text += "\\t"; break;
-      default: text += c;
+      case '\n':
+        text += "\\n";
+        break;
+      case '\r':
+        text += "\\r";
+        break;
+      case '\t':
+        text += "\\t";
+        break;
+      default:
+        text += c;
     }
   }
   if (truncate <= 0) return text;
@@ -58,8 +67,8 @@ std::string cell_text(const std::optional<std::string>& cell, int truncate) {
 }  // namespace
 
 std::string show_table(const std::vector<std::string>& names,
-                       const std::vector<std::vector<std::optional<std::string>>>& rows, int limit, int truncate,
-                       bool vertical) {
+                       const std::vector<std::vector<std::optional<std::string>>>& rows, int limit,
+                       int truncate, bool vertical) {
   const size_t shown = std::min<size_t>(rows.size(), std::max(limit, 0));
   const bool more = rows.size() > shown;
   std::vector<std::vector<std::string>> cells;
@@ -108,7 +117,8 @@ std::string show_table(const std::vector<std::string>& names,
     header.resize(std::max(header.size(), name_width + value_width + 5), '-');
     out += header + "\n";
     for (size_t c = 0; c < names.size(); ++c) {
-      out += fmt::format(" {}{} | {}{} \n", names[c], std::string(name_width - width_of(names[c]), ' '), cells[i][c],
+      out += fmt::format(" {}{} | {}{} \n", names[c],
+                         std::string(name_width - width_of(names[c]), ' '), cells[i][c],
                          std::string(value_width - width_of(cells[i][c]), ' '));
     }
   }

@@ -7,10 +7,10 @@
 
 namespace firesteel {
 
-/// `rows` may hold one more than `limit`, which tells that there are more. `truncate` 0 leaves cells
-/// whole.
+/// `rows` may hold one more than `limit`, which tells that there are more. `truncate` 0 leaves
+/// cells whole.
 std::string show_table(const std::vector<std::string>& names,
-                       const std::vector<std::vector<std::optional<std::string>>>& rows, int limit, int truncate,
-                       bool vertical);
+                       const std::vector<std::vector<std::optional<std::string>>>& rows, int limit,
+                       int truncate, bool vertical);
 
 }  // namespace firesteel

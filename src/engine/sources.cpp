@@ -35,7 +35,8 @@ bool flag_option(const SourceRequest& request, const char* name, bool otherwise)
   auto value = text_option(request, {name}, otherwise ? "true" : "false");
   std::transform(value.begin(), value.end(), value.begin(), ::tolower);
   if (value != "true" && value != "false") {
-    throw Error("INVALID_OPTION", fmt::format("The option `{}` takes true or false, not '{}'.", name, value));
+    throw Error("INVALID_OPTION",
+                fmt::format("The option `{}` takes true or false, not '{}'.", name, value));
   }
   return value == "true";
 }
@@ -45,8 +46,9 @@ void check_options(const SourceRequest& request, const std::vector<std::string>&
   for (const auto& [key, value] : request.options) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     const auto nearest = nearest_name(key, known);
-    throw Error("INVALID_OPTION", fmt::format("The {} source has no option `{}`.{}", request.format, key,
-                                              nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)));
+    throw Error("INVALID_OPTION",
+                fmt::format("The {} source has no option `{}`.{}", request.format, key,
+                            nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)));
   }
 }
 
@@ -57,8 +59,9 @@ Scan described(Database& database, const std::string& from, const std::string& w
       scan.columns.push_back({{column.name, column.type, true}, column.sql});
     }
   } catch (const Error& error) {
-    throw Error(error.condition() == "INTERNAL_ERROR" ? "FAILED_READ_FILE.NO_HINT" : error.condition(),
-                fmt::format("{} ({})", error.message(), what));
+    throw Error(
+        error.condition() == "INTERNAL_ERROR" ? "FAILED_READ_FILE.NO_HINT" : error.condition(),
+        fmt::format("{} ({})", error.message(), what));
   }
   return scan;
 }
@@ -69,11 +72,14 @@ Scan with_schema(Scan scan, const Schema& schema, const SourceRequest& request) 
   const bool failfast = text_option(request, {"mode"}, "PERMISSIVE") == "FAILFAST";
   std::vector<Scan::Column> columns;
   for (const auto& field : schema) {
-    const auto found = std::find_if(scan.columns.begin(), scan.columns.end(),
-                                    [&](const Scan::Column& column) { return column.field.name == field.name; });
-    Resolved value{.sql = fmt::format("CAST(NULL AS {})", duckdb_type(field.type)), .type = field.type};
+    const auto found =
+        std::find_if(scan.columns.begin(), scan.columns.end(),
+                     [&](const Scan::Column& column) { return column.field.name == field.name; });
+    Resolved value{.sql = fmt::format("CAST(NULL AS {})", duckdb_type(field.type)),
+                   .type = field.type};
     if (found != scan.columns.end()) {
-      value = cast({.sql = found->sql, .type = found->field.type, .name = field.name}, field.type, request.time_zone, !failfast);
+      value = cast({.sql = found->sql, .type = found->field.type, .name = field.name}, field.type,
+                   request.time_zone, !failfast);
     }
     columns.push_back({{field.name, field.type, true}, value.sql});
   }
@@ -82,8 +88,8 @@ Scan with_schema(Scan scan, const Schema& schema, const SourceRequest& request) 
 }
 
 // Spark's CSV inference: the narrowest of these that every value of the whole file fits.
-constexpr TypeKind kInferred[] = {TypeKind::kInteger, TypeKind::kLong, TypeKind::kDouble,
-                                  TypeKind::kDate, TypeKind::kTimestamp, TypeKind::kBoolean};
+constexpr TypeKind kInferred[] = {TypeKind::kInteger, TypeKind::kLong,      TypeKind::kDouble,
+                                  TypeKind::kDate,    TypeKind::kTimestamp, TypeKind::kBoolean};
 
 std::string fits_sql(const std::string& column, TypeKind kind) {
   const auto without = [&](std::string_view letters) {
@@ -101,7 +107,8 @@ std::string fits_sql(const std::string& column, TypeKind kind) {
     case TypeKind::kDouble:
       return fmt::format("(TRY_CAST({} AS DOUBLE) IS NOT NULL{})", column, without("_"));
     default:  // DuckDB takes 1.5 and 1e3 for integers, rounding them
-      return fmt::format("(TRY_CAST({} AS {}) IS NOT NULL{})", column, duckdb_type(make_type(kind)), without(".eE_"));
+      return fmt::format("(TRY_CAST({} AS {}) IS NOT NULL{})", column, duckdb_type(make_type(kind)),
+                         without(".eE_"));
   }
 }
 
@@ -110,13 +117,15 @@ struct TypeTest {
   std::string column;
   size_t candidate;  // in kInferred; behind it: text, which all are
 };
-std::vector<std::optional<bool>> passed(Database& database, const std::string& from, const std::vector<TypeTest>& tests) {
+std::vector<std::optional<bool>> passed(Database& database, const std::string& from,
+                                        const std::vector<TypeTest>& tests) {
   std::string list;
   for (const auto& [column, candidate] : tests) {
     list += (list.empty() ? "" : ", ") +
-            (candidate < std::size(kInferred) ? fmt::format("bool_and(CASE WHEN {} IS NOT NULL THEN {} END)", column,
-                                                            fits_sql(column, kInferred[candidate]))
-                                              : std::string("true"));
+            (candidate < std::size(kInferred)
+                 ? fmt::format("bool_and(CASE WHEN {} IS NOT NULL THEN {} END)", column,
+                               fits_sql(column, kInferred[candidate]))
+                 : std::string("true"));
   }
   const auto row = database.rows(fmt::format("SELECT {} FROM {}", list, from)).at(0);
   std::vector<std::optional<bool>> out;
@@ -124,14 +133,18 @@ std::vector<std::optional<bool>> passed(Database& database, const std::string& f
   return out;
 }
 
-/// The type of each column of text, as a place in kInferred. A sample proposes, then the whole must agree.
-std::vector<size_t> inferred_types(Database& database, const std::string& text, const std::vector<DatabaseColumn>& columns) {
+/// The type of each column of text, as a place in kInferred. A sample proposes, then the whole must
+/// agree.
+std::vector<size_t> inferred_types(Database& database, const std::string& text,
+                                   const std::vector<DatabaseColumn>& columns) {
   constexpr size_t kText = std::size(kInferred);
   std::vector<TypeTest> tests;
   for (const auto& column : columns) {
-    for (size_t candidate = 0; candidate <= kText; ++candidate) tests.push_back({column.sql, candidate});
+    for (size_t candidate = 0; candidate <= kText; ++candidate)
+      tests.push_back({column.sql, candidate});
   }
-  const auto of_sample = passed(database, fmt::format("(SELECT * FROM {} LIMIT 2000)", text), tests);
+  const auto of_sample =
+      passed(database, fmt::format("(SELECT * FROM {} LIMIT 2000)", text), tests);
   std::vector<TypeTest> current;
   for (size_t i = 0; i < columns.size(); ++i) {
     size_t candidate = 0;
@@ -159,12 +172,17 @@ std::string csv_encoding(const SourceRequest& request) {
   const auto given = text_option(request, {"encoding", "charset"}, "UTF-8");
   std::string name;
   for (const char c : given) {
-    if (std::isalnum(static_cast<unsigned char>(c))) name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    if (std::isalnum(static_cast<unsigned char>(c)))
+      name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   }
   if (name == "UTF8" || name == "USASCII" || name == "ASCII") return "utf-8";
   if (name == "UTF16" || name == "UTF16LE") return "utf-16";
   if (name == "ISO88591" || name == "LATIN1") return "latin-1";
-  throw Error("INVALID_OPTION", fmt::format("The option `encoding` takes UTF-8, US-ASCII, UTF-16 or ISO-8859-1 here, not '{}'.", given));
+  throw Error(
+      "INVALID_OPTION",
+      fmt::format(
+          "The option `encoding` takes UTF-8, US-ASCII, UTF-16 or ISO-8859-1 here, not '{}'.",
+          given));
 }
 
 /// What becomes of a field's text before it is a value: white space, null and empty texts.
@@ -178,7 +196,8 @@ struct CsvText {
         null_text(text_option(request, {"nullvalue"}, "")),
         trims_left(flag_option(request, "ignoreleadingwhitespace", false)),
         trims_right(flag_option(request, "ignoretrailingwhitespace", false)) {
-    if (request.options.contains("emptyvalue")) empty_text = text_option(request, {"emptyvalue"}, "");
+    if (request.options.contains("emptyvalue"))
+      empty_text = text_option(request, {"emptyvalue"}, "");
   }
 
   /// The reader gives the right text itself.
@@ -190,28 +209,36 @@ struct CsvText {
     if (trims_right) sql = fmt::format("rtrim({}, ' \t')", sql);
     // A null is an empty field; what is empty but not null was quoted.
     std::string cases;
-    if (trims_left || trims_right) cases += fmt::format(" WHEN {} = '' AND {} <> '' THEN NULL", sql, column);
+    if (trims_left || trims_right)
+      cases += fmt::format(" WHEN {} = '' AND {} <> '' THEN NULL", sql, column);
     cases += fmt::format(" WHEN {} = {} THEN NULL", sql, sql_string(null_text));
-    if (empty_text) cases = fmt::format(" WHEN {} = '' THEN {}", column, *empty_text == null_text ? "NULL" : sql_string(*empty_text)) + cases;
+    if (empty_text)
+      cases = fmt::format(" WHEN {} = '' THEN {}", column,
+                          *empty_text == null_text ? "NULL" : sql_string(*empty_text)) +
+              cases;
     return fmt::format("CASE{} ELSE {} END", cases, sql);
   }
 };
 
-Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& files, Database& database) {
-  check_options(request, {"header", "sep", "delimiter", "quote", "escape", "nullvalue", "inferschema", "mode",
-                          "comment", "ignoreleadingwhitespace", "ignoretrailingwhitespace", "multiline", "encoding", "charset",
-                          "emptyvalue", "path"});
+Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& files,
+              Database& database) {
+  check_options(
+      request, {"header", "sep", "delimiter", "quote", "escape", "nullvalue", "inferschema", "mode",
+                "comment", "ignoreleadingwhitespace", "ignoretrailingwhitespace", "multiline",
+                "encoding", "charset", "emptyvalue", "path"});
   flag_option(request, "multiline", false);  // quoted line breaks are read either way
   const bool header = flag_option(request, "header", false);
   const auto separator = text_option(request, {"sep", "delimiter"}, ",");
   const auto mode = text_option(request, {"mode"}, "PERMISSIVE");
   const CsvText text(request);
   std::string reader = fmt::format(
-      "read_csv({}, header = {}, delim = {}, quote = {}, escape = {}, nullstr = '', auto_detect = true, "
+      "read_csv({}, header = {}, delim = {}, quote = {}, escape = {}, nullstr = '', auto_detect = "
+      "true, "
       "sample_size = 1000, strict_mode = false, null_padding = {}, encoding = {}{}",
       path_list(files), header, sql_string(separator == "\\t" ? "\t" : separator),
       sql_string(text.quote), sql_string(text_option(request, {"escape"}, "\"")),
-      mode == "FAILFAST" ? "false" : "true", sql_string(csv_encoding(request)), text.plain() ? "" : ", allow_quoted_nulls = false");
+      mode == "FAILFAST" ? "false" : "true", sql_string(csv_encoding(request)),
+      text.plain() ? "" : ", allow_quoted_nulls = false");
   if (mode == "DROPMALFORMED") reader += ", ignore_errors = true";
   const auto comment = text_option(request, {"comment"}, "");
   if (!comment.empty()) reader += fmt::format(", comment = {}", sql_string(comment));
@@ -219,11 +246,15 @@ Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& file
   auto columns = database.describe("SELECT * FROM " + as_text);
   if (!text.plain()) {
     std::string list;
-    for (const auto& column : columns) list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", text.value_of(column.sql), column.sql);
+    for (const auto& column : columns)
+      list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", text.value_of(column.sql),
+                          column.sql);
     as_text = fmt::format("(SELECT {} FROM {})", list, as_text);
   }
   if (columns.empty()) {
-    throw Error("UNABLE_TO_INFER_SCHEMA", fmt::format("Unable to infer schema for CSV: {} is empty. Give the schema.", files[0]));
+    throw Error(
+        "UNABLE_TO_INFER_SCHEMA",
+        fmt::format("Unable to infer schema for CSV: {} is empty. Give the schema.", files[0]));
   }
   // Without a header Spark names the columns _c0, _c1 …
   auto shown_name = [&](size_t i) { return header ? columns[i].name : fmt::format("_c{}", i); };
@@ -233,7 +264,8 @@ Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& file
   }
   if (!request.schema.empty()) {
     if (!header) {
-      for (size_t i = 0; i < scan.columns.size() && i < request.schema.size(); ++i) scan.columns[i].field.name = request.schema[i].name;
+      for (size_t i = 0; i < scan.columns.size() && i < request.schema.size(); ++i)
+        scan.columns[i].field.name = request.schema[i].name;
     }
     return with_schema(std::move(scan), request.schema, request);
   }
@@ -242,18 +274,25 @@ Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& file
   std::string types;
   std::vector<Scan::Column> typed;
   const auto type_of = [&](size_t i) {
-    return make_type(inferred[i] < std::size(kInferred) ? kInferred[inferred[i]] : TypeKind::kString);
+    return make_type(inferred[i] < std::size(kInferred) ? kInferred[inferred[i]]
+                                                        : TypeKind::kString);
   };
   // Text that is not the file's own, or means another time in the session's zone, is cast.
   bool local_times = false;
-  for (size_t i = 0; i < columns.size(); ++i) local_times = local_times || (type_of(i).kind == TypeKind::kTimestamp && request.time_zone != "UTC");
+  for (size_t i = 0; i < columns.size(); ++i)
+    local_times =
+        local_times || (type_of(i).kind == TypeKind::kTimestamp && request.time_zone != "UTC");
   if (!text.plain() || local_times) {
     for (size_t i = 0; i < columns.size(); ++i) {
       const DataType type = type_of(i);
-      const Resolved value{.sql = columns[i].sql, .type = make_type(TypeKind::kString), .name = shown_name(i)};
-      // Every value was found to be of its type: DuckDB's own cast will do for numbers, and is faster.
-      typed.push_back({{shown_name(i), type, true}, type.is_numeric() ? fmt::format("CAST({} AS {})", value.sql, duckdb_type(type))
-                                                                      : cast(value, type, request.time_zone, true).sql});
+      const Resolved value{
+          .sql = columns[i].sql, .type = make_type(TypeKind::kString), .name = shown_name(i)};
+      // Every value was found to be of its type: DuckDB's own cast will do for numbers, and is
+      // faster.
+      typed.push_back({{shown_name(i), type, true},
+                       type.is_numeric()
+                           ? fmt::format("CAST({} AS {})", value.sql, duckdb_type(type))
+                           : cast(value, type, request.time_zone, true).sql});
     }
     return {.from = as_text, .columns = std::move(typed)};
   }
@@ -263,17 +302,21 @@ Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& file
     const bool moment = type.kind == TypeKind::kTimestamp;  // its text may carry an offset
     types += fmt::format("{}{}: {}", types.empty() ? "" : ", ", sql_string(columns[i].name),
                          sql_string(moment ? "TIMESTAMPTZ" : duckdb_type(type)));
-    typed.push_back({{shown_name(i), type, true}, moment ? fmt::format("make_timestamp(epoch_us({}))", columns[i].sql) : columns[i].sql});
+    typed.push_back(
+        {{shown_name(i), type, true},
+         moment ? fmt::format("make_timestamp(epoch_us({}))", columns[i].sql) : columns[i].sql});
   }
   return {.from = fmt::format("{}, types = {{{}}})", reader, types), .columns = std::move(typed)};
 }
 
-Scan scan_json(const SourceRequest& request, const std::vector<std::string>& files, Database& database) {
+Scan scan_json(const SourceRequest& request, const std::vector<std::string>& files,
+               Database& database) {
   check_options(request, {"multiline", "mode", "path", "primitivesasstring", "encoding"});
   const bool multiline = flag_option(request, "multiline", false);
-  const auto reader = fmt::format("read_json({}, format = '{}', sample_size = -1, "
-                                  "convert_strings_to_integers = false",
-                                  path_list(files), multiline ? "auto" : "newline_delimited");
+  const auto reader = fmt::format(
+      "read_json({}, format = '{}', sample_size = -1, "
+      "convert_strings_to_integers = false",
+      path_list(files), multiline ? "auto" : "newline_delimited");
   auto scan = described(database, reader + ")", fmt::format("JSON of {}", files[0]));
   // Spark leaves text that looks like a moment as text.
   std::string columns;
@@ -285,17 +328,21 @@ Scan scan_json(const SourceRequest& request, const std::vector<std::string>& fil
   }
   scan.from = fmt::format("{}, columns = {{{}}})", reader, columns);
   // As Spark's inference: fields in alphabetical order.
-  std::sort(scan.columns.begin(), scan.columns.end(),
-            [](const Scan::Column& a, const Scan::Column& b) { return a.field.name < b.field.name; });
+  std::sort(
+      scan.columns.begin(), scan.columns.end(),
+      [](const Scan::Column& a, const Scan::Column& b) { return a.field.name < b.field.name; });
   return with_schema(std::move(scan), request.schema, request);
 }
 
-Scan scan_parquet(const SourceRequest& request, const std::vector<std::string>& files, Database& database) {
+Scan scan_parquet(const SourceRequest& request, const std::vector<std::string>& files,
+                  Database& database) {
   check_options(request, {"mergeschema", "path", "compression", "recursivefilelookup"});
   const bool partitioned = files[0].find('=') != std::string::npos;
-  const auto reader = fmt::format("read_parquet({}, hive_partitioning = {}, union_by_name = {})", path_list(files),
-                                  partitioned, flag_option(request, "mergeschema", false));
-  return with_schema(described(database, reader, fmt::format("Parquet of {}", files[0])), request.schema, request);
+  const auto reader =
+      fmt::format("read_parquet({}, hive_partitioning = {}, union_by_name = {})", path_list(files),
+                  partitioned, flag_option(request, "mergeschema", false));
+  return with_schema(described(database, reader, fmt::format("Parquet of {}", files[0])),
+                     request.schema, request);
 }
 
 }  // namespace
@@ -304,7 +351,8 @@ std::vector<std::string> expand_path(const std::string& given) {
   const std::string path = given.starts_with("file://") ? given.substr(7) : given;
   std::vector<std::string> files;
   auto add_folder = [&](const fs::path& folder) {
-    for (auto entry = fs::recursive_directory_iterator(folder); entry != fs::recursive_directory_iterator(); ++entry) {
+    for (auto entry = fs::recursive_directory_iterator(folder);
+         entry != fs::recursive_directory_iterator(); ++entry) {
       const auto name = entry->path().filename().string();
       if (name[0] == '_' || name[0] == '.') {
         if (entry->is_directory()) entry.disable_recursion_pending();
@@ -342,7 +390,8 @@ Scan scan_source(const SourceRequest& request, Database& database) {
   static const std::vector<std::string> formats = {"parquet", "csv", "json"};
   if (std::find(formats.begin(), formats.end(), request.format) == formats.end()) {
     throw Error("DATA_SOURCE_NOT_FOUND",
-                fmt::format("There is no data source `{}`. Supported are parquet, csv and json.", request.format));
+                fmt::format("There is no data source `{}`. Supported are parquet, csv and json.",
+                            request.format));
   }
   std::vector<std::string> files;
   for (const auto& path : request.paths) {
@@ -350,13 +399,15 @@ Scan scan_source(const SourceRequest& request, Database& database) {
     files.insert(files.end(), more.begin(), more.end());
   }
   if (files.empty()) {
-    throw Error("UNABLE_TO_INFER_SCHEMA",
-                fmt::format("Unable to infer schema for {}: {} holds no file. Give the schema.", request.format,
-                            request.paths.empty() ? "(no path)" : request.paths[0]));
+    throw Error(
+        "UNABLE_TO_INFER_SCHEMA",
+        fmt::format("Unable to infer schema for {}: {} holds no file. Give the schema.",
+                    request.format, request.paths.empty() ? "(no path)" : request.paths[0]));
   }
   for (const auto& file : files) {
     if (fs::file_size(file) == 0 && files.size() == 1) {
-      throw Error("UNABLE_TO_INFER_SCHEMA", fmt::format("Unable to infer schema: the file {} is empty.", file));
+      throw Error("UNABLE_TO_INFER_SCHEMA",
+                  fmt::format("Unable to infer schema: the file {} is empty.", file));
     }
   }
   if (request.format == "csv") return scan_csv(request, files, database);

@@ -15,7 +15,7 @@ struct SourceRequest {
   std::string format;
   std::vector<std::string> paths;
   std::map<std::string, std::string> options;
-  Schema schema;  // empty: read from the files
+  Schema schema;                  // empty: read from the files
   std::string time_zone = "UTC";  // of timestamps whose text has no offset
 };
 

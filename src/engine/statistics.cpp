@@ -1,5 +1,5 @@
-// Variance, skewness, kurtosis, covariance, correlation and regression by Spark's update and merge steps
-// (CentralMomentAgg, Covariance, PearsonCorrelation), which are stabler than sums of powers.
+// Variance, skewness, kurtosis, covariance, correlation and regression by Spark's update and merge
+// steps (CentralMomentAgg, Covariance, PearsonCorrelation), which are stabler than sums of powers.
 #include <cmath>
 #include <optional>
 
@@ -56,9 +56,11 @@ struct Moments {
     const double n1 = n, n2 = other.n, delta = other.mean - mean, step = delta / (n1 + n2);
     const double a2 = m2, a3 = m3;
     m2 = a2 + other.m2 + delta * step * n1 * n2;
-    m3 = a3 + other.m3 + step * step * delta * n1 * n2 * (n1 - n2) + 3.0 * step * (n1 * other.m2 - n2 * a2);
+    m3 = a3 + other.m3 + step * step * delta * n1 * n2 * (n1 - n2) +
+         3.0 * step * (n1 * other.m2 - n2 * a2);
     m4 = m4 + other.m4 + step * step * step * delta * n1 * n2 * (n1 * n1 - n1 * n2 + n2 * n2) +
-         6.0 * step * step * (n1 * n1 * other.m2 + n2 * n2 * a2) + 4.0 * step * (n1 * other.m3 - n2 * a3);
+         6.0 * step * step * (n1 * n1 * other.m2 + n2 * n2 * a2) +
+         4.0 * step * (n1 * other.m3 - n2 * a3);
     mean += step * n2;
     n = n1 + n2;
   }
@@ -106,7 +108,9 @@ Result variance_pop(const Spread& s) { return when(s.n > 0, s.m2 / s.n); }
 Result variance_samp(const Spread& s) { return when(s.n > 1, s.m2 / (s.n - 1)); }
 Result deviation_pop(const Spread& s) { return when(s.n > 0, std::sqrt(s.m2 / s.n)); }
 Result deviation_samp(const Spread& s) { return when(s.n > 1, std::sqrt(s.m2 / (s.n - 1))); }
-Result skewness(const Moments& s) { return when(s.m2 != 0, std::sqrt(s.n) * s.m3 / std::sqrt(s.m2 * s.m2 * s.m2)); }
+Result skewness(const Moments& s) {
+  return when(s.m2 != 0, std::sqrt(s.n) * s.m3 / std::sqrt(s.m2 * s.m2 * s.m2));
+}
 Result kurtosis(const Moments& s) { return when(s.m2 != 0, s.n * s.m4 / (s.m2 * s.m2) - 3.0); }
 
 Result covariance_pop(const Pairs& s) { return when(s.n > 0, s.cross_back / s.n); }
@@ -141,7 +145,8 @@ struct Statistic {
     state.add(x);
   }
   template <class Input, class S, class Op>
-  static void ConstantOperation(S& state, const Input& x, duckdb::AggregateUnaryInput&, idx_t count) {
+  static void ConstantOperation(S& state, const Input& x, duckdb::AggregateUnaryInput&,
+                                idx_t count) {
     for (idx_t i = 0; i < count; ++i) state.add(x);
   }
   template <class A, class B, class S, class Op>
@@ -168,15 +173,18 @@ struct Statistic {
 
 template <typename State, Result (*result)(const State&)>
 void add_unary(duckdb::ExtensionLoader& loader, const char* name) {
-  auto function = AggregateFunction::UnaryAggregate<State, double, double, Statistic<State, result>>(LogicalType::DOUBLE, LogicalType::DOUBLE);
+  auto function =
+      AggregateFunction::UnaryAggregate<State, double, double, Statistic<State, result>>(
+          LogicalType::DOUBLE, LogicalType::DOUBLE);
   function.name = name;
   loader.RegisterFunction(function);
 }
 
 template <Result (*result)(const Pairs&)>
 void add_binary(duckdb::ExtensionLoader& loader, const char* name) {
-  auto function = AggregateFunction::BinaryAggregate<Pairs, double, double, double, Statistic<Pairs, result>>(LogicalType::DOUBLE, LogicalType::DOUBLE,
-                                                                                                                    LogicalType::DOUBLE);
+  auto function =
+      AggregateFunction::BinaryAggregate<Pairs, double, double, double, Statistic<Pairs, result>>(
+          LogicalType::DOUBLE, LogicalType::DOUBLE, LogicalType::DOUBLE);
   function.name = name;
   loader.RegisterFunction(function);
 }

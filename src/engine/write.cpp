@@ -33,15 +33,18 @@ std::string unique_suffix() {
 std::string copy_options(const WriteRequest& request) {
   std::string options;
   if (request.format == "parquet") {
-    options = fmt::format("FORMAT PARQUET, COMPRESSION {}", request.compression.empty() ? "snappy" : request.compression);
+    options = fmt::format("FORMAT PARQUET, COMPRESSION {}",
+                          request.compression.empty() ? "snappy" : request.compression);
   } else if (request.format == "csv") {
-    options = fmt::format("FORMAT CSV, HEADER {}, DELIMITER {}", request.header, sql_string(request.separator));
+    options = fmt::format("FORMAT CSV, HEADER {}, DELIMITER {}", request.header,
+                          sql_string(request.separator));
   } else {
     options = "FORMAT JSON";
   }
   if (!request.partition_by.empty()) {
     std::string columns;
-    for (const auto& column : request.partition_by) columns += (columns.empty() ? "" : ", ") + sql_name(column);
+    for (const auto& column : request.partition_by)
+      columns += (columns.empty() ? "" : ", ") + sql_name(column);
     options += fmt::format(", PARTITION_BY ({})", columns);
   }
   return options;
@@ -53,7 +56,9 @@ std::string stored_columns(const Schema& schema) {
   for (const auto& field : schema) {
     const auto name = sql_name(field.name);
     list += list.empty() ? "" : ", ";
-    list += field.type.kind == TypeKind::kTimestamp ? fmt::format("make_timestamptz(epoch_us({0})) AS {0}", name) : name;
+    list += field.type.kind == TypeKind::kTimestamp
+                ? fmt::format("make_timestamptz(epoch_us({0})) AS {0}", name)
+                : name;
   }
   return list;
 }
@@ -64,34 +69,52 @@ void write_files(const WriteRequest& request, Database& database) {
   static const std::vector<std::string> formats = {"parquet", "csv", "json"};
   if (std::find(formats.begin(), formats.end(), request.format) == formats.end()) {
     throw Error("DATA_SOURCE_NOT_FOUND",
-                fmt::format("There is no data source `{}`. Supported are parquet, csv and json.", request.format));
+                fmt::format("There is no data source `{}`. Supported are parquet, csv and json.",
+                            request.format));
   }
   for (const auto& column : request.partition_by) {
-    const bool there = std::any_of(request.schema.begin(), request.schema.end(), [&](const Field& field) { return field.name == column; });
-    if (!there) throw Error("COLUMN_NOT_FOUND", fmt::format("The partition column `{}` is not among the columns.", column));
+    const bool there = std::any_of(request.schema.begin(), request.schema.end(),
+                                   [&](const Field& field) { return field.name == column; });
+    if (!there)
+      throw Error("COLUMN_NOT_FOUND",
+                  fmt::format("The partition column `{}` is not among the columns.", column));
   }
-  const fs::path target = fs::absolute(request.path.starts_with("file://") ? request.path.substr(7) : request.path).lexically_normal();
+  const fs::path target =
+      fs::absolute(request.path.starts_with("file://") ? request.path.substr(7) : request.path)
+          .lexically_normal();
   const bool exists = fs::exists(target);
   if (exists && request.mode == WriteMode::kIgnore) return;
   if (exists && request.mode == WriteMode::kError) {
-    throw Error("PATH_ALREADY_EXISTS",
-                fmt::format("Path {} already exists. Set mode as \"overwrite\" to overwrite the existing path.", target.string()));
+    throw Error(
+        "PATH_ALREADY_EXISTS",
+        fmt::format(
+            "Path {} already exists. Set mode as \"overwrite\" to overwrite the existing path.",
+            target.string()));
   }
   if (exists && !fs::is_directory(target)) {
-    throw Error("PATH_ALREADY_EXISTS", fmt::format("{} is a file; a folder of part files is written.", target.string()));
+    throw Error("PATH_ALREADY_EXISTS",
+                fmt::format("{} is a file; a folder of part files is written.", target.string()));
   }
   std::error_code failure;
   fs::create_directories(target.parent_path(), failure);
-  if (failure) throw Error("IO_ERROR", fmt::format("Cannot create {}: {}.", target.parent_path().string(), failure.message()));
+  if (failure)
+    throw Error("IO_ERROR", fmt::format("Cannot create {}: {}.", target.parent_path().string(),
+                                        failure.message()));
   const auto suffix = unique_suffix();
-  Aside aside{target.parent_path() / fmt::format("_temporary-{}-{}", target.filename().string(), suffix)};
+  Aside aside{target.parent_path() /
+              fmt::format("_temporary-{}-{}", target.filename().string(), suffix)};
   fs::create_directory(aside.path, failure);
-  if (failure) throw Error("IO_ERROR", fmt::format("Cannot write in {}: {}.", target.parent_path().string(), failure.message()));
+  if (failure)
+    throw Error("IO_ERROR", fmt::format("Cannot write in {}: {}.", target.parent_path().string(),
+                                        failure.message()));
   const fs::path out = request.partition_by.empty()
-                           ? aside.path / fmt::format("part-00000-{}.{}", suffix, request.format == "parquet" ? "snappy.parquet" : request.format)
+                           ? aside.path / fmt::format("part-00000-{}.{}", suffix,
+                                                      request.format == "parquet" ? "snappy.parquet"
+                                                                                  : request.format)
                            : aside.path;
   const auto overwrites = request.partition_by.empty() ? "" : ", OVERWRITE_OR_IGNORE true";
-  database.execute(fmt::format("COPY (SELECT {} FROM ({})) TO {} ({}{})", stored_columns(request.schema), request.sql,
+  database.execute(fmt::format("COPY (SELECT {} FROM ({})) TO {} ({}{})",
+                               stored_columns(request.schema), request.sql,
                                sql_string(out.string()), copy_options(request), overwrites));
   std::ofstream(aside.path / "_SUCCESS").close();
   if (exists && request.mode == WriteMode::kAppend) {
@@ -99,12 +122,14 @@ void write_files(const WriteRequest& request, Database& database) {
       if (!entry.is_regular_file()) continue;
       auto to = target / fs::relative(entry.path(), aside.path);
       fs::create_directories(to.parent_path());
-      if (to.filename() != "_SUCCESS") to.replace_filename(fmt::format("{}-{}", suffix, to.filename().string()));
+      if (to.filename() != "_SUCCESS")
+        to.replace_filename(fmt::format("{}-{}", suffix, to.filename().string()));
       fs::rename(entry.path(), to);
     }
     return;
   }
-  Aside old{target.parent_path() / fmt::format("_replaced-{}-{}", target.filename().string(), suffix)};
+  Aside old{target.parent_path() /
+            fmt::format("_replaced-{}-{}", target.filename().string(), suffix)};
   if (exists) fs::rename(target, old.path);
   fs::rename(aside.path, target);
 }

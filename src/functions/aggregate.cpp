@@ -15,26 +15,35 @@ using enum TypeKind;
 /// An aggregate of intervals, worked out on their microseconds or months.
 Resolved interval_aggregate(const Resolved& interval, const char* pattern) {
   const bool months = interval.type.kind == kYearMonthInterval;
-  const auto amount = months ? fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)", interval.sql)
-                             : fmt::format("epoch_us({})", interval.sql);
+  const auto amount =
+      months ? fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)",
+                           interval.sql)
+             : fmt::format("epoch_us({})", interval.sql);
   const auto total = fmt::format(fmt::runtime(pattern), amount);
-  return {.sql = months ? fmt::format("to_months(CAST({} AS INTEGER))", total) : fmt::format("to_microseconds({})", total), .type = interval.type};
+  return {.sql = months ? fmt::format("to_months(CAST({} AS INTEGER))", total)
+                        : fmt::format("to_microseconds({})", total),
+          .type = interval.type};
 }
 
 Resolved sum(std::vector<Resolved>& a, const CallContext& call) {
-  if (a[0].type.kind == kString || a[0].is_null()) a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
+  if (a[0].type.kind == kString || a[0].is_null())
+    a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
   if (a[0].type.kind == kDayTimeInterval || a[0].type.kind == kYearMonthInterval) {
     return interval_aggregate(a[0], "CAST(sum({})/*over*/ AS BIGINT)");
   }
   if (a[0].type.kind == kDecimal) {
     return {.sql = fmt::format("sum({})", a[0].sql),
-            .type = bounded_decimal(a[0].type.precision + 10, a[0].type.scale), .exact = false};
+            .type = bounded_decimal(a[0].type.precision + 10, a[0].type.scale),
+            .exact = false};
   }
   if (!a[0].type.is_numeric()) {
-    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-                fmt::format("Cannot resolve \"sum({0})\" due to data type mismatch: The first parameter requires the "
-                            "(\"NUMERIC\" or \"ANSI INTERVAL\") type, however \"{0}\" has the type \"{1}\".",
-                            a[0].name, a[0].type.sql()))
+    throw Error(
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+        fmt::format(
+            "Cannot resolve \"sum({0})\" due to data type mismatch: The first parameter requires "
+            "the "
+            "(\"NUMERIC\" or \"ANSI INTERVAL\") type, however \"{0}\" has the type \"{1}\".",
+            a[0].name, a[0].type.sql()))
         .at(call.span);
   }
   if (a[0].type.is_integral()) {
@@ -47,9 +56,12 @@ Resolved avg(std::vector<Resolved>& a, const CallContext& call) {
   if (a[0].type.kind == kDecimal) {
     const auto type = bounded_decimal(a[0].type.precision + 4, a[0].type.scale + 4);
     const auto sums = bounded_decimal(38, a[0].type.scale);
-    return {.sql = fmt::format("spark_decimal_divide(CAST(sum({0})/*over*/ AS {1}), CAST(nullif(count({0})/*over*/, 0) AS DECIMAL(20,0)), CAST(0 AS {2}))",
-                               a[0].sql, duckdb_type(sums), duckdb_type(type)),
-            .type = type, .exact = false};
+    return {
+        .sql = fmt::format("spark_decimal_divide(CAST(sum({0})/*over*/ AS {1}), "
+                           "CAST(nullif(count({0})/*over*/, 0) AS DECIMAL(20,0)), CAST(0 AS {2}))",
+                           a[0].sql, duckdb_type(sums), duckdb_type(type)),
+        .type = type,
+        .exact = false};
   }
   if (a[0].type.kind == kDayTimeInterval || a[0].type.kind == kYearMonthInterval) {
     auto mean = interval_aggregate(a[0], "CAST(round(avg({})/*over*/) AS BIGINT)");
@@ -68,13 +80,15 @@ Resolved count(std::vector<Resolved>& a, const CallContext&) {
     sql = fmt::format("count({})", a[0].sql);
   } else {
     std::string all;
-    for (const auto& value : a) all += fmt::format("{}{} IS NOT NULL", all.empty() ? "" : " AND ", value.sql);
+    for (const auto& value : a)
+      all += fmt::format("{}{} IS NOT NULL", all.empty() ? "" : " AND ", value.sql);
     sql = fmt::format("count(CASE WHEN {} THEN 1 END)", all);
   }
   return {.sql = sql, .type = make_type(kLong), .nullable = false};
 }
 
-/// first/last(expr[, ignoreNulls]). A window function of DuckDB's skips nulls by a word, an aggregate by a filter.
+/// first/last(expr[, ignoreNulls]). A window function of DuckDB's skips nulls by a word, an
+/// aggregate by a filter.
 Resolved edge(std::vector<Resolved>& a, const CallContext& call, const char* function) {
   const bool ignore = a.size() > 1 && a[1].literal == "true";
   std::string sql = fmt::format("{}({})", function, a[0].sql);
@@ -89,34 +103,50 @@ Resolved first(std::vector<Resolved>& a, const CallContext& call) { return edge(
 Resolved last(std::vector<Resolved>& a, const CallContext& call) { return edge(a, call, "last"); }
 Resolved nth_value(std::vector<Resolved>& a, const CallContext&) {
   const bool ignore = a.size() > 2 && a[2].literal == "true";
-  return {.sql = fmt::format("nth_value({}, {}{})", a[0].sql, a[1].sql, ignore ? " IGNORE NULLS" : ""), .type = a[0].type, .exact = a[0].exact,
-          .name = fmt::format("nth_value({}, {}){}", a[0].name, a[1].name, ignore ? " ignore nulls" : "")};
+  return {
+      .sql = fmt::format("nth_value({}, {}{})", a[0].sql, a[1].sql, ignore ? " IGNORE NULLS" : ""),
+      .type = a[0].type,
+      .exact = a[0].exact,
+      .name =
+          fmt::format("nth_value({}, {}){}", a[0].name, a[1].name, ignore ? " ignore nulls" : "")};
 }
 
 Resolved ntile(std::vector<Resolved>& a, const CallContext& call) {
   if (!a[0].literal.empty() && (a[0].literal == "0" || a[0].literal[0] == '-')) {
     throw Error("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
-                fmt::format("Cannot resolve \"ntile({0})\" due to data type mismatch: The buckets must be between (0, 2147483647] "
-                            "(current value = {0}).", a[0].literal))
+                fmt::format("Cannot resolve \"ntile({0})\" due to data type mismatch: The buckets "
+                            "must be between (0, 2147483647] "
+                            "(current value = {0}).",
+                            a[0].literal))
         .at(call.span);
   }
-  return {.sql = fmt::format("ntile({})", a[0].sql), .type = make_type(kInteger), .nullable = false, .exact = false};
+  return {.sql = fmt::format("ntile({})", a[0].sql),
+          .type = make_type(kInteger),
+          .nullable = false,
+          .exact = false};
 }
 
-/// approx_percentile(expr, share or array of shares[, accuracy]): here the exact one, a value of the group.
+/// approx_percentile(expr, share or array of shares[, accuracy]): here the exact one, a value of
+/// the group.
 Resolved approx_percentile(std::vector<Resolved>& a, const CallContext& call) {
-  if (a[0].type.kind == kString || a[0].is_null()) a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
+  if (a[0].type.kind == kString || a[0].is_null())
+    a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
   const bool many = a[1].type.kind == kArray;
   const auto real = make_type(kDouble);
-  if (!many && !a[1].literal.empty() && !(std::atof(a[1].literal.c_str()) >= 0 && std::atof(a[1].literal.c_str()) <= 1)) {
+  if (!many && !a[1].literal.empty() &&
+      !(std::atof(a[1].literal.c_str()) >= 0 && std::atof(a[1].literal.c_str()) <= 1)) {
     throw Error("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
-                fmt::format("Cannot resolve \"{0}\" due to data type mismatch: The percentage must be between [0.0, 1.0] (current value = {1}).",
+                fmt::format("Cannot resolve \"{0}\" due to data type mismatch: The percentage must "
+                            "be between [0.0, 1.0] (current value = {1}).",
                             call.name, a[1].literal))
         .at(call.span);
   }
-  return {.sql = fmt::format("quantile_disc({}, {})", a[0].sql, coerce(a[1], many ? array_type(real) : real, call.time_zone).sql),
-          .type = many ? array_type(a[0].type, false) : a[0].type, .exact = a[0].exact,
-          .name = fmt::format("{}({}, {}, {})", call.name, a[0].name, a[1].name, a.size() > 2 ? a[2].name : "10000")};
+  return {.sql = fmt::format("quantile_disc({}, {})", a[0].sql,
+                             coerce(a[1], many ? array_type(real) : real, call.time_zone).sql),
+          .type = many ? array_type(a[0].type, false) : a[0].type,
+          .exact = a[0].exact,
+          .name = fmt::format("{}({}, {}, {})", call.name, a[0].name, a[1].name,
+                              a.size() > 2 ? a[2].name : "10000")};
 }
 
 Resolved percentile(std::vector<Resolved>& a, const CallContext& call) {
@@ -131,37 +161,67 @@ Resolved shifted(std::vector<Resolved>& a, const CallContext& call, const char* 
   if (a.size() > 1) sql += ", " + a[1].sql;
   if (a.size() > 2) sql += ", " + coerce(a[2], a[0].type, call.time_zone).sql;
   if (a.size() > 3 && a[3].literal == "true") sql += " IGNORE NULLS";
-  return {.sql = sql + ")", .type = a[0].type, .exact = a[0].exact,
-          .name = fmt::format("{}({}, {}, {})", function, a[0].name, a.size() > 1 ? a[1].name : "1", a.size() > 2 ? a[2].name : "NULL")};
+  return {.sql = sql + ")",
+          .type = a[0].type,
+          .exact = a[0].exact,
+          .name = fmt::format("{}({}, {}, {})", function, a[0].name, a.size() > 1 ? a[1].name : "1",
+                              a.size() > 2 ? a[2].name : "NULL")};
 }
 Resolved lag(std::vector<Resolved>& a, const CallContext& call) { return shifted(a, call, "lag"); }
-Resolved lead(std::vector<Resolved>& a, const CallContext& call) { return shifted(a, call, "lead"); }
+Resolved lead(std::vector<Resolved>& a, const CallContext& call) {
+  return shifted(a, call, "lead");
+}
 
 /// Arguments hashed one after the other, each seeded with the hash before it; null leaves the seed.
-Resolved hashed(std::vector<Resolved>& a, const CallContext& call, const char* kernel, std::string seed, TypeKind result) {
+Resolved hashed(std::vector<Resolved>& a, const CallContext& call, const char* kernel,
+                std::string seed, TypeKind result) {
   for (const auto& value : a) {
     std::string bits;
     switch (value.type.kind) {
-      case kNull: continue;
-      case kBoolean: case kByte: case kShort: case kInteger: bits = fmt::format("CAST({} AS INTEGER)", value.sql); break;
-      case kDate: bits = fmt::format("CAST({} - DATE '1970-01-01' AS INTEGER)", value.sql); break;
-      case kLong: bits = fmt::format("CAST({} AS BIGINT)", value.sql); break;
-      case kTimestamp: case kTimestampNtz: bits = fmt::format("epoch_us({})", value.sql); break;
-      case kString: case kBinary: case kFloat: case kDouble: bits = value.sql; break;
+      case kNull:
+        continue;
+      case kBoolean:
+      case kByte:
+      case kShort:
+      case kInteger:
+        bits = fmt::format("CAST({} AS INTEGER)", value.sql);
+        break;
+      case kDate:
+        bits = fmt::format("CAST({} - DATE '1970-01-01' AS INTEGER)", value.sql);
+        break;
+      case kLong:
+        bits = fmt::format("CAST({} AS BIGINT)", value.sql);
+        break;
+      case kTimestamp:
+      case kTimestampNtz:
+        bits = fmt::format("epoch_us({})", value.sql);
+        break;
+      case kString:
+      case kBinary:
+      case kFloat:
+      case kDouble:
+        bits = value.sql;
+        break;
       case kDecimal:
         if (value.type.precision <= 18) {
-          bits = fmt::format("CAST(CAST({} AS {}) * 1{} AS BIGINT)", value.sql, duckdb_type(value.type), std::string(value.type.scale, '0'));
+          bits = fmt::format("CAST(CAST({} AS {}) * 1{} AS BIGINT)", value.sql,
+                             duckdb_type(value.type), std::string(value.type.scale, '0'));
           break;
         }
         [[fallthrough]];
       default:
-        throw Error("UNSUPPORTED_FEATURE.HASH", fmt::format("`{}` of \"{}\" ({}) is not supported.", call.name, value.name, value.type.sql())).at(call.span);
+        throw Error("UNSUPPORTED_FEATURE.HASH",
+                    fmt::format("`{}` of \"{}\" ({}) is not supported.", call.name, value.name,
+                                value.type.sql()))
+            .at(call.span);
     }
     seed = fmt::format("coalesce({}({}, {}), {})", kernel, bits, seed, seed);
   }
   return {.sql = seed, .type = make_type(result), .nullable = false};
 }
-Resolved murmur3(std::vector<Resolved>& a, const CallContext& call) { return hashed(a, call, "spark_murmur3", "42", kInteger); }
+Resolved murmur3(std::vector<Resolved>& a, const CallContext& call) {
+  return hashed(a, call, "spark_murmur3", "42", kInteger);
+}
 Resolved xxhash64(std::vector<Resolved>& a, const CallContext& call) {
   auto result = hashed(a, call, "spark_xxhash64", "CAST(42 AS BIGINT)", kLong);
   return result;
@@ -169,12 +229,16 @@ Resolved xxhash64(std::vector<Resolved>& a, const CallContext& call) {
 
 Resolved assert_true(std::vector<Resolved>& a, const CallContext& call) {
   const auto message = fmt::format("'{}' is not true!", a[0].name);
-  return {.sql = fmt::format("CASE WHEN {} THEN NULL ELSE {} END", a[0].sql, raise_sql("USER_RAISED_EXCEPTION", message, call.span)),
-          .type = make_type(kNull), .name = fmt::format("assert_true({}, {})", a[0].name, message)};
+  return {.sql = fmt::format("CASE WHEN {} THEN NULL ELSE {} END", a[0].sql,
+                             raise_sql("USER_RAISED_EXCEPTION", message, call.span)),
+          .type = make_type(kNull),
+          .name = fmt::format("assert_true({}, {})", a[0].name, message)};
 }
 Resolved raise_error(std::vector<Resolved>& a, const CallContext& call) {
-  return {.sql = raise_sql("USER_RAISED_EXCEPTION", a[0].literal, call.span), .type = make_type(kNull),
-          .name = fmt::format("raise_error(USER_RAISED_EXCEPTION, map(errorMessage, {}))", a[0].name)};
+  return {
+      .sql = raise_sql("USER_RAISED_EXCEPTION", a[0].literal, call.span),
+      .type = make_type(kNull),
+      .name = fmt::format("raise_error(USER_RAISED_EXCEPTION, map(errorMessage, {}))", a[0].name)};
 }
 
 }  // namespace

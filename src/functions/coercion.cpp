@@ -85,13 +85,14 @@ std::string to_utc(const std::string& sql, const std::string& zone) {
 }
 
 std::string invalid_input(const Resolved& value, const DataType& to) {
-  return raise_sql("CAST_INVALID_INPUT",
-                   fmt::format("The value '\x1e' of the type \"{}\" cannot be cast to \"{}\" because "
-                               "it is malformed. Correct the value as per the syntax, or change its "
-                               "target type. Use `try_cast` to tolerate malformed input and return "
-                               "NULL instead.",
-                               value.type.sql(), to.sql()),
-                   value.span);
+  return raise_sql(
+      "CAST_INVALID_INPUT",
+      fmt::format("The value '\x1e' of the type \"{}\" cannot be cast to \"{}\" because "
+                  "it is malformed. Correct the value as per the syntax, or change its "
+                  "target type. Use `try_cast` to tolerate malformed input and return "
+                  "NULL instead.",
+                  value.type.sql(), to.sql()),
+      value.span);
 }
 
 /// `attempt`, or an error that quotes the value when `attempt` is null though the value is not.
@@ -107,27 +108,35 @@ std::string checked_parse(const Resolved& value, const std::string& attempt, con
                      value.sql, raise);
 }
 
-/// '1-2' as INTERVAL YEAR TO MONTH, '1 02:03:04.5' as INTERVAL DAY TO SECOND; the whole literal is text of one too.
+/// '1-2' as INTERVAL YEAR TO MONTH, '1 02:03:04.5' as INTERVAL DAY TO SECOND; the whole literal is
+/// text of one too.
 std::string parse_interval_sql(const std::string& text, const DataType& to) {
   static constexpr int64_t kMicros[] = {86400000000, 3600000000, 60000000, 1000000};
   const bool months = to.kind == kYearMonthInterval;
   const int start = to.start_field, end = to.end_field;
   std::string pattern = "^(?:INTERVAL *'')?([+-]?)(\\d+)";
-  for (int field = start + 1; field <= end; ++field) pattern += fmt::format("{}(\\d{{1,2}})", months ? "-" : field == 1 ? " " : ":");
+  for (int field = start + 1; field <= end; ++field)
+    pattern += fmt::format("{}(\\d{{1,2}})", months ? "-" : field == 1 ? " " : ":");
   if (!months && end == 3) pattern += "(?:\\.(\\d{1,6})\\d*)?";
   pattern += "(?:''.*)?$";
-  const auto group = [&](int n) { return fmt::format("CAST(regexp_extract({}, '{}', {}) AS BIGINT)", text, pattern, n); };
+  const auto group = [&](int n) {
+    return fmt::format("CAST(regexp_extract({}, '{}', {}) AS BIGINT)", text, pattern, n);
+  };
   std::string sum;
   for (int field = start; field <= end; ++field) {
     const int64_t size = months ? (field == 0 ? 12 : 1) : kMicros[field];
     sum += fmt::format("{}{} * {}", field > start ? " + " : "", group(2 + field - start), size);
   }
   if (!months && end == 3) {
-    sum += fmt::format(" + CAST(rpad(regexp_extract({}, '{}', {}), 6, '0') AS BIGINT)", text, pattern, 3 + end - start);
+    sum += fmt::format(" + CAST(rpad(regexp_extract({}, '{}', {}), 6, '0') AS BIGINT)", text,
+                       pattern, 3 + end - start);
   }
-  const auto amount = fmt::format("(CASE WHEN regexp_extract({}, '{}', 1) = '-' THEN -1 ELSE 1 END * ({}))", text, pattern, sum);
+  const auto amount =
+      fmt::format("(CASE WHEN regexp_extract({}, '{}', 1) = '-' THEN -1 ELSE 1 END * ({}))", text,
+                  pattern, sum);
   return fmt::format("CASE WHEN regexp_matches({}, '{}') THEN {} END", text, pattern,
-                     months ? fmt::format("to_months(CAST({} AS INTEGER))", amount) : fmt::format("to_microseconds({})", amount));
+                     months ? fmt::format("to_months(CAST({} AS INTEGER))", amount)
+                            : fmt::format("to_microseconds({})", amount));
 }
 
 std::string string_cast(const Resolved& value, const DataType& to, const std::string& zone,
@@ -145,24 +154,34 @@ std::string string_cast(const Resolved& value, const DataType& to, const std::st
     case kTimestamp:
       return checked_parse(
           value,
-          // An offset or a zone's name; else local time, where a time alone is today's and a year or
-          // a month its start.
-          fmt::format("CASE WHEN regexp_matches({0}, '(Z|[+-]\\d{{1,2}}(:?\\d{{2}})?| ?(UTC|GMT|[A-Z][A-Za-z_]+/[A-Za-z_/+-]+))$') AND "
-                      "strpos({0}, ':') > 0 THEN make_timestamp(epoch_us(TRY_CAST({0} AS TIMESTAMPTZ))) ELSE {1} END",
-                      trimmed,
-                      to_utc(fmt::format("coalesce(TRY_CAST({0} AS TIMESTAMP), CASE WHEN regexp_full_match({0}, 'T?\\d{{1,2}}:\\d{{1,2}}(:.*)?') "
-                                         "THEN TRY_CAST(strftime({1}, '%Y-%m-%d ') || ltrim({0}, 'T') AS TIMESTAMP) WHEN "
-                                         "regexp_full_match({0}, '\\d{{4}}(-\\d{{1,2}})?') THEN TRY_CAST(rpad({0} || '-01', 8, '-01') AS TIMESTAMP) WHEN "
-                                         "regexp_full_match({0}, '\\d{{4}}-\\d{{1,2}}-\\d{{1,2}}[ T]\\d{{1,2}}(:\\d{{1,2}})?') THEN "
-                                         "TRY_CAST({0} || CASE WHEN contains({0}, ':') THEN ':00' ELSE ':00:00' END AS TIMESTAMP) END)",
-                                         trimmed, to_local("make_timestamp(epoch_us(now()))", zone)),
-                             zone)),
+          // An offset or a zone's name; else local time, where a time alone is today's and a year
+          // or a month its start.
+          fmt::format(
+              "CASE WHEN regexp_matches({0}, '(Z|[+-]\\d{{1,2}}(:?\\d{{2}})?| "
+              "?(UTC|GMT|[A-Z][A-Za-z_]+/[A-Za-z_/+-]+))$') AND "
+              "strpos({0}, ':') > 0 THEN make_timestamp(epoch_us(TRY_CAST({0} AS TIMESTAMPTZ))) "
+              "ELSE {1} END",
+              trimmed,
+              to_utc(fmt::format("coalesce(TRY_CAST({0} AS TIMESTAMP), CASE WHEN "
+                                 "regexp_full_match({0}, 'T?\\d{{1,2}}:\\d{{1,2}}(:.*)?') "
+                                 "THEN TRY_CAST(strftime({1}, '%Y-%m-%d ') || ltrim({0}, 'T') AS "
+                                 "TIMESTAMP) WHEN "
+                                 "regexp_full_match({0}, '\\d{{4}}(-\\d{{1,2}})?') THEN "
+                                 "TRY_CAST(rpad({0} || '-01', 8, '-01') AS TIMESTAMP) WHEN "
+                                 "regexp_full_match({0}, '\\d{{4}}-\\d{{1,2}}-\\d{{1,2}}[ "
+                                 "T]\\d{{1,2}}(:\\d{{1,2}})?') THEN "
+                                 "TRY_CAST({0} || CASE WHEN contains({0}, ':') THEN ':00' ELSE "
+                                 "':00:00' END AS TIMESTAMP) END)",
+                                 trimmed, to_local("make_timestamp(epoch_us(now()))", zone)),
+                     zone)),
           to, try_cast);
     case kDate:
       // A year or a year and month stand for their first day.
       return checked_parse(value,
-                           fmt::format("TRY_CAST(TRY_CAST(CASE WHEN regexp_full_match({0}, '\\d{{4}}') THEN {0} || '-01-01' WHEN "
-                                       "regexp_full_match({0}, '\\d{{4}}-\\d{{1,2}}') THEN {0} || '-01' ELSE {0} END AS TIMESTAMP) "
+                           fmt::format("TRY_CAST(TRY_CAST(CASE WHEN regexp_full_match({0}, "
+                                       "'\\d{{4}}') THEN {0} || '-01-01' WHEN "
+                                       "regexp_full_match({0}, '\\d{{4}}-\\d{{1,2}}') THEN {0} || "
+                                       "'-01' ELSE {0} END AS TIMESTAMP) "
                                        "AS DATE)",
                                        trimmed),
                            to, try_cast);
@@ -172,9 +191,13 @@ std::string string_cast(const Resolved& value, const DataType& to, const std::st
     case kYearMonthInterval:
       if (!try_cast) {
         const auto parsed = parse_interval_sql(trimmed, to);
-        const auto raise = raise_sql("INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING_WITH_NOTICE",
-                                     fmt::format("The text does not match the format of \"{}\" when cast to an interval.", to.sql()), value.span);
-        return fmt::format("coalesce({}, CASE WHEN {} IS NOT NULL THEN {} END)", parsed, value.sql, raise);
+        const auto raise = raise_sql(
+            "INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING_WITH_NOTICE",
+            fmt::format("The text does not match the format of \"{}\" when cast to an interval.",
+                        to.sql()),
+            value.span);
+        return fmt::format("coalesce({}, CASE WHEN {} IS NOT NULL THEN {} END)", parsed, value.sql,
+                           raise);
       }
       return parse_interval_sql(trimmed, to);
     case kByte:
@@ -201,8 +224,10 @@ std::string interval_text_sql(const Resolved& value) {
   static constexpr int kWithin[] = {0, 24, 60, 60};
   const bool months = value.type.kind == kYearMonthInterval;
   const int start = value.type.start_field, end = value.type.end_field;
-  const auto total = months ? fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)", value.sql)
-                            : fmt::format("epoch_us({})", value.sql);
+  const auto total =
+      months ? fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)",
+                           value.sql)
+             : fmt::format("epoch_us({})", value.sql);
   std::string text = fmt::format("'INTERVAL ''' || CASE WHEN {} < 0 THEN '-' ELSE '' END", total);
   if (months) {
     if (start == 0) text += fmt::format(" || (abs({}) // 12)", total);
@@ -212,16 +237,22 @@ std::string interval_text_sql(const Resolved& value) {
   for (int field = start; !months && field <= end; ++field) {
     const auto amount = fmt::format("(abs({}) // {})", total, kMicros[field]);
     if (field == start) {
-      text += field == 0 ? fmt::format(" || {}", amount) : fmt::format(" || printf('%02d', {})", amount);
+      text += field == 0 ? fmt::format(" || {}", amount)
+                         : fmt::format(" || printf('%02d', {})", amount);
     } else {
-      text += fmt::format(" || printf('{}%02d', {} % {})", field == 1 ? " " : ":", amount, kWithin[field]);
+      text += fmt::format(" || printf('{}%02d', {} % {})", field == 1 ? " " : ":", amount,
+                          kWithin[field]);
     }
   }
   if (!months && end == 3) {
-    text += fmt::format(" || CASE WHEN {0} % 1000000 <> 0 THEN rtrim(printf('.%06d', abs({0}) % 1000000), '0') ELSE '' END", total);
+    text += fmt::format(
+        " || CASE WHEN {0} % 1000000 <> 0 THEN rtrim(printf('.%06d', abs({0}) % 1000000), '0') "
+        "ELSE '' END",
+        total);
   }
   const auto* fields = months ? kYearMonth : kDayTime;
-  const auto unit = start == end ? std::string(fields[start]) : fmt::format("{} TO {}", fields[start], fields[end]);
+  const auto unit = start == end ? std::string(fields[start])
+                                 : fmt::format("{} TO {}", fields[start], fields[end]);
   return fmt::format("({} || ''' {}')", text, unit);
 }
 
@@ -240,7 +271,8 @@ std::string to_string_sql(const Resolved& value, const std::string& zone) {
       return fmt::format("decode({})", x);
     case kDecimal:  // DuckDB leaves out the zero before the point when there is no digit for it
       return value.type.precision == value.type.scale && value.type.precision < 38
-                 ? fmt::format("CAST(CAST({} AS DECIMAL({},{})) AS VARCHAR)", x, value.type.precision + 1, value.type.scale)
+                 ? fmt::format("CAST(CAST({} AS DECIMAL({},{})) AS VARCHAR)", x,
+                               value.type.precision + 1, value.type.scale)
                  : fmt::format("CAST({} AS VARCHAR)", x);
     case kDayTimeInterval:
     case kYearMonthInterval:
@@ -260,7 +292,8 @@ std::string to_string_sql(const Resolved& value, const std::string& zone) {
         Resolved key{.sql = "e.key", .type = value.type.key()};
         Resolved item{.sql = "e.value", .type = value.type.value()};
         return fmt::format(
-            "CASE WHEN {0} IS NOT NULL THEN '{{' || array_to_string(list_transform(map_entries({0}), "
+            "CASE WHEN {0} IS NOT NULL THEN '{{' || "
+            "array_to_string(list_transform(map_entries({0}), "
             "lambda e: {1} || ' -> ' || coalesce({2}, 'null')), ', ') || '}}' END",
             x, to_string_sql(key, zone), to_string_sql(item, zone));
       }
@@ -287,22 +320,31 @@ std::string numeric_cast(const Resolved& value, const DataType& to, bool try_cas
 }
 
 /// Parts cast one by one, as Spark casts them: fields of structs by their place, not by name.
-std::string nested_cast(const Resolved& value, const DataType& to, const std::string& zone, bool try_cast) {
+std::string nested_cast(const Resolved& value, const DataType& to, const std::string& zone,
+                        bool try_cast) {
   const auto part = [&](std::string sql, const DataType& from, const DataType& wanted) {
-    return cast({.sql = std::move(sql), .type = from, .name = value.name, .span = value.span}, wanted, zone, try_cast).sql;
+    return cast({.sql = std::move(sql), .type = from, .name = value.name, .span = value.span},
+                wanted, zone, try_cast)
+        .sql;
   };
   if (to.kind == kArray) {
-    return fmt::format("list_transform({}, lambda e: {})", value.sql, part("e", value.type.element(), to.element()));
+    return fmt::format("list_transform({}, lambda e: {})", value.sql,
+                       part("e", value.type.element(), to.element()));
   }
   if (to.kind == kMap) {
-    return fmt::format("map(list_transform(map_keys({0}), lambda e: {1}), list_transform(map_values({0}), lambda e: {2}))", value.sql,
-                       part("e", value.type.key(), to.key()), part("e", value.type.value(), to.value()));
+    return fmt::format(
+        "map(list_transform(map_keys({0}), lambda e: {1}), list_transform(map_values({0}), lambda "
+        "e: {2}))",
+        value.sql, part("e", value.type.key(), to.key()),
+        part("e", value.type.value(), to.value()));
   }
   std::string fields;
   for (size_t i = 0; i < to.fields->size(); ++i) {
     const auto& from = (*value.type.fields)[i];
-    fields += fmt::format("{}{} := {}", i ? ", " : "", sql_name((*to.fields)[i].name),
-                          part(fmt::format("struct_extract({}, {})", value.sql, sql_string(from.name)), from.type, (*to.fields)[i].type));
+    fields +=
+        fmt::format("{}{} := {}", i ? ", " : "", sql_name((*to.fields)[i].name),
+                    part(fmt::format("struct_extract({}, {})", value.sql, sql_string(from.name)),
+                         from.type, (*to.fields)[i].type));
   }
   return fmt::format("CASE WHEN {} IS NOT NULL THEN struct_pack({}) END", value.sql, fields);
 }
@@ -311,14 +353,16 @@ std::string cast_sql(const Resolved& value, const DataType& to, const std::strin
                      bool try_cast) {
   const DataType& from = value.type;
   const char* word = try_cast ? "TRY_CAST" : "CAST";
-  if (from.kind == kNull) return fmt::format("CAST({} AS {})", value.sql, duckdb_type(to));  // perhaps an error
+  if (from.kind == kNull)
+    return fmt::format("CAST({} AS {})", value.sql, duckdb_type(to));  // perhaps an error
   if (to.kind == kString) return to_string_sql(value, zone);
   if (from.kind == kString) return string_cast(value, to, zone, try_cast);
   if (from.kind == to.kind && to.is_nested()) return nested_cast(value, to, zone, try_cast);
   if (from.is_numeric() && to.kind == kBoolean) return fmt::format("({} <> 0)", value.sql);
   if (from.is_numeric() && to.kind == kTimestamp) {
-    return fmt::format("make_timestamp(CAST({} * 1000000 AS BIGINT))",
-                       from.is_integral() ? fmt::format("CAST({} AS BIGINT)", value.sql) : value.sql);
+    return fmt::format(
+        "make_timestamp(CAST({} * 1000000 AS BIGINT))",
+        from.is_integral() ? fmt::format("CAST({} AS BIGINT)", value.sql) : value.sql);
   }
   if (from.kind == kTimestamp && to.is_numeric()) {
     const auto seconds = fmt::format("(epoch_us({}) / 1e6)", value.sql);
@@ -419,7 +463,8 @@ std::optional<DataType> common_type(const DataType& a, const DataType& b) {
     for (size_t i = 0; i < a.fields->size(); ++i) {
       const auto type = common_type((*a.fields)[i].type, (*b.fields)[i].type);
       if (!type) return std::nullopt;
-      fields.push_back({(*a.fields)[i].name, *type, (*a.fields)[i].nullable || (*b.fields)[i].nullable});
+      fields.push_back(
+          {(*a.fields)[i].name, *type, (*a.fields)[i].nullable || (*b.fields)[i].nullable});
     }
     return struct_type(std::move(fields));
   }
@@ -463,23 +508,33 @@ bool implicitly_castable(const Resolved& value, const DataType& to) {
 Resolved cast(const Resolved& value, const DataType& to, const std::string& time_zone,
               bool try_cast) {
   if (!castable(value.type, to)) {
-    const bool from_days = value.type.is_numeric() && to.kind == kDate, to_days = value.type.kind == kDate && to.is_numeric();
+    const bool from_days = value.type.is_numeric() && to.kind == kDate,
+               to_days = value.type.kind == kDate && to.is_numeric();
     if (from_days || to_days) {
-      throw Error("DATATYPE_MISMATCH.CAST_WITH_FUNC_SUGGESTION",
-                  fmt::format("Cannot resolve \"CAST({0} AS {1})\" due to data type mismatch: cannot cast \"{2}\" to \"{1}\". To "
-                              "convert values from \"{2}\" to \"{1}\", you can use the functions `{3}` instead.",
-                              value.name, to.sql(), value.type.sql(), from_days ? "DATE_FROM_UNIX_DATE" : "UNIX_DATE"))
+      throw Error(
+          "DATATYPE_MISMATCH.CAST_WITH_FUNC_SUGGESTION",
+          fmt::format(
+              "Cannot resolve \"CAST({0} AS {1})\" due to data type mismatch: cannot cast \"{2}\" "
+              "to \"{1}\". To "
+              "convert values from \"{2}\" to \"{1}\", you can use the functions `{3}` instead.",
+              value.name, to.sql(), value.type.sql(),
+              from_days ? "DATE_FROM_UNIX_DATE" : "UNIX_DATE"))
           .at(value.span);
     }
-    const bool moment_truth = (value.type.kind == kDate || value.type.kind == kTimestamp) && to.kind == kBoolean;
-    const bool legacy = moment_truth || (value.type.kind == kBoolean && to.kind == kTimestamp);  // casts that ANSI mode lacks
-    throw Error(legacy ? "DATATYPE_MISMATCH.CAST_WITH_CONF_SUGGESTION" : "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION",
-                fmt::format("Cannot resolve \"CAST({} AS {})\" due to data type mismatch: cannot cast "
-                            "\"{}\" to \"{}\".",
-                            value.name, to.sql(), value.type.sql(), to.sql()))
+    const bool moment_truth =
+        (value.type.kind == kDate || value.type.kind == kTimestamp) && to.kind == kBoolean;
+    const bool legacy = moment_truth || (value.type.kind == kBoolean &&
+                                         to.kind == kTimestamp);  // casts that ANSI mode lacks
+    throw Error(
+        legacy ? "DATATYPE_MISMATCH.CAST_WITH_CONF_SUGGESTION"
+               : "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION",
+        fmt::format("Cannot resolve \"CAST({} AS {})\" due to data type mismatch: cannot cast "
+                    "\"{}\" to \"{}\".",
+                    value.name, to.sql(), value.type.sql(), to.sql()))
         .at(value.span);
   }
-  if (!value.exact && value.type != to) {  // DuckDB's wider result is checked before it is read as something else
+  if (!value.exact &&
+      value.type != to) {  // DuckDB's wider result is checked before it is read as something else
     Resolved narrowed = value;
     narrowed.sql = fmt::format("CAST({} AS {})", value.sql, duckdb_type(value.type));
     narrowed.exact = true;
@@ -538,8 +593,8 @@ DataType bounded_decimal(int precision, int scale) {
 }
 
 std::string raise_sql(std::string_view condition, std::string_view message, Span span) {
-  const std::string text = fmt::format("{0}{1}{0}{2}{0}{3}{0}{4}", kRaise, condition, span.start,
-                                       span.stop, message);
+  const std::string text =
+      fmt::format("{0}{1}{0}{2}{0}{3}{0}{4}", kRaise, condition, span.start, span.stop, message);
   return fmt::format("error({})", sql_string(text));
 }
 

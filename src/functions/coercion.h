@@ -11,8 +11,8 @@
 
 namespace firesteel {
 
-/// DuckDB's name of the type that holds a Spark type. Timestamps with and without time zone are both
-/// DuckDB's TIMESTAMP; the former in UTC.
+/// DuckDB's name of the type that holds a Spark type. Timestamps with and without time zone are
+/// both DuckDB's TIMESTAMP; the former in UTC.
 std::string duckdb_type(const DataType& type);
 
 /// The type both values have after implicit casts (comparison, CASE, coalesce, set operations).

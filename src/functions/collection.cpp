@@ -19,7 +19,10 @@ Resolved array_of(std::vector<Resolved>& a, const CallContext& call) {
     const auto wider = common_type(common, value.type);
     if (!wider) {
       throw Error("DATATYPE_MISMATCH.DATA_DIFF_TYPES",
-                  fmt::format("Cannot resolve \"array\" due to data type mismatch: its elements should be of one type, but they are \"{}\" and \"{}\".", common.sql(), value.type.sql())).at(call.span);
+                  fmt::format("Cannot resolve \"array\" due to data type mismatch: its elements "
+                              "should be of one type, but they are \"{}\" and \"{}\".",
+                              common.sql(), value.type.sql()))
+          .at(call.span);
     }
     common = *wider;
     contains_null = contains_null || value.nullable;
@@ -29,7 +32,9 @@ Resolved array_of(std::vector<Resolved>& a, const CallContext& call) {
     if (common.kind != kNull) value = coerce(value, common, call.time_zone);
     parts += (parts.empty() ? "" : ", ") + value.sql;
   }
-  return {.sql = fmt::format("list_value({})", parts), .type = array_type(common, contains_null), .nullable = false};
+  return {.sql = fmt::format("list_value({})", parts),
+          .type = array_type(common, contains_null),
+          .nullable = false};
 }
 
 Resolved struct_of(std::vector<Resolved>& a, const CallContext&) {
@@ -37,18 +42,22 @@ Resolved struct_of(std::vector<Resolved>& a, const CallContext&) {
   std::string parts;
   for (size_t i = 0; i < a.size(); ++i) {
     // A name given by a column or an alias, else col1, col2 …
-    const bool plain = !a[i].name.empty() && a[i].name.find_first_of(" ()'") == std::string::npos && a[i].literal.empty();
+    const bool plain = !a[i].name.empty() && a[i].name.find_first_of(" ()'") == std::string::npos &&
+                       a[i].literal.empty();
     const std::string name = plain ? a[i].name : fmt::format("col{}", i + 1);
     fields.push_back({name, a[i].type, a[i].nullable});
     parts += fmt::format("{}{} := {}", parts.empty() ? "" : ", ", sql_name(name), a[i].sql);
   }
-  return {.sql = fmt::format("struct_pack({})", parts), .type = struct_type(fields), .nullable = false};
+  return {
+      .sql = fmt::format("struct_pack({})", parts), .type = struct_type(fields), .nullable = false};
 }
 
 void check_pairs(const std::vector<Resolved>& a, const CallContext& call) {
   if (a.size() % 2 == 0) return;
   throw Error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
-              fmt::format("The `{}` requires 2n (n > 0) parameters but the actual number is {}.", call.name, a.size())).at(call.span);
+              fmt::format("The `{}` requires 2n (n > 0) parameters but the actual number is {}.",
+                          call.name, a.size()))
+      .at(call.span);
 }
 
 Resolved named_struct(std::vector<Resolved>& a, const CallContext& call) {
@@ -57,9 +66,11 @@ Resolved named_struct(std::vector<Resolved>& a, const CallContext& call) {
   std::string parts;
   for (size_t i = 0; i + 1 < a.size(); i += 2) {
     fields.push_back({a[i].literal, a[i + 1].type, a[i + 1].nullable});
-    parts += fmt::format("{}{} := {}", parts.empty() ? "" : ", ", sql_name(a[i].literal), a[i + 1].sql);
+    parts +=
+        fmt::format("{}{} := {}", parts.empty() ? "" : ", ", sql_name(a[i].literal), a[i + 1].sql);
   }
-  return {.sql = fmt::format("struct_pack({})", parts), .type = struct_type(fields), .nullable = false};
+  return {
+      .sql = fmt::format("struct_pack({})", parts), .type = struct_type(fields), .nullable = false};
 }
 
 Resolved map_of(std::vector<Resolved>& a, const CallContext& call) {
@@ -71,22 +82,39 @@ Resolved map_of(std::vector<Resolved>& a, const CallContext& call) {
   }
   const auto k = array_of(keys, call), v = array_of(values, call);
   return {.sql = fmt::format("map({}, {})", k.sql, v.sql),
-          .type = map_type(k.type.element(), v.type.element(), (*v.type.fields)[0].nullable), .nullable = false};
+          .type = map_type(k.type.element(), v.type.element(), (*v.type.fields)[0].nullable),
+          .nullable = false};
 }
 
 Resolved element_at(std::vector<Resolved>& a, const CallContext& call) {
   if (a[0].type.kind == kMap) {
     a[1] = coerce(a[1], a[0].type.key(), call.time_zone);
-    return {.sql = fmt::format("{}[{}]", a[0].sql, a[1].sql), .type = a[0].type.value(), .nullable = true};
+    return {.sql = fmt::format("{}[{}]", a[0].sql, a[1].sql),
+            .type = a[0].type.value(),
+            .nullable = true};
   }
   if (a[0].type.kind != kArray) {
-    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", fmt::format("Cannot resolve \"element_at({}, {})\" due to data type mismatch: The first parameter requires the (\"ARRAY\" or \"MAP\") type, however \"{}\" has the type \"{}\".", a[0].name, a[1].name, a[0].name, a[0].type.sql())).at(call.span);
+    throw Error(
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+        fmt::format(
+            "Cannot resolve \"element_at({}, {})\" due to data type mismatch: The first parameter "
+            "requires the (\"ARRAY\" or \"MAP\") type, however \"{}\" has the type \"{}\".",
+            a[0].name, a[1].name, a[0].name, a[0].type.sql()))
+        .at(call.span);
   }
-  const auto message = "The index is out of bounds. Use `try_element_at` to tolerate accessing element at invalid index and return NULL instead.";
-  return {.sql = fmt::format("CASE WHEN {1} = 0 THEN {3} WHEN abs({1}) > len({0}) THEN {2} ELSE list_extract({0}, {1}) END", a[0].sql, a[1].sql,
+  const auto message =
+      "The index is out of bounds. Use `try_element_at` to tolerate accessing element at invalid "
+      "index and return NULL instead.";
+  return {.sql = fmt::format("CASE WHEN {1} = 0 THEN {3} WHEN abs({1}) > len({0}) THEN {2} ELSE "
+                             "list_extract({0}, {1}) END",
+                             a[0].sql, a[1].sql,
                              raise_sql("INVALID_ARRAY_INDEX_IN_ELEMENT_AT", message, call.span),
-                             raise_sql("INVALID_INDEX_OF_ZERO", "The index 0 is invalid. An index shall be either < 0 or > 0 (the first element has index 1).", call.span)),
-          .type = a[0].type.element(), .nullable = true};
+                             raise_sql("INVALID_INDEX_OF_ZERO",
+                                       "The index 0 is invalid. An index shall be either < 0 or > "
+                                       "0 (the first element has index 1).",
+                                       call.span)),
+          .type = a[0].type.element(),
+          .nullable = true};
 }
 
 /// A lambda `lambda x_1, x_2: body` with other expressions in place of its parameters.
@@ -127,22 +155,29 @@ std::string applied(const std::string& lambda, const std::vector<std::string>& v
 std::string of_list(const std::string& lambda) {
   const auto colon = lambda.find(": "), comma = lambda.find(", ");
   if (comma == std::string::npos || comma > colon) return lambda;
-  const auto first = lambda.substr(7, comma - 7), second = lambda.substr(comma + 2, colon - comma - 2);
-  return lambda.substr(0, colon + 2) + applied(lambda, {first, fmt::format("CAST({} - 1 AS INTEGER)", second)});
+  const auto first = lambda.substr(7, comma - 7),
+             second = lambda.substr(comma + 2, colon - comma - 2);
+  return lambda.substr(0, colon + 2) +
+         applied(lambda, {first, fmt::format("CAST({} - 1 AS INTEGER)", second)});
 }
 
 Resolved transform(std::vector<Resolved>& a, const CallContext&) {
-  return {.sql = fmt::format("list_transform({}, {})", a[0].sql, of_list(a[1].sql)), .type = array_type(a[1].type, a[1].nullable),
+  return {.sql = fmt::format("list_transform({}, {})", a[0].sql, of_list(a[1].sql)),
+          .type = array_type(a[1].type, a[1].nullable),
           .nullable = a[0].nullable};
 }
 Resolved filter(std::vector<Resolved>& a, const CallContext&) {
-  return {.sql = fmt::format("list_filter({}, {})", a[0].sql, of_list(a[1].sql)), .type = a[0].type, .nullable = a[0].nullable};
+  return {.sql = fmt::format("list_filter({}, {})", a[0].sql, of_list(a[1].sql)),
+          .type = a[0].type,
+          .nullable = a[0].nullable};
 }
 /// Whether `wanted` is among the condition's values; unknown when a null is.
 Resolved quantified(std::vector<Resolved>& a, bool wanted) {
   const auto truths = fmt::format("list_transform({}, {})", a[0].sql, a[1].sql);
-  return {.sql = fmt::format("CASE WHEN list_contains({0}, {1}) THEN {1} WHEN len(list_filter({0}, lambda e: e IS NULL)) > 0 THEN NULL "
-                             "WHEN {2} IS NOT NULL THEN {3} END", truths, wanted, a[0].sql, !wanted),
+  return {.sql = fmt::format("CASE WHEN list_contains({0}, {1}) THEN {1} WHEN len(list_filter({0}, "
+                             "lambda e: e IS NULL)) > 0 THEN NULL "
+                             "WHEN {2} IS NOT NULL THEN {3} END",
+                             truths, wanted, a[0].sql, !wanted),
           .type = make_type(kBoolean)};
 }
 Resolved exists(std::vector<Resolved>& a, const CallContext&) { return quantified(a, true); }
@@ -156,20 +191,25 @@ Resolved fold(std::vector<Resolved>& a, const CallContext& call) {
   Resolved body = a[2];
   body.sql = applied(a[2].sql, {"s.acc", "e.x"});
   body = coerce(body, a[1].type, call.time_zone);
-  const auto sql = fmt::format("list_reduce(list_transform({0}, lambda x: struct_pack(acc := CAST(NULL AS {1}), x := x)), "
-                               "lambda s, e: struct_pack(acc := CAST({2} AS {1}), x := CAST(NULL AS {3})), "
-                               "struct_pack(acc := CAST({4} AS {1}), x := CAST(NULL AS {3}))).acc",
-                               a[0].sql, type, body.sql, element, a[1].sql);
+  const auto sql = fmt::format(
+      "list_reduce(list_transform({0}, lambda x: struct_pack(acc := CAST(NULL AS {1}), x := x)), "
+      "lambda s, e: struct_pack(acc := CAST({2} AS {1}), x := CAST(NULL AS {3})), "
+      "struct_pack(acc := CAST({4} AS {1}), x := CAST(NULL AS {3}))).acc",
+      a[0].sql, type, body.sql, element, a[1].sql);
   Resolved result{.sql = sql, .type = a[1].type};
-  if (a.size() > 3) result = {.sql = "(" + applied(a[3].sql, {"(" + sql + ")"}) + ")", .type = a[3].type};
-  result.name = fmt::format("{}({}, {}, {}, {})", call.name, a[0].name, a[1].name, a[2].name,
-                            a.size() > 3 ? a[3].name : "lambdafunction(namedlambdavariable(), namedlambdavariable())");
+  if (a.size() > 3)
+    result = {.sql = "(" + applied(a[3].sql, {"(" + sql + ")"}) + ")", .type = a[3].type};
+  result.name = fmt::format(
+      "{}({}, {}, {}, {})", call.name, a[0].name, a[1].name, a[2].name,
+      a.size() > 3 ? a[3].name : "lambdafunction(namedlambdavariable(), namedlambdavariable())");
   return result;
 }
 
 Resolved zip_with(std::vector<Resolved>& a, const CallContext&) {
-  return {.sql = fmt::format("list_transform(list_zip({}, {}), lambda e: {})", a[0].sql, a[1].sql, applied(a[2].sql, {"e[1]", "e[2]"})),
-          .type = array_type(a[2].type, a[2].nullable), .nullable = a[0].nullable || a[1].nullable};
+  return {.sql = fmt::format("list_transform(list_zip({}, {}), lambda e: {})", a[0].sql, a[1].sql,
+                             applied(a[2].sql, {"e[1]", "e[2]"})),
+          .type = array_type(a[2].type, a[2].nullable),
+          .nullable = a[0].nullable || a[1].nullable};
 }
 
 Resolved arrays_zip(std::vector<Resolved>& a, const CallContext& call) {
@@ -177,71 +217,115 @@ Resolved arrays_zip(std::vector<Resolved>& a, const CallContext& call) {
   std::string lists, parts;
   for (size_t i = 0; i < a.size(); ++i) {
     if (a[i].type.kind != kArray) {
-      throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", fmt::format("Cannot resolve \"arrays_zip\" due to data type mismatch: \"{}\" has the type \"{}\", not \"ARRAY\".", a[i].name, a[i].type.sql())).at(call.span);
+      throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                  fmt::format("Cannot resolve \"arrays_zip\" due to data type mismatch: \"{}\" has "
+                              "the type \"{}\", not \"ARRAY\".",
+                              a[i].name, a[i].type.sql()))
+          .at(call.span);
     }
     const bool plain = !a[i].name.empty() && a[i].name.find_first_of(" ()'[,") == std::string::npos;
     fields.push_back({plain ? a[i].name : fmt::format("{}", i), a[i].type.element(), true});
     lists += (i ? ", " : "") + a[i].sql;
     parts += fmt::format("{}{} := e[{}]", i ? ", " : "", sql_name(fields.back().name), i + 1);
   }
-  return {.sql = fmt::format("list_transform(list_zip({}), lambda e: struct_pack({}))", lists, parts), .type = array_type(struct_type(fields), false)};
+  return {
+      .sql = fmt::format("list_transform(list_zip({}), lambda e: struct_pack({}))", lists, parts),
+      .type = array_type(struct_type(fields), false)};
 }
 
 Resolved map_entries(std::vector<Resolved>& a, const CallContext&) {
   return {.sql = fmt::format("map_entries({})", a[0].sql),
-          .type = array_type(struct_type({{"key", a[0].type.key(), false}, {"value", a[0].type.value(), true}}), false),
+          .type = array_type(
+              struct_type({{"key", a[0].type.key(), false}, {"value", a[0].type.value(), true}}),
+              false),
           .nullable = a[0].nullable};
 }
 Resolved map_from_entries(std::vector<Resolved>& a, const CallContext& call) {
-  if (a[0].type.kind != kArray || a[0].type.element().kind != kStruct || a[0].type.element().fields->size() != 2) {
-    throw Error("DATATYPE_MISMATCH.MAP_FROM_ENTRIES_WRONG_TYPE", fmt::format("Cannot resolve \"map_from_entries({})\" due to data type mismatch: it needs an array of pairs, not \"{}\".", a[0].name, a[0].type.sql())).at(call.span);
+  if (a[0].type.kind != kArray || a[0].type.element().kind != kStruct ||
+      a[0].type.element().fields->size() != 2) {
+    throw Error("DATATYPE_MISMATCH.MAP_FROM_ENTRIES_WRONG_TYPE",
+                fmt::format("Cannot resolve \"map_from_entries({})\" due to data type mismatch: it "
+                            "needs an array of pairs, not \"{}\".",
+                            a[0].name, a[0].type.sql()))
+        .at(call.span);
   }
   const auto& fields = *a[0].type.element().fields;
-  auto list = [&](size_t i) { return fmt::format("list_transform({}, lambda e: struct_extract(e, {}))", a[0].sql, sql_string(fields[i].name)); };
-  return {.sql = fmt::format("map({}, {})", list(0), list(1)), .type = map_type(fields[0].type, fields[1].type), .nullable = a[0].nullable};
+  auto list = [&](size_t i) {
+    return fmt::format("list_transform({}, lambda e: struct_extract(e, {}))", a[0].sql,
+                       sql_string(fields[i].name));
+  };
+  return {.sql = fmt::format("map({}, {})", list(0), list(1)),
+          .type = map_type(fields[0].type, fields[1].type),
+          .nullable = a[0].nullable};
 }
 Resolved map_filter(std::vector<Resolved>& a, const CallContext&) {
-  return {.sql = fmt::format("map_from_entries(list_filter(map_entries({}), lambda e: {}))", a[0].sql, applied(a[1].sql, {"e.key", "e.value"})),
-          .type = a[0].type, .nullable = a[0].nullable};
+  return {.sql = fmt::format("map_from_entries(list_filter(map_entries({}), lambda e: {}))",
+                             a[0].sql, applied(a[1].sql, {"e.key", "e.value"})),
+          .type = a[0].type,
+          .nullable = a[0].nullable};
 }
 Resolved transform_keys(std::vector<Resolved>& a, const CallContext&) {
-  return {.sql = fmt::format("map(list_transform(map_entries({0}), lambda e: {1}), map_values({0}))", a[0].sql, applied(a[1].sql, {"e.key", "e.value"})),
-          .type = map_type(a[1].type, a[0].type.value()), .nullable = a[0].nullable};
+  return {
+      .sql = fmt::format("map(list_transform(map_entries({0}), lambda e: {1}), map_values({0}))",
+                         a[0].sql, applied(a[1].sql, {"e.key", "e.value"})),
+      .type = map_type(a[1].type, a[0].type.value()),
+      .nullable = a[0].nullable};
 }
 Resolved transform_values(std::vector<Resolved>& a, const CallContext&) {
-  return {.sql = fmt::format("map(map_keys({0}), list_transform(map_entries({0}), lambda e: {1}))", a[0].sql, applied(a[1].sql, {"e.key", "e.value"})),
-          .type = map_type(a[0].type.key(), a[1].type), .nullable = a[0].nullable};
+  return {.sql = fmt::format("map(map_keys({0}), list_transform(map_entries({0}), lambda e: {1}))",
+                             a[0].sql, applied(a[1].sql, {"e.key", "e.value"})),
+          .type = map_type(a[0].type.key(), a[1].type),
+          .nullable = a[0].nullable};
 }
 
 /// In descending order nulls come last.
 Resolved sort_array(std::vector<Resolved>& a, const CallContext&) {
   const bool ascending = a[1].literal != "false";
-  return {.sql = fmt::format("list_sort({}, '{}', 'NULLS {}')", a[0].sql, ascending ? "ASC" : "DESC", ascending ? "FIRST" : "LAST"),
-          .type = a[0].type, .nullable = a[0].nullable};
+  return {.sql = fmt::format("list_sort({}, '{}', 'NULLS {}')", a[0].sql,
+                             ascending ? "ASC" : "DESC", ascending ? "FIRST" : "LAST"),
+          .type = a[0].type,
+          .nullable = a[0].nullable};
 }
 
 /// Numbers by a step, dates and timestamps by an interval; downward when `stop` is before `start`.
 Resolved sequence(std::vector<Resolved>& a, const CallContext& call) {
-  const auto name = fmt::format("sequence({}, {}{})", a[0].name, a[1].name, a.size() > 2 ? ", " + a[2].name : "");
+  const auto name =
+      fmt::format("sequence({}, {}{})", a[0].name, a[1].name, a.size() > 2 ? ", " + a[2].name : "");
   const auto common = common_type(a[0].type, a[1].type);
   if (!common || !(common->is_integral() || common->is_datetime())) {
-    throw Error("DATATYPE_MISMATCH.SEQUENCE_WRONG_INPUT_TYPES", fmt::format("Cannot resolve \"{}\" due to data type mismatch: it runs over whole numbers, dates or timestamps.", name)).at(call.span);
+    throw Error("DATATYPE_MISMATCH.SEQUENCE_WRONG_INPUT_TYPES",
+                fmt::format("Cannot resolve \"{}\" due to data type mismatch: it runs over whole "
+                            "numbers, dates or timestamps.",
+                            name))
+        .at(call.span);
   }
   for (int i : {0, 1}) a[i] = coerce(a[i], *common, call.time_zone);
-  Resolved result{.sql = "", .type = array_type(*common, false), .nullable = a[0].nullable || a[1].nullable, .name = name};
+  Resolved result{.sql = "",
+                  .type = array_type(*common, false),
+                  .nullable = a[0].nullable || a[1].nullable,
+                  .name = name};
   if (a.size() > 2 && a[2].type.kind == kYearMonthInterval) {
     // Every element is so many months after the start, not after the element before it.
-    const auto months = fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS INTEGER)", a[2].sql);
-    const auto work = [&](const Resolved& value) { return fmt::format("CAST({} AS TIMESTAMP)", value.sql); };
-    result.sql = fmt::format("CAST(list_filter(list_transform(range(0, abs(date_diff('month', {0}, {1})) // abs({2}) + 2), lambda i: "
-                             "{0} + to_months(CAST(i * {2} AS INTEGER))), lambda d: CASE WHEN {2} > 0 THEN d <= {1} ELSE d >= {1} END) AS {3})",
-                             work(a[0]), work(a[1]), months, duckdb_type(result.type));
+    const auto months = fmt::format(
+        "CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS INTEGER)", a[2].sql);
+    const auto work = [&](const Resolved& value) {
+      return fmt::format("CAST({} AS TIMESTAMP)", value.sql);
+    };
+    result.sql = fmt::format(
+        "CAST(list_filter(list_transform(range(0, abs(date_diff('month', {0}, {1})) // abs({2}) + "
+        "2), lambda i: "
+        "{0} + to_months(CAST(i * {2} AS INTEGER))), lambda d: CASE WHEN {2} > 0 THEN d <= {1} "
+        "ELSE d >= {1} END) AS {3})",
+        work(a[0]), work(a[1]), months, duckdb_type(result.type));
     return result;
   }
   const char* unit = common->is_integral() ? "1" : "INTERVAL 1 DAY";
-  const auto step = a.size() > 2 ? a[2].sql : fmt::format("CASE WHEN {} <= {} THEN {} ELSE -{} END", a[0].sql, a[1].sql, unit, unit);
+  const auto step = a.size() > 2 ? a[2].sql
+                                 : fmt::format("CASE WHEN {} <= {} THEN {} ELSE -{} END", a[0].sql,
+                                               a[1].sql, unit, unit);
   const char* work = common->is_integral() ? "BIGINT" : "TIMESTAMP";
-  result.sql = fmt::format("CAST(generate_series(CAST({0} AS {3}), CAST({1} AS {3}), {2}) AS {4})", a[0].sql, a[1].sql, step, work, duckdb_type(result.type));
+  result.sql = fmt::format("CAST(generate_series(CAST({0} AS {3}), CAST({1} AS {3}), {2}) AS {4})",
+                           a[0].sql, a[1].sql, step, work, duckdb_type(result.type));
   return result;
 }
 

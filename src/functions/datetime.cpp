@@ -13,19 +13,23 @@ using enum TypeKind;
 /// A part of a date or of a timestamp's local time, as an int.
 Resolved part(std::vector<Resolved>& a, const CallContext& call, const char* function) {
   const auto kind = a[0].type.kind;
-  const bool clock = function == std::string_view("hour") || function == std::string_view("minute") ||
+  const bool clock = function == std::string_view("hour") ||
+                     function == std::string_view("minute") ||
                      function == std::string_view("second");
   if (kind != kDate && kind != kTimestampNtz) {
-    if (!a[0].type.is_datetime()) a[0] = coerce(a[0], make_type(clock ? kTimestamp : kDate), call.time_zone);
+    if (!a[0].type.is_datetime())
+      a[0] = coerce(a[0], make_type(clock ? kTimestamp : kDate), call.time_zone);
     if (a[0].type.kind == kTimestamp) a[0] = cast(a[0], make_type(kTimestampNtz), call.time_zone);
   }
-  Resolved result{.sql = fmt::format("{}({})", function, a[0].sql), .type = make_type(kInteger),
-                  .nullable = a[0].nullable, .exact = false};
+  Resolved result{.sql = fmt::format("{}({})", function, a[0].sql),
+                  .type = make_type(kInteger),
+                  .nullable = a[0].nullable,
+                  .exact = false};
   return result;
 }
-#define PART(function, duckdb)                                              \
-  Resolved function(std::vector<Resolved>& a, const CallContext& call) {    \
-    return part(a, call, duckdb);                                           \
+#define PART(function, duckdb)                                           \
+  Resolved function(std::vector<Resolved>& a, const CallContext& call) { \
+    return part(a, call, duckdb);                                        \
   }
 PART(year_of, "year")
 PART(quarter_of, "quarter")
@@ -59,24 +63,39 @@ std::string lower_text(std::string text) {
 }
 
 /// A field of an interval, with the interval's sign.
-Resolved interval_part(const std::string& field, const std::vector<Resolved>& a, const CallContext& call) {
+Resolved interval_part(const std::string& field, const std::vector<Resolved>& a,
+                       const CallContext& call) {
   const bool months = a[1].type.kind == kYearMonthInterval;
-  const auto total = months ? fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)", a[1].sql)
-                            : fmt::format("epoch_us({})", a[1].sql);
-  struct Entry { std::string_view name; bool months; int64_t size, within; TypeKind kind; };
-  static constexpr Entry kParts[] = {{"year", true, 12, 0, kInteger}, {"month", true, 1, 12, kByte}, {"day", false, 86400000000, 0, kInteger},
-                                     {"hour", false, 3600000000, 24, kByte}, {"minute", false, 60000000, 60, kByte}, {"second", false, 1, 60000000, kDecimal}};
-  const auto singular = field.size() > 1 && field.back() == 's' ? field.substr(0, field.size() - 1) : field;
+  const auto total =
+      months ? fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)",
+                           a[1].sql)
+             : fmt::format("epoch_us({})", a[1].sql);
+  struct Entry {
+    std::string_view name;
+    bool months;
+    int64_t size, within;
+    TypeKind kind;
+  };
+  static constexpr Entry kParts[] = {
+      {"year", true, 12, 0, kInteger},          {"month", true, 1, 12, kByte},
+      {"day", false, 86400000000, 0, kInteger}, {"hour", false, 3600000000, 24, kByte},
+      {"minute", false, 60000000, 60, kByte},   {"second", false, 1, 60000000, kDecimal}};
+  const auto singular =
+      field.size() > 1 && field.back() == 's' ? field.substr(0, field.size() - 1) : field;
   for (const auto& part : kParts) {
     if (part.name != singular || part.months != months) continue;
     auto amount = fmt::format("CAST(trunc({} / {}) AS BIGINT)", total, part.size);
     if (part.size == 1) amount = total;
     if (part.within > 0) amount = fmt::format("({} % {})", amount, part.within);
     const auto type = part.kind == kDecimal ? decimal_type(8, 6) : make_type(part.kind);
-    return {.sql = part.kind == kDecimal ? fmt::format("CAST({} / 1e6 AS DECIMAL(8,6))", amount) : fmt::format("CAST({} AS {})", amount, duckdb_type(type)),
-            .type = type, .nullable = a[1].nullable};
+    return {.sql = part.kind == kDecimal ? fmt::format("CAST({} / 1e6 AS DECIMAL(8,6))", amount)
+                                         : fmt::format("CAST({} AS {})", amount, duckdb_type(type)),
+            .type = type,
+            .nullable = a[1].nullable};
   }
-  throw Error("INVALID_EXTRACT_FIELD", fmt::format("Cannot extract `{}` from \"{}\".", a[0].literal, a[1].name)).at(call.span);
+  throw Error("INVALID_EXTRACT_FIELD",
+              fmt::format("Cannot extract `{}` from \"{}\".", a[0].literal, a[1].name))
+      .at(call.span);
 }
 
 /// extract('field', source)
@@ -90,12 +109,36 @@ Resolved extract(std::vector<Resolved>& a, const CallContext& call) {
   }
   std::vector<Resolved> source = {a[1]};
   Resolved result;
-  struct Entry { std::string_view field; LowerFunction lower; };
-  static constexpr Entry kFields[] = {{"year", year_of}, {"years", year_of}, {"yr", year_of}, {"quarter", quarter_of}, {"qtr", quarter_of},
-                                      {"month", month_of}, {"mon", month_of}, {"months", month_of}, {"week", week_of}, {"weeks", week_of},
-                                      {"day", day_of}, {"d", day_of}, {"days", day_of}, {"dayofweek", day_of_week}, {"dow", day_of_week},
-                                      {"dayofweek_iso", iso_day_of_week}, {"dow_iso", iso_day_of_week}, {"yearofweek", iso_year}, {"w", week_of}, {"doy", day_of_year}, {"hour", hour_of}, {"hours", hour_of}, {"h", hour_of},
-                                      {"minute", minute_of}, {"minutes", minute_of}, {"min", minute_of}};
+  struct Entry {
+    std::string_view field;
+    LowerFunction lower;
+  };
+  static constexpr Entry kFields[] = {{"year", year_of},
+                                      {"years", year_of},
+                                      {"yr", year_of},
+                                      {"quarter", quarter_of},
+                                      {"qtr", quarter_of},
+                                      {"month", month_of},
+                                      {"mon", month_of},
+                                      {"months", month_of},
+                                      {"week", week_of},
+                                      {"weeks", week_of},
+                                      {"day", day_of},
+                                      {"d", day_of},
+                                      {"days", day_of},
+                                      {"dayofweek", day_of_week},
+                                      {"dow", day_of_week},
+                                      {"dayofweek_iso", iso_day_of_week},
+                                      {"dow_iso", iso_day_of_week},
+                                      {"yearofweek", iso_year},
+                                      {"w", week_of},
+                                      {"doy", day_of_year},
+                                      {"hour", hour_of},
+                                      {"hours", hour_of},
+                                      {"h", hour_of},
+                                      {"minute", minute_of},
+                                      {"minutes", minute_of},
+                                      {"min", minute_of}};
   for (const auto& entry : kFields) {
     if (entry.field == field && entry.lower) {
       result = entry.lower(source, call);
@@ -105,21 +148,28 @@ Resolved extract(std::vector<Resolved>& a, const CallContext& call) {
   }
   if (field == "second" || field == "seconds" || field == "s") {
     auto moment = coerce(a[1], make_type(kTimestamp), call.time_zone);
-    result = {.sql = fmt::format("CAST((epoch_us({0}) - 60000000 * (epoch_us({0}) // 60000000)) / 1e6 AS DECIMAL(8,6))", moment.sql),
-              .type = decimal_type(8, 6), .nullable = moment.nullable};
+    result = {
+        .sql = fmt::format(
+            "CAST((epoch_us({0}) - 60000000 * (epoch_us({0}) // 60000000)) / 1e6 AS DECIMAL(8,6))",
+            moment.sql),
+        .type = decimal_type(8, 6),
+        .nullable = moment.nullable};
     result.name = name;
     return result;
   }
-  throw Error("INVALID_EXTRACT_FIELD", fmt::format("Cannot extract `{}` from \"{}\".", a[0].literal, a[1].name)).at(call.span);
+  throw Error("INVALID_EXTRACT_FIELD",
+              fmt::format("Cannot extract `{}` from \"{}\".", a[0].literal, a[1].name))
+      .at(call.span);
 }
 
 /// Java's pattern letters as strftime's. Only letters that mean the same are taken.
 std::string strftime_pattern(const std::string& java, const CallContext& call) {
   static constexpr std::pair<std::string_view, std::string_view> kLetters[] = {
-      {"yyyy", "%Y"}, {"y", "%Y"}, {"yy", "%y"}, {"MMMM", "%B"}, {"MMM", "%b"}, {"MM", "%m"}, {"M", "%-m"},
-      {"dd", "%d"}, {"d", "%-d"}, {"HH", "%H"}, {"H", "%-H"}, {"hh", "%I"}, {"h", "%-I"}, {"mm", "%M"}, {"m", "%-M"},
-      {"ss", "%S"}, {"s", "%-S"}, {"SSS", "%g"}, {"SSSSSS", "%f"}, {"a", "%p"}, {"EEEE", "%A"}, {"EEE", "%a"}, {"E", "%a"},
-      {"DDD", "%j"}, {"D", "%-j"}};
+      {"yyyy", "%Y"}, {"y", "%Y"},   {"yy", "%y"},  {"MMMM", "%B"},   {"MMM", "%b"},
+      {"MM", "%m"},   {"M", "%-m"},  {"dd", "%d"},  {"d", "%-d"},     {"HH", "%H"},
+      {"H", "%-H"},   {"hh", "%I"},  {"h", "%-I"},  {"mm", "%M"},     {"m", "%-M"},
+      {"ss", "%S"},   {"s", "%-S"},  {"SSS", "%g"}, {"SSSSSS", "%f"}, {"a", "%p"},
+      {"EEEE", "%A"}, {"EEE", "%a"}, {"E", "%a"},   {"DDD", "%j"},    {"D", "%-j"}};
   std::string out;
   for (size_t i = 0; i < java.size();) {
     if (java[i] == '\'') {
@@ -137,9 +187,13 @@ std::string strftime_pattern(const std::string& java, const CallContext& call) {
     size_t end = i;
     while (end < java.size() && java[end] == java[i]) ++end;
     const auto letters = java.substr(i, end - i);
-    const auto* found = std::find_if(std::begin(kLetters), std::end(kLetters), [&](const auto& row) { return row.first == letters; });
+    const auto* found = std::find_if(std::begin(kLetters), std::end(kLetters),
+                                     [&](const auto& row) { return row.first == letters; });
     if (found == std::end(kLetters)) {
-      throw Error("UNSUPPORTED_FEATURE.DATETIME_PATTERN", fmt::format("The pattern letters `{}` of {} are not supported.", letters, call.name)).at(call.span);
+      throw Error(
+          "UNSUPPORTED_FEATURE.DATETIME_PATTERN",
+          fmt::format("The pattern letters `{}` of {} are not supported.", letters, call.name))
+          .at(call.span);
     }
     out += found->second;
     i = end;
@@ -149,27 +203,36 @@ std::string strftime_pattern(const std::string& java, const CallContext& call) {
 
 const std::string& constant(const Resolved& value, const CallContext& call) {
   if (value.literal.empty()) {
-    throw Error("UNSUPPORTED_FEATURE.DATETIME_PATTERN", fmt::format("The format of {} must be a literal.", call.name)).at(call.span);
+    throw Error("UNSUPPORTED_FEATURE.DATETIME_PATTERN",
+                fmt::format("The format of {} must be a literal.", call.name))
+        .at(call.span);
   }
   return value.literal;
 }
 
 Resolved date_format(std::vector<Resolved>& a, const CallContext& call) {
-  auto moment = a[0].type.kind == kDate ? a[0] : coerce(a[0], make_type(kTimestamp), call.time_zone);
-  if (moment.type.kind == kTimestamp) moment = cast(moment, make_type(kTimestampNtz), call.time_zone);
-  return {.sql = fmt::format("strftime({}, {})", moment.sql, sql_string(strftime_pattern(constant(a[1], call), call))),
-          .type = make_type(kString), .nullable = a[0].nullable};
+  auto moment =
+      a[0].type.kind == kDate ? a[0] : coerce(a[0], make_type(kTimestamp), call.time_zone);
+  if (moment.type.kind == kTimestamp)
+    moment = cast(moment, make_type(kTimestampNtz), call.time_zone);
+  return {.sql = fmt::format("strftime({}, {})", moment.sql,
+                             sql_string(strftime_pattern(constant(a[1], call), call))),
+          .type = make_type(kString),
+          .nullable = a[0].nullable};
 }
 
 Resolved parse_with(std::vector<Resolved>& a, const CallContext& call, TypeKind kind) {
   if (a.size() == 1) return cast(a[0], make_type(kind), call.time_zone);
   const auto text = coerce(a[0], make_type(kString), call.time_zone).sql;
   const auto raise = raise_sql("CANNOT_PARSE_TIMESTAMP",
-                               fmt::format("Text could not be parsed as a timestamp of the pattern {}. Use `try_to_timestamp` to tolerate invalid "
-                                           "input string and return NULL instead.", a[1].literal),
+                               fmt::format("Text could not be parsed as a timestamp of the pattern "
+                                           "{}. Use `try_to_timestamp` to tolerate invalid "
+                                           "input string and return NULL instead.",
+                                           a[1].literal),
                                call.span);
-  const auto parsed = fmt::format("coalesce(try_strptime({0}, {1}), CASE WHEN {0} IS NOT NULL THEN {2} END)", text,
-                                  sql_string(strftime_pattern(constant(a[1], call), call)), raise);
+  const auto parsed =
+      fmt::format("coalesce(try_strptime({0}, {1}), CASE WHEN {0} IS NOT NULL THEN {2} END)", text,
+                  sql_string(strftime_pattern(constant(a[1], call), call)), raise);
   Resolved ntz{.sql = parsed, .type = make_type(kTimestampNtz), .nullable = a[0].nullable};
   return cast(ntz, make_type(kind), call.time_zone);
 }
@@ -180,26 +243,36 @@ Resolved to_date(std::vector<Resolved>& a, const CallContext& call) {
   return result;
 }
 Resolved to_timestamp(std::vector<Resolved>& a, const CallContext& call) {
-  const auto name = fmt::format("to_timestamp({}{})", a[0].name, a.size() > 1 ? ", " + a[1].name : "");
+  const auto name =
+      fmt::format("to_timestamp({}{})", a[0].name, a.size() > 1 ? ", " + a[1].name : "");
   auto result = parse_with(a, call, kTimestamp);
   result.name = name;
   return result;
 }
 
-Resolved truncated(const Resolved& moment, const Resolved& unit, const CallContext& call, bool date) {
+Resolved truncated(const Resolved& moment, const Resolved& unit, const CallContext& call,
+                   bool date) {
   static constexpr std::pair<std::string_view, std::string_view> kUnits[] = {
-      {"year", "year"}, {"yyyy", "year"}, {"yy", "year"}, {"quarter", "quarter"}, {"month", "month"}, {"mon", "month"}, {"mm", "month"},
-      {"week", "week"}, {"day", "day"}, {"dd", "day"}, {"hour", "hour"}, {"minute", "minute"}, {"second", "second"}};
+      {"year", "year"},    {"yyyy", "year"}, {"yy", "year"},   {"quarter", "quarter"},
+      {"month", "month"},  {"mon", "month"}, {"mm", "month"},  {"week", "week"},
+      {"day", "day"},      {"dd", "day"},    {"hour", "hour"}, {"minute", "minute"},
+      {"second", "second"}};
   const auto wanted = lower_text(constant(unit, call));
   for (const auto& [name, duckdb] : kUnits) {
     if (name != wanted) continue;
-    if (date && (duckdb == "day" || duckdb == "hour" || duckdb == "minute" || duckdb == "second")) break;
-    if (date) return {.sql = fmt::format("CAST(date_trunc('{}', {}) AS DATE)", duckdb, coerce(moment, make_type(kDate), call.time_zone).sql), .type = make_type(kDate)};
-    auto local = cast(coerce(moment, make_type(kTimestamp), call.time_zone), make_type(kTimestampNtz), call.time_zone);
+    if (date && (duckdb == "day" || duckdb == "hour" || duckdb == "minute" || duckdb == "second"))
+      break;
+    if (date)
+      return {.sql = fmt::format("CAST(date_trunc('{}', {}) AS DATE)", duckdb,
+                                 coerce(moment, make_type(kDate), call.time_zone).sql),
+              .type = make_type(kDate)};
+    auto local = cast(coerce(moment, make_type(kTimestamp), call.time_zone),
+                      make_type(kTimestampNtz), call.time_zone);
     local.sql = fmt::format("date_trunc('{}', {})", duckdb, local.sql);
     return cast(local, make_type(kTimestamp), call.time_zone);
   }
-  return {.sql = "CAST(NULL AS DATE)", .type = make_type(date ? kDate : kTimestamp)};  // as Spark: an unknown unit gives null
+  return {.sql = "CAST(NULL AS DATE)",
+          .type = make_type(date ? kDate : kTimestamp)};  // as Spark: an unknown unit gives null
 }
 Resolved trunc_date(std::vector<Resolved>& a, const CallContext& call) {
   auto result = truncated(a[0], a[1], call, true);
@@ -213,11 +286,14 @@ Resolved date_trunc(std::vector<Resolved>& a, const CallContext& call) {
 }
 
 Resolved last_day(std::vector<Resolved>& a, const CallContext&) {
-  return {.sql = fmt::format("last_day({})", a[0].sql), .type = make_type(kDate), .nullable = a[0].nullable};
+  return {.sql = fmt::format("last_day({})", a[0].sql),
+          .type = make_type(kDate),
+          .nullable = a[0].nullable};
 }
 
 Resolved current_date(std::vector<Resolved>&, const CallContext& call) {
-  Resolved now{.sql = "make_timestamp(epoch_us(now()))", .type = make_type(kTimestamp), .nullable = false};
+  Resolved now{
+      .sql = "make_timestamp(epoch_us(now()))", .type = make_type(kTimestamp), .nullable = false};
   auto result = cast(now, make_type(kDate), call.time_zone);
   result.name = "current_date()";
   return result;
@@ -236,19 +312,28 @@ Resolved current_timezone(std::vector<Resolved>&, const CallContext& call) {
 
 Resolved from_unixtime(std::vector<Resolved>& a, const CallContext& call) {
   const std::string format = a.size() > 1 ? constant(a[1], call) : "yyyy-MM-dd HH:mm:ss";
-  Resolved moment{.sql = fmt::format("make_timestamp({} * 1000000)", a[0].sql), .type = make_type(kTimestamp), .nullable = a[0].nullable};
+  Resolved moment{.sql = fmt::format("make_timestamp({} * 1000000)", a[0].sql),
+                  .type = make_type(kTimestamp),
+                  .nullable = a[0].nullable};
   const auto local = cast(moment, make_type(kTimestampNtz), call.time_zone);
-  return {.sql = fmt::format("strftime({}, {})", local.sql, sql_string(strftime_pattern(format, call))), .type = make_type(kString),
-          .nullable = a[0].nullable, .name = fmt::format("from_unixtime({}, {})", a[0].name, format)};
+  return {
+      .sql = fmt::format("strftime({}, {})", local.sql, sql_string(strftime_pattern(format, call))),
+      .type = make_type(kString),
+      .nullable = a[0].nullable,
+      .name = fmt::format("from_unixtime({}, {})", a[0].name, format)};
 }
 
 /// A date or timestamp of its parts, or an error where they are none.
-std::string made_of(const char* function, const std::string& parts, const std::vector<Resolved>& a, const CallContext& call) {
+std::string made_of(const char* function, const std::string& parts, const std::vector<Resolved>& a,
+                    const CallContext& call) {
   std::string given;
-  for (const auto& part : a) given += fmt::format("{}{} IS NOT NULL", given.empty() ? "" : " AND ", part.sql);
-  const auto raise = raise_sql("DATETIME_FIELD_OUT_OF_BOUNDS.WITHOUT_SUGGESTION",
-                               fmt::format("The fields of {} are no date or time of the calendar.", call.name), call.span);
-  return fmt::format("coalesce(TRY({}({})), CASE WHEN {} THEN {} END)", function, parts, given, raise);
+  for (const auto& part : a)
+    given += fmt::format("{}{} IS NOT NULL", given.empty() ? "" : " AND ", part.sql);
+  const auto raise = raise_sql(
+      "DATETIME_FIELD_OUT_OF_BOUNDS.WITHOUT_SUGGESTION",
+      fmt::format("The fields of {} are no date or time of the calendar.", call.name), call.span);
+  return fmt::format("coalesce(TRY({}({})), CASE WHEN {} THEN {} END)", function, parts, given,
+                     raise);
 }
 
 Resolved make_date_of(std::vector<Resolved>& a, const CallContext& call) {
@@ -256,9 +341,11 @@ Resolved make_date_of(std::vector<Resolved>& a, const CallContext& call) {
   return {.sql = made_of("make_date", parts, a, call), .type = make_type(kDate)};
 }
 
-constexpr std::pair<std::string_view, int64_t> kUnitMicros[] = {{"WEEK", 604800000000}, {"DAY", 86400000000}, {"HOUR", 3600000000}, {"MINUTE", 60000000},
-                                                                {"SECOND", 1000000}, {"MILLISECOND", 1000}, {"MICROSECOND", 1}};
-constexpr std::pair<std::string_view, int> kUnitMonths[] = {{"YEAR", 12}, {"QUARTER", 3}, {"MONTH", 1}};
+constexpr std::pair<std::string_view, int64_t> kUnitMicros[] = {
+    {"WEEK", 604800000000}, {"DAY", 86400000000},  {"HOUR", 3600000000}, {"MINUTE", 60000000},
+    {"SECOND", 1000000},    {"MILLISECOND", 1000}, {"MICROSECOND", 1}};
+constexpr std::pair<std::string_view, int> kUnitMonths[] = {
+    {"YEAR", 12}, {"QUARTER", 3}, {"MONTH", 1}};
 
 std::string upper_text(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
@@ -267,8 +354,10 @@ std::string upper_text(std::string text) {
 
 [[noreturn]] void wrong_unit(const Resolved& unit, const CallContext& call) {
   throw Error("INVALID_PARAMETER_VALUE.DATETIME_UNIT",
-              fmt::format("The value of parameter `unit` in `{}` is invalid: expects one of the units YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, "
-                          "MINUTE, SECOND, MILLISECOND, MICROSECOND, but got '{}'.", call.name, unit.literal))
+              fmt::format("The value of parameter `unit` in `{}` is invalid: expects one of the "
+                          "units YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, "
+                          "MINUTE, SECOND, MILLISECOND, MICROSECOND, but got '{}'.",
+                          call.name, unit.literal))
       .at(call.span);
 }
 
@@ -285,14 +374,17 @@ Resolved timestamp_add(std::vector<Resolved>& a, const CallContext& call) {
   for (const auto& [name, micros] : kUnitMicros) {
     if (name != unit) continue;
     calendar = micros >= 86400000000;
-    step = calendar ? fmt::format("to_days(CAST({} * {} AS INTEGER))", a[1].sql, micros / 86400000000)
-                    : fmt::format("to_microseconds({} * {})", a[1].sql, micros);
+    step = calendar
+               ? fmt::format("to_days(CAST({} * {} AS INTEGER))", a[1].sql, micros / 86400000000)
+               : fmt::format("to_microseconds({} * {})", a[1].sql, micros);
   }
   if (step.empty()) wrong_unit(a[0], call);
   auto local = calendar && !ntz ? cast(moment, make_type(kTimestampNtz), call.time_zone) : moment;
   local.sql = fmt::format("({} + {})", local.sql, step);
   auto result = calendar && !ntz ? cast(local, make_type(kTimestamp), call.time_zone) : local;
-  return {.sql = result.sql, .type = result.type, .nullable = a[1].nullable || a[2].nullable,
+  return {.sql = result.sql,
+          .type = result.type,
+          .nullable = a[1].nullable || a[2].nullable,
           .name = fmt::format("timestampadd({}, {}, {})", unit, a[1].name, a[2].name)};
 }
 
@@ -300,26 +392,39 @@ Resolved timestamp_add(std::vector<Resolved>& a, const CallContext& call) {
 Resolved timestamp_diff(std::vector<Resolved>& a, const CallContext& call) {
   const auto unit = upper_text(a[0].literal);
   const auto local = [&](const Resolved& value) {
-    return cast(coerce(value, make_type(value.type.kind == kTimestampNtz ? kTimestampNtz : kTimestamp), call.time_zone), make_type(kTimestampNtz),
-                call.time_zone).sql;
+    return cast(coerce(value,
+                       make_type(value.type.kind == kTimestampNtz ? kTimestampNtz : kTimestamp),
+                       call.time_zone),
+                make_type(kTimestampNtz), call.time_zone)
+        .sql;
   };
   std::string sql;
   for (const auto& [name, months] : kUnitMonths) {
     if (name != unit) continue;
     // Whole months as Java counts them: by the days' numbers, whatever the months' lengths.
-    const auto place = [](const std::string& date) { return fmt::format("((year({0}) * 12 + month({0})) * 32 + day({0}))", date); };
+    const auto place = [](const std::string& date) {
+      return fmt::format("((year({0}) * 12 + month({0})) * 32 + day({0}))", date);
+    };
     const auto start = local(a[1]), end = local(a[2]);
-    const auto start_date = fmt::format("CAST({} AS DATE)", start), end_date = fmt::format("CAST({} AS DATE)", end);
-    const auto last = fmt::format("({0} + CASE WHEN {0} > {1} AND CAST({2} AS TIME) < CAST({3} AS TIME) THEN -1 WHEN {0} < {1} AND "
-                                  "CAST({2} AS TIME) > CAST({3} AS TIME) THEN 1 ELSE 0 END)", end_date, start_date, end, start);
+    const auto start_date = fmt::format("CAST({} AS DATE)", start),
+               end_date = fmt::format("CAST({} AS DATE)", end);
+    const auto last = fmt::format(
+        "({0} + CASE WHEN {0} > {1} AND CAST({2} AS TIME) < CAST({3} AS TIME) THEN -1 WHEN {0} < "
+        "{1} AND "
+        "CAST({2} AS TIME) > CAST({3} AS TIME) THEN 1 ELSE 0 END)",
+        end_date, start_date, end, start);
     sql = fmt::format("CAST(trunc(({} - {}) / 32) AS BIGINT)", place(last), place(start_date));
     if (months > 1) sql = fmt::format("CAST(trunc({} / {}) AS BIGINT)", sql, months);
   }
   for (const auto& [name, micros] : kUnitMicros) {
-    if (name == unit) sql = fmt::format("CAST(trunc((epoch_us({}) - epoch_us({})) / {}) AS BIGINT)", local(a[2]), local(a[1]), micros);
+    if (name == unit)
+      sql = fmt::format("CAST(trunc((epoch_us({}) - epoch_us({})) / {}) AS BIGINT)", local(a[2]),
+                        local(a[1]), micros);
   }
   if (sql.empty()) wrong_unit(a[0], call);
-  return {.sql = sql, .type = make_type(kLong), .nullable = a[1].nullable || a[2].nullable,
+  return {.sql = sql,
+          .type = make_type(kLong),
+          .nullable = a[1].nullable || a[2].nullable,
           .name = fmt::format("timestampdiff({}, {}, {})", unit, a[1].name, a[2].name)};
 }
 
@@ -329,11 +434,15 @@ Resolved convert_timezone(std::vector<Resolved>& a, const CallContext& call) {
   const auto from = given ? a[0].sql : sql_string(call.time_zone);
   const auto& to = a[given ? 1 : 0];
   const auto& moment = a[given ? 2 : 1];
-  const auto local = cast(coerce(moment, make_type(moment.type.kind == kTimestamp ? kTimestamp : kTimestampNtz), call.time_zone), make_type(kTimestampNtz),
-                          call.time_zone);
-  return {.sql = fmt::format("timezone({}, timezone({}, {}))", to.sql, from, local.sql), .type = make_type(kTimestampNtz),
+  const auto local =
+      cast(coerce(moment, make_type(moment.type.kind == kTimestamp ? kTimestamp : kTimestampNtz),
+                  call.time_zone),
+           make_type(kTimestampNtz), call.time_zone);
+  return {.sql = fmt::format("timezone({}, timezone({}, {}))", to.sql, from, local.sql),
+          .type = make_type(kTimestampNtz),
           .nullable = to.nullable || moment.nullable,
-          .name = fmt::format("convert_timezone({}, {}, {})", given ? a[0].name : "current_timezone()", to.name, moment.name)};
+          .name = fmt::format("convert_timezone({}, {}, {})",
+                              given ? a[0].name : "current_timezone()", to.name, moment.name)};
 }
 
 Resolved make_dt_interval(std::vector<Resolved>& a, const CallContext&) {
@@ -342,61 +451,86 @@ Resolved make_dt_interval(std::vector<Resolved>& a, const CallContext&) {
   for (size_t i = 0; i < 4; ++i) {
     names += (i ? ", " : "") + (i < a.size() ? a[i].name : std::string(i < 3 ? "0" : "0.000000"));
     if (i >= a.size()) continue;
-    sql += (i ? " + " : "") + (i < 3 ? fmt::format("CAST({} AS BIGINT) * {}", a[i].sql, kMicros[i]) : fmt::format("CAST(round({} * 1000000) AS BIGINT)", a[i].sql));
+    sql +=
+        (i ? " + " : "") + (i < 3 ? fmt::format("CAST({} AS BIGINT) * {}", a[i].sql, kMicros[i])
+                                  : fmt::format("CAST(round({} * 1000000) AS BIGINT)", a[i].sql));
   }
   DataType type = make_type(kDayTimeInterval);
-  return {.sql = fmt::format("to_microseconds({})", sql.empty() ? "0" : sql), .type = type, .name = fmt::format("make_dt_interval({})", names)};
+  return {.sql = fmt::format("to_microseconds({})", sql.empty() ? "0" : sql),
+          .type = type,
+          .name = fmt::format("make_dt_interval({})", names)};
 }
 
 Resolved make_ym_interval(std::vector<Resolved>& a, const CallContext&) {
-  return {.sql = fmt::format("to_months(CAST({} * 12 + {} AS INTEGER))", a.empty() ? "0" : a[0].sql, a.size() > 1 ? a[1].sql : "0"),
+  return {.sql = fmt::format("to_months(CAST({} * 12 + {} AS INTEGER))", a.empty() ? "0" : a[0].sql,
+                             a.size() > 1 ? a[1].sql : "0"),
           .type = make_type(kYearMonthInterval),
-          .name = fmt::format("make_ym_interval({}, {})", a.empty() ? "0" : a[0].name, a.size() > 1 ? a[1].name : "0")};
+          .name = fmt::format("make_ym_interval({}, {})", a.empty() ? "0" : a[0].name,
+                              a.size() > 1 ? a[1].name : "0")};
 }
 
 Resolved make_timestamp_of(std::vector<Resolved>& a, const CallContext& call) {
-  const auto parts = fmt::format("{}, {}, {}, {}, {}, {}", a[0].sql, a[1].sql, a[2].sql, a[3].sql, a[4].sql, a[5].sql);
+  const auto parts = fmt::format("{}, {}, {}, {}, {}, {}", a[0].sql, a[1].sql, a[2].sql, a[3].sql,
+                                 a[4].sql, a[5].sql);
   Resolved local{.sql = made_of("make_timestamp", parts, a, call),
                  .type = make_type(kTimestampNtz)};
-  return {.sql = cast(local, make_type(kTimestamp), call.time_zone).sql, .type = make_type(kTimestamp)};
+  return {.sql = cast(local, make_type(kTimestamp), call.time_zone).sql,
+          .type = make_type(kTimestamp)};
 }
 
 Resolved months_between(std::vector<Resolved>& a, const CallContext& call) {
-  const auto x = cast(a[0], make_type(kTimestampNtz), call.time_zone).sql, y = cast(a[1], make_type(kTimestampNtz), call.time_zone).sql;
+  const auto x = cast(a[0], make_type(kTimestampNtz), call.time_zone).sql,
+             y = cast(a[1], make_type(kTimestampNtz), call.time_zone).sql;
   const auto months = fmt::format("((year({0}) - year({1})) * 12 + month({0}) - month({1}))", x, y);
-  auto seconds = [](const std::string& sql) { return fmt::format("(day({0}) * 86400 + hour({0}) * 3600 + minute({0}) * 60 + second({0}))", sql); };
+  auto seconds = [](const std::string& sql) {
+    return fmt::format("(day({0}) * 86400 + hour({0}) * 3600 + minute({0}) * 60 + second({0}))",
+                       sql);
+  };
   auto sql = fmt::format("({} + ({} - {}) / 2678400.0::DOUBLE)", months, seconds(x), seconds(y));
   if (a.size() < 3 || a[2].literal == "true") sql = fmt::format("round({}, 8)", sql);
-  return {.sql = fmt::format("CASE WHEN day({0}) = day({1}) OR (last_day({0}) = CAST({0} AS DATE) AND last_day({1}) = CAST({1} AS DATE)) "
-                             "THEN CAST({2} AS DOUBLE) ELSE {3} END", x, y, months, sql),
-          .type = make_type(kDouble), .nullable = a[0].nullable || a[1].nullable,
-          .name = fmt::format("months_between({}, {}, {})", a[0].name, a[1].name, a.size() > 2 ? a[2].name : "true")};
+  return {.sql = fmt::format("CASE WHEN day({0}) = day({1}) OR (last_day({0}) = CAST({0} AS DATE) "
+                             "AND last_day({1}) = CAST({1} AS DATE)) "
+                             "THEN CAST({2} AS DOUBLE) ELSE {3} END",
+                             x, y, months, sql),
+          .type = make_type(kDouble),
+          .nullable = a[0].nullable || a[1].nullable,
+          .name = fmt::format("months_between({}, {}, {})", a[0].name, a[1].name,
+                              a.size() > 2 ? a[2].name : "true")};
 }
 
 Resolved unix_timestamp(std::vector<Resolved>& a, const CallContext& call) {
-  const auto name = fmt::format("{}({}, {})", call.name, a[0].name, a.size() > 1 ? a[1].name : "yyyy-MM-dd HH:mm:ss");
+  const auto name = fmt::format("{}({}, {})", call.name, a[0].name,
+                                a.size() > 1 ? a[1].name : "yyyy-MM-dd HH:mm:ss");
   const bool text = a[0].type.kind == kString;
   if (!text) a.resize(1);
   const auto moment = parse_with(a, call, kTimestamp);
-  return {.sql = fmt::format("CAST(floor(epoch_us({}) / 1e6) AS BIGINT)", moment.sql), .type = make_type(kLong),
-          .nullable = moment.nullable, .name = name};
+  return {.sql = fmt::format("CAST(floor(epoch_us({}) / 1e6) AS BIGINT)", moment.sql),
+          .type = make_type(kLong),
+          .nullable = moment.nullable,
+          .name = name};
 }
 
 /// try_to_date and try_to_timestamp: null where the text is none.
 Resolved try_parse(std::vector<Resolved>& a, const CallContext& call, TypeKind kind) {
-  const auto name = fmt::format("{}({}{})", call.name, a[0].name, a.size() > 1 ? ", " + a[1].name : "");
+  const auto name =
+      fmt::format("{}({}{})", call.name, a[0].name, a.size() > 1 ? ", " + a[1].name : "");
   Resolved value = a[0];
   if (a.size() > 1) {
-    value.sql = fmt::format("try_strptime({}, {})", coerce(a[0], make_type(kString), call.time_zone).sql,
-                            sql_string(strftime_pattern(constant(a[1], call), call)));
+    value.sql =
+        fmt::format("try_strptime({}, {})", coerce(a[0], make_type(kString), call.time_zone).sql,
+                    sql_string(strftime_pattern(constant(a[1], call), call)));
     value.type = make_type(kTimestampNtz);
   }
   auto result = cast(value, make_type(kind), call.time_zone, true);
   result.name = name;
   return result;
 }
-Resolved try_to_date(std::vector<Resolved>& a, const CallContext& call) { return try_parse(a, call, kDate); }
-Resolved try_to_timestamp(std::vector<Resolved>& a, const CallContext& call) { return try_parse(a, call, kTimestamp); }
+Resolved try_to_date(std::vector<Resolved>& a, const CallContext& call) {
+  return try_parse(a, call, kDate);
+}
+Resolved try_to_timestamp(std::vector<Resolved>& a, const CallContext& call) {
+  return try_parse(a, call, kTimestamp);
+}
 
 }  // namespace
 

@@ -14,22 +14,27 @@ using enum TypeKind;
 Resolved round_half_up(std::vector<Resolved>& a, const CallContext& call) {
   const int digits = a.size() > 1 ? std::atoi(a[1].literal.c_str()) : 0;
   if (a.size() == 1) {
-    a.push_back({.sql = "0", .type = make_type(kInteger), .nullable = false, .literal = "0", .name = "0"});
+    a.push_back(
+        {.sql = "0", .type = make_type(kInteger), .nullable = false, .literal = "0", .name = "0"});
   }
   const char* function = call.name == "bround" ? "round_even" : "round";
-  Resolved result{.sql = fmt::format("{}({}, {})", function, a[0].sql, a[1].sql), .type = a[0].type,
+  Resolved result{.sql = fmt::format("{}({}, {})", function, a[0].sql, a[1].sql),
+                  .type = a[0].type,
                   .nullable = a[0].nullable};
   result.name = fmt::format("{}({}, {})", call.name, a[0].name, a[1].name);
   if (a[0].type.kind == kDecimal) {
     const int scale = std::min(a[0].type.scale, std::max(digits, 0));
-    result.type = decimal_type(std::min(38, a[0].type.precision - a[0].type.scale + 1 + scale), scale);
+    result.type =
+        decimal_type(std::min(38, a[0].type.precision - a[0].type.scale + 1 + scale), scale);
     result.exact = false;
-    if (call.name == "bround") result.sql = fmt::format("CAST({} AS {})", result.sql, duckdb_type(result.type));
+    if (call.name == "bround")
+      result.sql = fmt::format("CAST({} AS {})", result.sql, duckdb_type(result.type));
   } else if (a[0].type.is_integral()) {
     result.exact = false;
   } else if (a[0].type.kind == kString || a[0].is_null()) {
     result.type = make_type(kDouble);
-    result.sql = fmt::format("{}({}, {})", function, coerce(a[0], result.type, call.time_zone).sql, a[1].sql);
+    result.sql = fmt::format("{}({}, {})", function, coerce(a[0], result.type, call.time_zone).sql,
+                             a[1].sql);
   }
   return result;
 }
@@ -40,38 +45,64 @@ Resolved whole(std::vector<Resolved>& a, const CallContext& call, const char* fu
   Resolved result{.sql = "", .type = make_type(kLong), .nullable = a[0].nullable};
   if (a.size() > 1) {
     const int digits = std::atoi(a[1].literal.c_str());
-    const int scale = a[0].type.kind == kDecimal ? std::min(a[0].type.scale, std::max(digits, 0)) : std::max(digits, 0);
-    const auto type = a[0].type.kind == kDecimal ? a[0].type : a[0].type.is_integral() ? decimal_for(a[0].type) : decimal_type(30, 15);
-    result.type = decimal_type(std::min(38, std::max(type.precision - type.scale + 1, 1 - digits) + std::min(type.scale, scale)), std::min(type.scale, scale));
+    const int scale = a[0].type.kind == kDecimal ? std::min(a[0].type.scale, std::max(digits, 0))
+                                                 : std::max(digits, 0);
+    const auto type = a[0].type.kind == kDecimal ? a[0].type
+                      : a[0].type.is_integral()  ? decimal_for(a[0].type)
+                                                 : decimal_type(30, 15);
+    result.type = decimal_type(std::min(38, std::max(type.precision - type.scale + 1, 1 - digits) +
+                                                std::min(type.scale, scale)),
+                               std::min(type.scale, scale));
     const auto power = fmt::format("CAST('1e{}' AS DOUBLE)", digits);
-    result.sql = fmt::format("CAST({0}({1} * {2}) / {2} AS {3})", function, a[0].sql, power, duckdb_type(result.type));
-    result.name = fmt::format("{}({}, {})", call.name == "ceiling" ? "ceil" : call.name, a[0].name, a[1].name);
+    result.sql = fmt::format("CAST({0}({1} * {2}) / {2} AS {3})", function, a[0].sql, power,
+                             duckdb_type(result.type));
+    result.name = fmt::format("{}({}, {})", call.name == "ceiling" ? "ceil" : call.name, a[0].name,
+                              a[1].name);
     return result;
   }
   if (a[0].type.kind == kDecimal) {
     result.type = decimal_type(a[0].type.precision - a[0].type.scale + 1, 0);
   }
   result.sql = fmt::format("CAST({}({}) AS {})", function, a[0].sql, duckdb_type(result.type));
-  result.name = fmt::format("{}({})", function == std::string_view("ceil") ? "CEIL" : "FLOOR", a[0].name);
+  result.name =
+      fmt::format("{}({})", function == std::string_view("ceil") ? "CEIL" : "FLOOR", a[0].name);
   return result;
 }
-Resolved floor_of(std::vector<Resolved>& a, const CallContext& call) { return whole(a, call, "floor"); }
-Resolved ceil_of(std::vector<Resolved>& a, const CallContext& call) { return whole(a, call, "ceil"); }
+Resolved floor_of(std::vector<Resolved>& a, const CallContext& call) {
+  return whole(a, call, "floor");
+}
+Resolved ceil_of(std::vector<Resolved>& a, const CallContext& call) {
+  return whole(a, call, "ceil");
+}
 
-bool is_interval(const Resolved& value) { return value.type.kind == kDayTimeInterval || value.type.kind == kYearMonthInterval; }
+bool is_interval(const Resolved& value) {
+  return value.type.kind == kDayTimeInterval || value.type.kind == kYearMonthInterval;
+}
 
 Resolved absolute(std::vector<Resolved>& a, const CallContext& call) {
   if (is_interval(a[0])) {
-    return {.sql = fmt::format("CASE WHEN {0} < INTERVAL 0 DAY THEN - {0} ELSE {0} END", a[0].sql), .type = a[0].type, .nullable = a[0].nullable};
+    return {.sql = fmt::format("CASE WHEN {0} < INTERVAL 0 DAY THEN - {0} ELSE {0} END", a[0].sql),
+            .type = a[0].type,
+            .nullable = a[0].nullable};
   }
   if (!a[0].type.is_numeric()) a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
-  return {.sql = fmt::format("abs({})", a[0].sql), .type = a[0].type, .nullable = a[0].nullable, .exact = false};
+  return {.sql = fmt::format("abs({})", a[0].sql),
+          .type = a[0].type,
+          .nullable = a[0].nullable,
+          .exact = false};
 }
 
 Resolved sign_of(std::vector<Resolved>& a, const CallContext& call) {
-  const auto sql = is_interval(a[0]) ? fmt::format("CASE WHEN {0} < INTERVAL 0 DAY THEN -1 WHEN {0} > INTERVAL 0 DAY THEN 1 WHEN {0} IS NOT NULL THEN 0 END", a[0].sql)
-                                     : fmt::format("sign({})", coerce(a[0], make_type(kDouble), call.time_zone).sql);
-  return {.sql = fmt::format("CAST({} AS DOUBLE)", sql), .type = make_type(kDouble), .nullable = a[0].nullable};
+  const auto sql =
+      is_interval(a[0])
+          ? fmt::format(
+                "CASE WHEN {0} < INTERVAL 0 DAY THEN -1 WHEN {0} > INTERVAL 0 DAY THEN 1 WHEN {0} "
+                "IS NOT NULL THEN 0 END",
+                a[0].sql)
+          : fmt::format("sign({})", coerce(a[0], make_type(kDouble), call.time_zone).sql);
+  return {.sql = fmt::format("CAST({} AS DOUBLE)", sql),
+          .type = make_type(kDouble),
+          .nullable = a[0].nullable};
 }
 
 }  // namespace

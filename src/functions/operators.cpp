@@ -11,25 +11,30 @@ namespace {
 using enum TypeKind;
 
 [[noreturn]] void differing_types(const std::vector<Resolved>& arguments, const CallContext& call) {
-  throw Error("DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES",
-              fmt::format("Cannot resolve \"({0} {2} {1})\" due to data type mismatch: the left and "
-                          "right operands of the binary operator have incompatible types (\"{3}\" "
-                          "and \"{4}\").",
-                          arguments[0].name, arguments[1].name, call.name, arguments[0].type.sql(),
-                          arguments[1].type.sql()))
+  throw Error(
+      "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES",
+      fmt::format("Cannot resolve \"({0} {2} {1})\" due to data type mismatch: the left and "
+                  "right operands of the binary operator have incompatible types (\"{3}\" "
+                  "and \"{4}\").",
+                  arguments[0].name, arguments[1].name, call.name, arguments[0].type.sql(),
+                  arguments[1].type.sql()))
       .at(call.span);
 }
 
-[[noreturn]] void wrong_type(const std::vector<Resolved>& arguments, const CallContext& call, std::string_view wanted) {
-  throw Error("DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE",
-              fmt::format("Cannot resolve \"({0} {2} {1})\" due to data type mismatch: the binary operator requires the "
-                          "input type \"{4}\", not \"{3}\".",
-                          arguments[0].name, arguments[1].name, call.name, arguments[0].type.sql(), wanted))
+[[noreturn]] void wrong_type(const std::vector<Resolved>& arguments, const CallContext& call,
+                             std::string_view wanted) {
+  throw Error(
+      "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE",
+      fmt::format("Cannot resolve \"({0} {2} {1})\" due to data type mismatch: the binary operator "
+                  "requires the "
+                  "input type \"{4}\", not \"{3}\".",
+                  arguments[0].name, arguments[1].name, call.name, arguments[0].type.sql(), wanted))
       .at(call.span);
 }
 
 /// Both of one type, but not of one the operator takes; or of two types.
-[[noreturn]] void refuse(const std::vector<Resolved>& arguments, const CallContext& call, std::string_view wanted) {
+[[noreturn]] void refuse(const std::vector<Resolved>& arguments, const CallContext& call,
+                         std::string_view wanted) {
   if (arguments[0].type == arguments[1].type) wrong_type(arguments, call, wanted);
   differing_types(arguments, call);
 }
@@ -91,7 +96,8 @@ Resolved shift(const Resolved& moment, const Resolved& interval, std::string_vie
     const auto micros = fmt::format("({}epoch_us({}))", op == "-" ? "- " : "", interval.sql);
     auto local = cast(moment, make_type(kTimestampNtz), call.time_zone);
     local.sql = months ? fmt::format("({} {} {})", local.sql, op, interval.sql)
-                       : fmt::format("({} + to_days(CAST({} // 86400000000 AS INTEGER)))", local.sql, micros);
+                       : fmt::format("({} + to_days(CAST({} // 86400000000 AS INTEGER)))",
+                                     local.sql, micros);
     auto shifted = cast(local, make_type(kTimestamp), call.time_zone).sql;
     if (!months) shifted = fmt::format("({} + to_microseconds({} % 86400000000))", shifted, micros);
     result = made(shifted, moment.type, {moment, interval});
@@ -100,34 +106,44 @@ Resolved shift(const Resolved& moment, const Resolved& interval, std::string_vie
   }
   result.name = fmt::format("{} {} {}", moment.name, op, interval.name);
   if (moment.type.kind == kDate && days) {
-    result.name = fmt::format(fmt::runtime(op == "-" ? "date_add({}, (- extractansiintervaldays({})))"
-                                                     : "date_add({}, extractansiintervaldays({}))"),
-                              moment.name, interval.name);
+    result.name =
+        fmt::format(fmt::runtime(op == "-" ? "date_add({}, (- extractansiintervaldays({})))"
+                                           : "date_add({}, extractansiintervaldays({}))"),
+                    moment.name, interval.name);
   }
   return result;
 }
 
 /// A date plus or minus a number of days.
 Resolved shift_days(const Resolved& date, const Resolved& days, std::string_view op) {
-  auto result = made(fmt::format("({} {} CAST({} AS INTEGER))", date.sql, op, days.sql), date.type, {date, days});
-  result.name = fmt::format("{}({}, {})", op == "+" ? "date_add" : "date_sub", date.name, days.name);
+  auto result = made(fmt::format("({} {} CAST({} AS INTEGER))", date.sql, op, days.sql), date.type,
+                     {date, days});
+  result.name =
+      fmt::format("{}({}, {})", op == "+" ? "date_add" : "date_sub", date.name, days.name);
   return result;
 }
 
 [[noreturn]] void not_days(const Resolved& date, const Resolved& days, const CallContext& call) {
-  throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-              fmt::format("Cannot resolve \"date_add({0}, {1})\" due to data type mismatch: The second parameter requires the "
-                          "(\"INT\" or \"SMALLINT\" or \"TINYINT\") type, however \"{1}\" has the type \"{2}\".",
-                          date.name, days.name, days.type.sql()))
+  throw Error(
+      "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+      fmt::format(
+          "Cannot resolve \"date_add({0}, {1})\" due to data type mismatch: The second parameter "
+          "requires the "
+          "(\"INT\" or \"SMALLINT\" or \"TINYINT\") type, however \"{1}\" has the type \"{2}\".",
+          date.name, days.name, days.type.sql()))
       .at(call.span);
 }
 
 /// An interval times or divided by a number, given as the SQL of its microseconds or months.
-Resolved scaled(const Resolved& interval, const std::string& amount, const std::vector<Resolved>& a) {
+Resolved scaled(const Resolved& interval, const std::string& amount,
+                const std::vector<Resolved>& a) {
   const bool months = interval.type.kind == kYearMonthInterval;
   DataType type = make_type(interval.type.kind);
   type.end_field = months ? 1 : 3;
-  return made(fmt::format(fmt::runtime(months ? "to_months(CAST({} AS INTEGER))" : "to_microseconds(CAST({} AS BIGINT))"), amount), type, a);
+  return made(fmt::format(fmt::runtime(months ? "to_months(CAST({} AS INTEGER))"
+                                              : "to_microseconds(CAST({} AS BIGINT))"),
+                          amount),
+              type, a);
 }
 
 std::string amount_of(const Resolved& interval) {
@@ -153,7 +169,8 @@ Resolved add(std::vector<Resolved>& a, const CallContext& call) {
   const std::string text = fmt::format("({} + {})", a[0].sql, a[1].sql);
   if (common.kind != kDecimal) return made(text, common, a);
   const int scale = std::max(a[0].type.scale, a[1].type.scale);
-  const int range = std::max(a[0].type.precision - a[0].type.scale, a[1].type.precision - a[1].type.scale);
+  const int range =
+      std::max(a[0].type.precision - a[0].type.scale, a[1].type.precision - a[1].type.scale);
   return made(text, bounded_decimal(range + scale + 1, scale), a, false);
 }
 
@@ -166,7 +183,8 @@ Resolved subtract(std::vector<Resolved>& a, const CallContext& call) {
     return made(fmt::format("({} - {})", a[0].sql, a[1].sql), *common, a);
   }
   for (int i : {0, 1}) {  // text beside a moment is one
-    if (a[i].type.kind == kString && a[1 - i].type.is_datetime()) a[i] = coerce(a[i], a[1 - i].type, call.time_zone);
+    if (a[i].type.kind == kString && a[1 - i].type.is_datetime())
+      a[i] = coerce(a[i], a[1 - i].type, call.time_zone);
   }
   if (a[0].type.kind == kDate && a[1].type.kind == kDate) {
     DataType days = make_type(kDayTimeInterval);
@@ -182,16 +200,19 @@ Resolved subtract(std::vector<Resolved>& a, const CallContext& call) {
   const std::string text = fmt::format("({} - {})", a[0].sql, a[1].sql);
   if (common.kind != kDecimal) return made(text, common, a);
   const int scale = std::max(a[0].type.scale, a[1].type.scale);
-  const int range = std::max(a[0].type.precision - a[0].type.scale, a[1].type.precision - a[1].type.scale);
+  const int range =
+      std::max(a[0].type.precision - a[0].type.scale, a[1].type.precision - a[1].type.scale);
   return made(text, bounded_decimal(range + scale + 1, scale), a, false);
 }
 
 Resolved multiply(std::vector<Resolved>& a, const CallContext& call) {
   for (int i : {0, 1}) {
-    if (is_interval(a[i].type) && a[1 - i].type.kind == kString) a[1 - i] = coerce(a[1 - i], make_type(kDouble), call.time_zone);
+    if (is_interval(a[i].type) && a[1 - i].type.kind == kString)
+      a[1 - i] = coerce(a[1 - i], make_type(kDouble), call.time_zone);
     if (is_interval(a[i].type) && a[1 - i].type.is_numeric()) {
       const auto product = fmt::format("{} * {}", amount_of(a[i]), a[1 - i].sql);
-      return scaled(a[i], a[1 - i].type.is_integral() ? product : fmt::format("round({})", product), a);
+      return scaled(a[i], a[1 - i].type.is_integral() ? product : fmt::format("round({})", product),
+                    a);
     }
   }
   const auto common = unify_numbers(a, call);
@@ -203,11 +224,18 @@ Resolved multiply(std::vector<Resolved>& a, const CallContext& call) {
 }
 
 Resolved divide(std::vector<Resolved>& a, const CallContext& call) {
-  if (is_interval(a[0].type) && a[1].type.kind == kString) a[1] = coerce(a[1], make_type(kDouble), call.time_zone);
+  if (is_interval(a[0].type) && a[1].type.kind == kString)
+    a[1] = coerce(a[1], make_type(kDouble), call.time_zone);
   if (is_interval(a[0].type) && a[1].type.is_numeric()) {
-    const auto zero = raise_sql("INTERVAL_DIVIDED_BY_ZERO",
-                                "Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead.", call.span);
-    return scaled(a[0], fmt::format("CASE WHEN {1} = 0 THEN {2} ELSE round({0} / CAST({1} AS DOUBLE)) END", amount_of(a[0]), a[1].sql, zero), a);
+    const auto zero = raise_sql(
+        "INTERVAL_DIVIDED_BY_ZERO",
+        "Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead.",
+        call.span);
+    return scaled(
+        a[0],
+        fmt::format("CASE WHEN {1} = 0 THEN {2} ELSE round({0} / CAST({1} AS DOUBLE)) END",
+                    amount_of(a[0]), a[1].sql, zero),
+        a);
   }
   if (either(a, kDecimal) && !either(a, kDouble) && !either(a, kFloat) && !either(a, kString)) {
     unify_numbers(a, call);
@@ -224,16 +252,19 @@ Resolved divide(std::vector<Resolved>& a, const CallContext& call) {
     }
     value = coerce(value, make_type(kDouble), call.time_zone);
   }
-  return made(guard_zero(a[1], fmt::format("({} / {})", a[0].sql, a[1].sql), call), make_type(kDouble),
-              a);
+  return made(guard_zero(a[1], fmt::format("({} / {})", a[0].sql, a[1].sql), call),
+              make_type(kDouble), a);
 }
 
 Resolved integral_divide(std::vector<Resolved>& a, const CallContext& call) {
-  if (a[0].type.is_fractional() || a[1].type.is_fractional()) refuse(a, call, "(\"BIGINT\" or \"DECIMAL\")");
+  if (a[0].type.is_fractional() || a[1].type.is_fractional())
+    refuse(a, call, "(\"BIGINT\" or \"DECIMAL\")");
   const auto common = unify_numbers(a, call);
   auto quotient = fmt::format("CAST(({} // {}) AS BIGINT)", a[0].sql, a[1].sql);
   if (common.kind == kDecimal) {  // DuckDB's // of decimals rounds
-    quotient = fmt::format("CAST(spark_decimal_divide({0} - {0} % {1}, {1}, CAST(0 AS DECIMAL(38,0))) AS BIGINT)", a[0].sql, a[1].sql);
+    quotient = fmt::format(
+        "CAST(spark_decimal_divide({0} - {0} % {1}, {1}, CAST(0 AS DECIMAL(38,0))) AS BIGINT)",
+        a[0].sql, a[1].sql);
   }
   return made(guard_zero(a[1], quotient, call), make_type(kLong), a);
 }
@@ -251,13 +282,16 @@ Resolved remainder(std::vector<Resolved>& a, const CallContext& call) {
   if (common.kind != kDecimal) return made(sql, common, a);
   const auto &x = a[0].type, &y = a[1].type;
   const int scale = std::max(x.scale, y.scale);
-  return made(sql, bounded_decimal(std::min(x.precision - x.scale, y.precision - y.scale) + scale, scale), a, false);
+  return made(
+      sql, bounded_decimal(std::min(x.precision - x.scale, y.precision - y.scale) + scale, scale),
+      a, false);
 }
 
 Resolved positive_modulus(std::vector<Resolved>& a, const CallContext& call) {
   const auto common = unify_numbers(a, call);
-  return made(fmt::format("CASE WHEN {0} % {1} < 0 THEN ({0} % {1} + {1}) % {1} ELSE {0} % {1} END", a[0].sql, a[1].sql), common, a,
-              common.kind != kDecimal);
+  return made(fmt::format("CASE WHEN {0} % {1} < 0 THEN ({0} % {1} + {1}) % {1} ELSE {0} % {1} END",
+                          a[0].sql, a[1].sql),
+              common, a, common.kind != kDecimal);
 }
 
 template <typename Make>
@@ -272,11 +306,11 @@ Resolved compare(std::vector<Resolved>& a, const CallContext& call, Make make) {
   return made(make(a[0].sql, a[1].sql), make_type(kBoolean), a);
 }
 
-#define COMPARISON(function, op)                                                       \
-  Resolved function(std::vector<Resolved>& a, const CallContext& call) {               \
-    return compare(a, call, [](const std::string& left, const std::string& right) {    \
-      return fmt::format("({} " op " {})", left, right);                               \
-    });                                                                                \
+#define COMPARISON(function, op)                                                    \
+  Resolved function(std::vector<Resolved>& a, const CallContext& call) {            \
+    return compare(a, call, [](const std::string& left, const std::string& right) { \
+      return fmt::format("({} " op " {})", left, right);                            \
+    });                                                                             \
   }
 COMPARISON(equal, "=")
 COMPARISON(less, "<")
@@ -299,10 +333,11 @@ DataType unify(std::vector<Resolved>& a, size_t first, size_t step, const CallCo
   for (size_t i = first; i < a.size(); i += step) {
     const auto wider = common_type(common, a[i].type);
     if (!wider) {
-      throw Error("DATATYPE_MISMATCH.DATA_DIFF_TYPES",
-                  fmt::format("Cannot resolve \"{}\" due to data type mismatch: Input to `{}` should "
-                              "all be the same type, but it's [\"{}\", \"{}\"].",
-                              call.name, call.name, common.sql(), a[i].type.sql()))
+      throw Error(
+          "DATATYPE_MISMATCH.DATA_DIFF_TYPES",
+          fmt::format("Cannot resolve \"{}\" due to data type mismatch: Input to `{}` should "
+                      "all be the same type, but it's [\"{}\", \"{}\"].",
+                      call.name, call.name, common.sql(), a[i].type.sql()))
           .at(call.span);
     }
     common = *wider;
@@ -331,8 +366,8 @@ Resolved in_list(std::vector<Resolved>& a, const CallContext& call) {
 
 Resolved between(std::vector<Resolved>& a, const CallContext& call) {
   unify(a, 0, 1, call);
-  return made(fmt::format("({} BETWEEN {} AND {})", a[0].sql, a[1].sql, a[2].sql), make_type(kBoolean),
-              a);
+  return made(fmt::format("({} BETWEEN {} AND {})", a[0].sql, a[1].sql, a[2].sql),
+              make_type(kBoolean), a);
 }
 
 Resolved coalesce(std::vector<Resolved>& a, const CallContext& call) {
@@ -389,11 +424,14 @@ Resolved if_else(std::vector<Resolved>& a, const CallContext& call) {
 }
 
 Resolved negative(std::vector<Resolved>& a, const CallContext& call) {
-  if (a[0].type.kind == kString || a[0].is_null()) a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
+  if (a[0].type.kind == kString || a[0].is_null())
+    a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
   if (!a[0].type.is_numeric() && !is_interval(a[0].type)) {
     throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-                fmt::format("Cannot resolve \"(- {0})\" due to data type mismatch: The first parameter requires the (\"NUMERIC\" or "
-                            "\"INTERVAL\") type, however \"{0}\" has the type \"{1}\".", a[0].name, a[0].type.sql()))
+                fmt::format("Cannot resolve \"(- {0})\" due to data type mismatch: The first "
+                            "parameter requires the (\"NUMERIC\" or "
+                            "\"INTERVAL\") type, however \"{0}\" has the type \"{1}\".",
+                            a[0].name, a[0].type.sql()))
         .at(call.span);
   }
   auto result = made(fmt::format("(- {})", a[0].sql), a[0].type, a, a[0].exact);
@@ -409,7 +447,9 @@ Resolved logical(std::vector<Resolved>& a, const CallContext& call, const char* 
   }
   return made(fmt::format("({} {} {})", a[0].sql, word, a[1].sql), make_type(kBoolean), a);
 }
-Resolved and_of(std::vector<Resolved>& a, const CallContext& call) { return logical(a, call, "AND"); }
+Resolved and_of(std::vector<Resolved>& a, const CallContext& call) {
+  return logical(a, call, "AND");
+}
 Resolved or_of(std::vector<Resolved>& a, const CallContext& call) { return logical(a, call, "OR"); }
 
 Resolved bitwise(std::vector<Resolved>& a, const CallContext& call, const char* pattern) {
@@ -419,13 +459,20 @@ Resolved bitwise(std::vector<Resolved>& a, const CallContext& call, const char* 
   for (auto& value : a) value = coerce(value, type, call.time_zone);
   return made(fmt::format(fmt::runtime(pattern), a[0].sql, a[1].sql), type, a);
 }
-Resolved bit_and(std::vector<Resolved>& a, const CallContext& call) { return bitwise(a, call, "({} & {})"); }
-Resolved bit_or(std::vector<Resolved>& a, const CallContext& call) { return bitwise(a, call, "({} | {})"); }
-Resolved bit_xor(std::vector<Resolved>& a, const CallContext& call) { return bitwise(a, call, "xor({}, {})"); }
+Resolved bit_and(std::vector<Resolved>& a, const CallContext& call) {
+  return bitwise(a, call, "({} & {})");
+}
+Resolved bit_or(std::vector<Resolved>& a, const CallContext& call) {
+  return bitwise(a, call, "({} | {})");
+}
+Resolved bit_xor(std::vector<Resolved>& a, const CallContext& call) {
+  return bitwise(a, call, "xor({}, {})");
+}
 
 Resolved zero_if_null(std::vector<Resolved>& a, const CallContext& call) {
   const auto name = fmt::format("zeroifnull({})", a[0].name);
-  a.push_back({.sql = "0", .type = make_type(kInteger), .nullable = false, .literal = "0", .name = "0"});
+  a.push_back(
+      {.sql = "0", .type = make_type(kInteger), .nullable = false, .literal = "0", .name = "0"});
   auto result = coalesce(a, call);
   result.name = name;
   return result;
@@ -433,7 +480,8 @@ Resolved zero_if_null(std::vector<Resolved>& a, const CallContext& call) {
 
 Resolved try_divide(std::vector<Resolved>& a, const CallContext& call) {
   for (auto& value : a) value = coerce(value, make_type(kDouble), call.time_zone);
-  auto result = made(fmt::format("({} / nullif({}, 0))", a[0].sql, a[1].sql), make_type(kDouble), a);
+  auto result =
+      made(fmt::format("({} / nullif({}, 0))", a[0].sql, a[1].sql), make_type(kDouble), a);
   result.nullable = true;
   return result;
 }
@@ -460,8 +508,12 @@ Resolved tried(Resolved result) {
   return result;
 }
 Resolved try_sum(std::vector<Resolved>& a, const CallContext& call) { return tried(add(a, call)); }
-Resolved try_difference(std::vector<Resolved>& a, const CallContext& call) { return tried(subtract(a, call)); }
-Resolved try_product(std::vector<Resolved>& a, const CallContext& call) { return tried(multiply(a, call)); }
+Resolved try_difference(std::vector<Resolved>& a, const CallContext& call) {
+  return tried(subtract(a, call));
+}
+Resolved try_product(std::vector<Resolved>& a, const CallContext& call) {
+  return tried(multiply(a, call));
+}
 Resolved try_remainder(std::vector<Resolved>& a, const CallContext& call) {
   const auto common = unify_numbers(a, call);
   return tried(made(fmt::format("({} % nullif({}, 0))", a[0].sql, a[1].sql), common, a));

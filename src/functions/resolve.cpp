@@ -77,8 +77,8 @@ class SignatureParser {
   std::string word() {
     skip();
     const size_t start = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) ||
-                                  text_[at_] == '_')) {
+    while (at_ < text_.size() &&
+           (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_')) {
       ++at_;
     }
     return std::string(text_.substr(start, at_ - start));
@@ -101,14 +101,19 @@ class SignatureParser {
 using Bindings = std::map<std::string, DataType>;
 
 std::optional<DataType> concrete(const std::string& name) {
-  static const std::map<std::string, TypeKind> kinds = {
-      {"boolean", TypeKind::kBoolean},     {"byte", TypeKind::kByte},
-      {"short", TypeKind::kShort},         {"int", TypeKind::kInteger},
-      {"long", TypeKind::kLong},           {"float", TypeKind::kFloat},
-      {"double", TypeKind::kDouble},       {"string", TypeKind::kString},
-      {"binary", TypeKind::kBinary},       {"date", TypeKind::kDate},
-      {"timestamp", TypeKind::kTimestamp}, {"timestamp_ntz", TypeKind::kTimestampNtz},
-      {"void", TypeKind::kNull}};
+  static const std::map<std::string, TypeKind> kinds = {{"boolean", TypeKind::kBoolean},
+                                                        {"byte", TypeKind::kByte},
+                                                        {"short", TypeKind::kShort},
+                                                        {"int", TypeKind::kInteger},
+                                                        {"long", TypeKind::kLong},
+                                                        {"float", TypeKind::kFloat},
+                                                        {"double", TypeKind::kDouble},
+                                                        {"string", TypeKind::kString},
+                                                        {"binary", TypeKind::kBinary},
+                                                        {"date", TypeKind::kDate},
+                                                        {"timestamp", TypeKind::kTimestamp},
+                                                        {"timestamp_ntz", TypeKind::kTimestampNtz},
+                                                        {"void", TypeKind::kNull}};
   const auto found = kinds.find(name);
   if (found == kinds.end()) return std::nullopt;
   return make_type(found->second);
@@ -174,7 +179,8 @@ bool match(const Pattern& pattern, const Resolved& value, bool loose, Bindings& 
 DataType instantiate(const Pattern& pattern, const Bindings& bound) {
   if (pattern.name == "array") return array_type(instantiate(pattern.inner.at(0), bound));
   if (pattern.name == "map") {
-    return map_type(instantiate(pattern.inner.at(0), bound), instantiate(pattern.inner.at(1), bound));
+    return map_type(instantiate(pattern.inner.at(0), bound),
+                    instantiate(pattern.inner.at(1), bound));
   }
   if (const auto type = concrete(pattern.name)) return *type;
   const auto found = bound.find(pattern.name);
@@ -215,8 +221,8 @@ std::string call_name(const FunctionSpec& spec, const std::vector<Resolved>& arg
 }
 
 const char* ordinal(size_t i) {
-  static constexpr const char* kWords[] = {"first", "second", "third", "fourth", "fifth",
-                                           "sixth", "seventh", "eighth", "ninth", "tenth"};
+  static constexpr const char* kWords[] = {"first", "second",  "third",  "fourth", "fifth",
+                                           "sixth", "seventh", "eighth", "ninth",  "tenth"};
   return i < std::size(kWords) ? kWords[i] : "last";
 }
 
@@ -244,7 +250,8 @@ std::string fill(std::string_view text, const std::vector<Resolved>& arguments) 
       continue;
     }
     size_t depth = 1, end = i + 1;
-    for (; end < text.size() && depth > 0; ++end) depth += text[end] == '{' ? 1 : text[end] == '}' ? -1 : 0;
+    for (; end < text.size() && depth > 0; ++end)
+      depth += text[end] == '{' ? 1 : text[end] == '}' ? -1 : 0;
     const auto inside = text.substr(i + 1, end - i - 2);
     i = end - 1;
     if (inside == "*") {
@@ -292,14 +299,15 @@ Resolved resolve_call(const std::vector<const FunctionSpec*>& overloads,
       for (size_t i = 0; i < arguments.size() && fits; ++i) {
         fits = match(parameter_of(signature, i)->pattern, arguments[i], loose, bound);
         if (!fits && loose && !mismatch) {
-          mismatch = Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-                           fmt::format("Cannot resolve \"{}\" due to data type mismatch: The {} "
-                                       "parameter requires the {} type, however \"{}\" has the type "
-                                       "\"{}\".",
-                                       call_name(*spec, arguments), ordinal(i),
-                                       print_pattern(parameter_of(signature, i)->pattern),
-                                       arguments[i].name, arguments[i].type.sql()))
-                         .at(call.span);
+          mismatch =
+              Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                    fmt::format("Cannot resolve \"{}\" due to data type mismatch: The {} "
+                                "parameter requires the {} type, however \"{}\" has the type "
+                                "\"{}\".",
+                                call_name(*spec, arguments), ordinal(i),
+                                print_pattern(parameter_of(signature, i)->pattern),
+                                arguments[i].name, arguments[i].type.sql()))
+                  .at(call.span);
         }
       }
       if (fits) {
@@ -318,8 +326,10 @@ Resolved resolve_call(const std::vector<const FunctionSpec*>& overloads,
     const auto& pattern = parameter_of(signature, i)->pattern;
     // A class keeps the argument's own type, but an inexact one is put right.
     const bool is_class = in_class(pattern.name, arguments[i].type) && !pattern.is_variable();
-    const auto wanted = is_class && !arguments[i].is_null() ? arguments[i].type : instantiate(pattern, bound);
-    if (pattern.name != "struct" && pattern.name != "interval" && pattern.name != "any" && wanted.kind != TypeKind::kNull) {
+    const auto wanted =
+        is_class && !arguments[i].is_null() ? arguments[i].type : instantiate(pattern, bound);
+    if (pattern.name != "struct" && pattern.name != "interval" && pattern.name != "any" &&
+        wanted.kind != TypeKind::kNull) {
       arguments[i] = coerce(arguments[i], wanted, call.time_zone);
     }
     nullable = nullable || arguments[i].nullable;
@@ -335,8 +345,8 @@ Resolved resolve_call(const std::vector<const FunctionSpec*>& overloads,
     result.name = name;
   }
   if (!chosen->lower || chosen->nulls != Nulls::kAnyArgument) {
-    result.nullable = chosen->nulls == Nulls::kAlways ||
-                      (chosen->nulls == Nulls::kAnyArgument && nullable);
+    result.nullable =
+        chosen->nulls == Nulls::kAlways || (chosen->nulls == Nulls::kAnyArgument && nullable);
   }
   result.span = call.span;
   return result;
@@ -373,8 +383,9 @@ std::string functions_markdown() {
       "# Functions\n\nPrinted by `firesteel functions --markdown` from the rows in "
       "`src/functions/`; the tests run every example.\n";
   for (const auto& group : function_groups()) {
-    out += fmt::format("\n## {}\n\n| function | signature | | example | gives |\n|---|---|---|---|---|\n",
-                       group.title);
+    out += fmt::format(
+        "\n## {}\n\n| function | signature | | example | gives |\n|---|---|---|---|---|\n",
+        group.title);
     for (const auto& row : group.rows) {
       auto cell = [](std::string_view text) {
         std::string escaped;

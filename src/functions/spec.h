@@ -52,7 +52,8 @@ struct FunctionSpec {
   /// `fractional`, `ordered`; single capitals are variables, bound to the arguments' common type.
   /// `[x: …]` may be left out, `x: T...` repeats. `fn(T) -> U` is a lambda.
   std::string_view signature;
-  /// DuckDB SQL: {0} is the first argument, {*} all of them; `{n?text}` only if argument n is given.
+  /// DuckDB SQL: {0} is the first argument, {*} all of them; `{n?text}` only if argument n is
+  /// given.
   std::string_view lowering = {};
   /// In place of `lowering`, when text cannot say it. Its result carries the type.
   LowerFunction lower = nullptr;

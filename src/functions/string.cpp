@@ -14,15 +14,18 @@ using enum TypeKind;
 
 Resolved concat(std::vector<Resolved>& a, const CallContext& call) {
   Resolved result{.sql = "", .type = make_type(kString), .nullable = false};
-  const bool arrays = std::any_of(a.begin(), a.end(), [](const Resolved& value) { return value.type.kind == kArray; });
+  const bool arrays = std::any_of(a.begin(), a.end(),
+                                  [](const Resolved& value) { return value.type.kind == kArray; });
   if (arrays) result.type = make_type(kNull);
   for (const auto& value : a) {
     if (!arrays) break;
     const auto common = common_type(result.type, value.type);
     if (!common || value.type.kind != kArray) {
       throw Error("DATATYPE_MISMATCH.DATA_DIFF_TYPES",
-                  fmt::format("Cannot resolve \"concat\" due to data type mismatch: Input to `concat` should all be the same type, but it's "
-                              "[\"{}\", \"{}\"].", result.type.sql(), value.type.sql()))
+                  fmt::format("Cannot resolve \"concat\" due to data type mismatch: Input to "
+                              "`concat` should all be the same type, but it's "
+                              "[\"{}\", \"{}\"].",
+                              result.type.sql(), value.type.sql()))
           .at(call.span);
     }
     result.type = *common;
@@ -36,16 +39,19 @@ Resolved concat(std::vector<Resolved>& a, const CallContext& call) {
   }
   result.sql = parts.empty() ? "''" : "(" + parts + ")";
   // DuckDB's || of arrays takes null for an empty one.
-  if (arrays && result.nullable) result.sql = fmt::format("CASE WHEN {} THEN {} END", given, result.sql);
+  if (arrays && result.nullable)
+    result.sql = fmt::format("CASE WHEN {} THEN {} END", given, result.sql);
   return result;
 }
 
 /// DuckDB keeps the pattern's backslash escapes as Spark does, but has no default escape.
 Resolved like_pattern(std::vector<Resolved>& a, const CallContext&, const char* word) {
-  Resolved result{.sql = "", .type = make_type(kBoolean), .nullable = a[0].nullable || a[1].nullable};
+  Resolved result{
+      .sql = "", .type = make_type(kBoolean), .nullable = a[0].nullable || a[1].nullable};
   const std::string escape = a.size() > 2 ? a[2].sql : "'\\'";
   // LIKE without an escape in its pattern lets DuckDB use its fast paths (prefix, contains).
-  const bool plain = !a[1].literal.empty() && a[1].literal.find('\\') == std::string::npos && a.size() < 3;
+  const bool plain =
+      !a[1].literal.empty() && a[1].literal.find('\\') == std::string::npos && a.size() < 3;
   result.sql = plain ? fmt::format("({} {} {})", a[0].sql, word, a[1].sql)
                      : fmt::format("({} {} {} ESCAPE {})", a[0].sql, word, a[1].sql, escape);
   result.name = fmt::format("{} {} {}", a[0].name, word, a[1].name);
@@ -55,11 +61,16 @@ Resolved like_pattern(std::vector<Resolved>& a, const CallContext&, const char* 
   }
   return result;
 }
-Resolved like(std::vector<Resolved>& a, const CallContext& call) { return like_pattern(a, call, "LIKE"); }
-Resolved ilike(std::vector<Resolved>& a, const CallContext& call) { return like_pattern(a, call, "ILIKE"); }
+Resolved like(std::vector<Resolved>& a, const CallContext& call) {
+  return like_pattern(a, call, "LIKE");
+}
+Resolved ilike(std::vector<Resolved>& a, const CallContext& call) {
+  return like_pattern(a, call, "ILIKE");
+}
 
 Resolved format_number(std::vector<Resolved>& a, const CallContext&) {
-  return {.sql = fmt::format("format('{{:,.' || {} || 'f}}', {})", a[1].sql, a[0].sql), .type = make_type(kString),
+  return {.sql = fmt::format("format('{{:,.' || {} || 'f}}', {})", a[1].sql, a[0].sql),
+          .type = make_type(kString),
           .nullable = a[0].nullable || a[1].nullable};
 }
 
@@ -71,7 +82,9 @@ Resolved format_string(std::vector<Resolved>& a, const CallContext& call) {
     if (!number) value = coerce(value, make_type(kString), call.time_zone);
     parts += (parts.empty() ? "" : ", ") + value.sql;
   }
-  return {.sql = fmt::format("printf({})", parts), .type = make_type(kString), .nullable = a[0].nullable};
+  return {.sql = fmt::format("printf({})", parts),
+          .type = make_type(kString),
+          .nullable = a[0].nullable};
 }
 
 /// concat_ws(separator, part or array of parts, …)
@@ -83,11 +96,16 @@ Resolved concat_ws(std::vector<Resolved>& a, const CallContext& call) {
   for (size_t i = 1; i < a.size(); ++i) {
     const bool array = a[i].type.kind == kArray;
     const auto value = coerce(a[i], array ? array_type(text) : text, call.time_zone).sql;
-    parts += (parts.empty() ? "" : ", ") + (!arrays ? value : array ? fmt::format("coalesce({}, [])", value) : fmt::format("[{}]", value));
+    parts += (parts.empty() ? "" : ", ") + (!arrays ? value
+                                            : array ? fmt::format("coalesce({}, [])", value)
+                                                    : fmt::format("[{}]", value));
   }
   Resolved result{.sql = fmt::format("concat_ws({}, {})", a[0].sql, parts), .type = text};
   if (a.size() == 1) result.sql = fmt::format("CASE WHEN {} IS NOT NULL THEN '' END", a[0].sql);
-  if (arrays) result.sql = fmt::format("array_to_string(list_filter(list_concat({}), lambda e: e IS NOT NULL), {})", parts, a[0].sql);
+  if (arrays)
+    result.sql =
+        fmt::format("array_to_string(list_filter(list_concat({}), lambda e: e IS NOT NULL), {})",
+                    parts, a[0].sql);
   return result;
 }
 
@@ -97,26 +115,38 @@ Resolved elt(std::vector<Resolved>& a, const CallContext& call) {
   for (size_t i = 1; i < a.size(); ++i) {
     result.sql += fmt::format(" WHEN {} THEN {}", i, coerce(a[i], result.type, call.time_zone).sql);
   }
-  const auto outside = raise_sql("INVALID_ARRAY_INDEX", fmt::format("The index is out of bounds. The array has {} elements.", a.size() - 1), call.span);
+  const auto outside =
+      raise_sql("INVALID_ARRAY_INDEX",
+                fmt::format("The index is out of bounds. The array has {} elements.", a.size() - 1),
+                call.span);
   result.sql += fmt::format(" ELSE CASE WHEN {} IS NOT NULL THEN {} END END", a[0].sql, outside);
   return result;
 }
 
 /// mask(text[, upper, lower, digit, other]): null leaves the characters of a kind as they are.
 Resolved mask(std::vector<Resolved>& a, const CallContext& call) {
-  static constexpr std::pair<const char*, const char*> kKinds[] = {{"X", "\\p{Lu}"}, {"x", "\\p{Ll}"}, {"n", "\\p{Nd}"}, {"NULL", "."}};
+  static constexpr std::pair<const char*, const char*> kKinds[] = {
+      {"X", "\\p{Lu}"}, {"x", "\\p{Ll}"}, {"n", "\\p{Nd}"}, {"NULL", "."}};
   std::string cases, name = fmt::format("mask({}", a[0].name);
   for (size_t i = 1; i <= 4; ++i) {
     const auto& [otherwise, pattern] = kKinds[i - 1];
     name += fmt::format(", {}", i < a.size() ? a[i].name : otherwise);
-    const auto sign = i < a.size() ? coerce(a[i], make_type(kString), call.time_zone).sql : i < 4 ? sql_string(otherwise) : "NULL";
+    const auto sign = i < a.size() ? coerce(a[i], make_type(kString), call.time_zone).sql
+                      : i < 4      ? sql_string(otherwise)
+                                   : "NULL";
     cases += fmt::format(" WHEN regexp_full_match(c, '{}') THEN coalesce({}, c)", pattern, sign);
   }
-  return {.sql = fmt::format("array_to_string(list_transform(string_split({}, ''), lambda c: CASE{} ELSE c END), '')", a[0].sql, cases),
-          .type = make_type(kString), .nullable = a[0].nullable, .name = name + ")"};
+  return {
+      .sql = fmt::format(
+          "array_to_string(list_transform(string_split({}, ''), lambda c: CASE{} ELSE c END), '')",
+          a[0].sql, cases),
+      .type = make_type(kString),
+      .nullable = a[0].nullable,
+      .name = name + ")"};
 }
 
-/// to_number(text, format) of the format's digits (0, 9), point (. D), commas (, G) and dollar sign.
+/// to_number(text, format) of the format's digits (0, 9), point (. D), commas (, G) and dollar
+/// sign.
 Resolved to_number(std::vector<Resolved>& a, const CallContext& call) {
   std::string pattern = "^";
   int digits = 0, scale = 0;
@@ -129,7 +159,8 @@ Resolved to_number(std::vector<Resolved>& a, const CallContext& call) {
       for (; i < format.size() && (format[i] == '0' || format[i] == '9'); ++i) ++count;
       digits += static_cast<int>(count);
       if (fraction) scale += static_cast<int>(count);
-      pattern += c == '0' && !fraction ? fmt::format("\\d{{{}}}", count) : fmt::format("\\d{{0,{}}}", count);
+      pattern += c == '0' && !fraction ? fmt::format("\\d{{{}}}", count)
+                                       : fmt::format("\\d{{0,{}}}", count);
       continue;
     }
     if (c == '.' || c == 'D') {
@@ -140,41 +171,67 @@ Resolved to_number(std::vector<Resolved>& a, const CallContext& call) {
     } else if (c == '$') {
       pattern += "\\$";
     } else {
-      throw Error("UNSUPPORTED_FEATURE.NUMBER_FORMAT", fmt::format("The letter `{}` in the format of {} is not supported.", c, call.name)).at(call.span);
+      throw Error(
+          "UNSUPPORTED_FEATURE.NUMBER_FORMAT",
+          fmt::format("The letter `{}` in the format of {} is not supported.", c, call.name))
+          .at(call.span);
     }
     ++i;
   }
-  if (digits == 0) throw Error("UNSUPPORTED_FEATURE.NUMBER_FORMAT", fmt::format("The format of {} must be a literal with digits.", call.name)).at(call.span);
+  if (digits == 0)
+    throw Error("UNSUPPORTED_FEATURE.NUMBER_FORMAT",
+                fmt::format("The format of {} must be a literal with digits.", call.name))
+        .at(call.span);
   const auto type = bounded_decimal(digits, scale);
-  const auto wrong = raise_sql("INVALID_FORMAT.MISMATCH_INPUT", fmt::format("The format is invalid: '{}'. The input does not match the number format.", format), call.span);
-  return {.sql = fmt::format("CASE WHEN regexp_full_match({0}, {1}) THEN CAST(replace(replace({0}, ',', ''), '$', '') AS {2}) WHEN {0} IS NOT NULL THEN {3} END",
+  const auto wrong = raise_sql(
+      "INVALID_FORMAT.MISMATCH_INPUT",
+      fmt::format("The format is invalid: '{}'. The input does not match the number format.",
+                  format),
+      call.span);
+  return {.sql = fmt::format("CASE WHEN regexp_full_match({0}, {1}) THEN CAST(replace(replace({0}, "
+                             "',', ''), '$', '') AS {2}) WHEN {0} IS NOT NULL THEN {3} END",
                              a[0].sql, sql_string(pattern.substr(1)), duckdb_type(type), wrong),
-          .type = type, .nullable = a[0].nullable};
+          .type = type,
+          .nullable = a[0].nullable};
 }
 
 /// parse_url(url, part[, key]), by the regular expression of RFC 3986.
 Resolved parse_url(std::vector<Resolved>& a, const CallContext& call) {
-  const auto name = fmt::format("parse_url({}, {}{})", a[0].name, a[1].name, a.size() > 2 ? ", " + a[2].name : "");
+  const auto name = fmt::format("parse_url({}, {}{})", a[0].name, a[1].name,
+                                a.size() > 2 ? ", " + a[2].name : "");
   const auto group = [&](int n) {
-    return fmt::format("regexp_extract({}, '^(([^:/?#]+):)?(//([^/?#]*))?([^?#]*)(\\?([^#]*))?(#(.*))?', {})", a[0].sql, n);
+    return fmt::format(
+        "regexp_extract({}, '^(([^:/?#]+):)?(//([^/?#]*))?([^?#]*)(\\?([^#]*))?(#(.*))?', {})",
+        a[0].sql, n);
   };
   const std::string& part = a[1].literal;
   std::string sql;
   if (part == "PROTOCOL") sql = fmt::format("nullif({}, '')", group(2));
   if (part == "AUTHORITY") sql = fmt::format("nullif({}, '')", group(4));
-  if (part == "HOST") sql = fmt::format("nullif(regexp_extract({}, '^(?:[^@]*@)?(\\[[^\\]]*\\]|[^:]*)', 1), '')", group(4));
-  if (part == "USERINFO") sql = fmt::format("nullif(regexp_extract({}, '^([^@]*)@', 1), '')", group(4));
+  if (part == "HOST")
+    sql = fmt::format("nullif(regexp_extract({}, '^(?:[^@]*@)?(\\[[^\\]]*\\]|[^:]*)', 1), '')",
+                      group(4));
+  if (part == "USERINFO")
+    sql = fmt::format("nullif(regexp_extract({}, '^([^@]*)@', 1), '')", group(4));
   if (part == "PATH") sql = group(5);
   if (part == "FILE") sql = fmt::format("({} || {})", group(5), group(6));
   if (part == "REF") sql = fmt::format("nullif({}, '')", group(9));
   if (part == "QUERY") {
     sql = fmt::format("nullif({}, '')", group(7));
-    if (a.size() > 2) sql = fmt::format("nullif(regexp_extract({}, '(?:&|^)' || {} || '=([^&]*)', 1), '')", group(7), a[2].sql);
+    if (a.size() > 2)
+      sql = fmt::format("nullif(regexp_extract({}, '(?:&|^)' || {} || '=([^&]*)', 1), '')",
+                        group(7), a[2].sql);
   }
   if (sql.empty()) sql = "CAST(NULL AS VARCHAR)";
-  const auto wrong = raise_sql("INVALID_URL", "The url is invalid. Use `try_parse_url` to tolerate invalid URL and return NULL instead.", call.span);
-  return {.sql = fmt::format("CASE WHEN regexp_matches({}, '[\\s<>\"{{}}|\\\\^`]') THEN {} ELSE {} END", a[0].sql, wrong, sql),
-          .type = make_type(kString), .name = name};
+  const auto wrong = raise_sql(
+      "INVALID_URL",
+      "The url is invalid. Use `try_parse_url` to tolerate invalid URL and return NULL instead.",
+      call.span);
+  return {
+      .sql = fmt::format("CASE WHEN regexp_matches({}, '[\\s<>\"{{}}|\\\\^`]') THEN {} ELSE {} END",
+                         a[0].sql, wrong, sql),
+      .type = make_type(kString),
+      .name = name};
 }
 
 }  // namespace

@@ -10,7 +10,8 @@ namespace firesteel {
 
 namespace {
 
-std::vector<proto::Expression> list_of(const google::protobuf::RepeatedPtrField<proto::Expression>& field) {
+std::vector<proto::Expression> list_of(
+    const google::protobuf::RepeatedPtrField<proto::Expression>& field) {
   return {field.begin(), field.end()};
 }
 
@@ -38,10 +39,12 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
   std::vector<proto::Expression> keys = list_of(aggregate.grouping_expressions());
   auto items = expand(list_of(aggregate.aggregate_expressions()), input.output, input.hidden);
 
-  // GROUP BY 1 and GROUP BY alias mean expressions of the SELECT list; GROUP BY ALL those without aggregates.
+  // GROUP BY 1 and GROUP BY alias mean expressions of the SELECT list; GROUP BY ALL those without
+  // aggregates.
   Scope probe{.levels = {&input.output, &input.hidden}, .aggregates = true};
   auto is_column = [&](const std::string& name) {
-    return std::any_of(input.output.begin(), input.output.end(), [&](const Attribute& a) { return same_name(a.name, name); });
+    return std::any_of(input.output.begin(), input.output.end(),
+                       [&](const Attribute& a) { return same_name(a.name, name); });
   };
   if (select_list && keys.size() == 1 && keys[0].has_unresolved_attribute() &&
       same_name(keys[0].unresolved_attribute().unparsed_identifier(), "ALL") && !is_column("all")) {
@@ -57,8 +60,10 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
     if (key.has_literal() && key.literal().has_integer()) {
       const int position = key.literal().integer();
       if (position < 1 || position > static_cast<int>(items.size())) {
-        throw Error("GROUP_BY_POS_OUT_OF_RANGE",
-                    fmt::format("GROUP BY position {} is not in select list (valid range is [1, {}]).", position, items.size()))
+        throw Error(
+            "GROUP_BY_POS_OUT_OF_RANGE",
+            fmt::format("GROUP BY position {} is not in select list (valid range is [1, {}]).",
+                        position, items.size()))
             .at(span_of(key));
       }
       const auto& item = items[position - 1];
@@ -66,8 +71,10 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
       expression(item, aggregates);
       if (aggregates.uses_aggregate) {
         throw Error("GROUP_BY_POS_AGGREGATE",
-                    fmt::format("GROUP BY {} refers to an expression that contains an aggregate function. Aggregate "
-                                "functions are not allowed in GROUP BY.", position))
+                    fmt::format("GROUP BY {} refers to an expression that contains an aggregate "
+                                "function. Aggregate "
+                                "functions are not allowed in GROUP BY.",
+                                position))
             .at(span_of(key));
       }
       key = proto::Expression(item.has_alias() ? item.alias().expr() : item);
@@ -94,7 +101,8 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
     if (value.type.kind == TypeKind::kArray) {  // windows that overlap: the row is in each of them
       input.wrap();
       auto one = fresh("window", value.type.element(), true);
-      input.select.from = fmt::format("({} INNER JOIN LATERAL (SELECT unnest({}) AS {}) ON true)", input.select.from, input.output.back().sql, one.sql);
+      input.select.from = fmt::format("({} INNER JOIN LATERAL (SELECT unnest({}) AS {}) ON true)",
+                                      input.select.from, input.output.back().sql, one.sql);
       input.output.back() = std::move(one);
     }
     const auto column = attribute_expression("`window`");
@@ -115,8 +123,14 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
       // A column of a star is named by its SQL name.
       const auto& name = key.unresolved_attribute().unparsed_identifier();
       if (key.has_unresolved_attribute() && name.size() > 2 && name[1] == '"') {
-        const auto found = std::find_if(input.output.begin(), input.output.end(), [&](const Attribute& a) { return "`" + a.sql + "`" == name; });
-        resolved.push_back({.sql = found->sql, .type = found->type, .nullable = found->nullable, .exact = found->exact, .name = found->name});
+        const auto found =
+            std::find_if(input.output.begin(), input.output.end(),
+                         [&](const Attribute& a) { return "`" + a.sql + "`" == name; });
+        resolved.push_back({.sql = found->sql,
+                            .type = found->type,
+                            .nullable = found->nullable,
+                            .exact = found->exact,
+                            .name = found->name});
         continue;
       }
       resolved.push_back(expression(key, scope));
@@ -135,9 +149,16 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
       const auto& name = item.unresolved_attribute().unparsed_identifier();
       Resolved value;
       if (item.has_unresolved_attribute() && name.size() > 2 && name[1] == '"') {
-        const auto found = std::find_if(input.output.begin(), input.output.end(), [&](const Attribute& a) { return "`" + a.sql + "`" == name; });
-        value = {.sql = found->sql, .type = found->type, .nullable = found->nullable, .exact = found->exact, .name = found->name};
-        const bool is_key = std::any_of(resolved_keys.begin(), resolved_keys.end(), [&](const Resolved& key) { return key.sql == value.sql; });
+        const auto found =
+            std::find_if(input.output.begin(), input.output.end(),
+                         [&](const Attribute& a) { return "`" + a.sql + "`" == name; });
+        value = {.sql = found->sql,
+                 .type = found->type,
+                 .nullable = found->nullable,
+                 .exact = found->exact,
+                 .name = found->name};
+        const bool is_key = std::any_of(resolved_keys.begin(), resolved_keys.end(),
+                                        [&](const Resolved& key) { return key.sql == value.sql; });
         if (!is_key) scope.ungrouped.push_back(value);
       } else {
         value = expression(item, scope);
@@ -145,13 +166,20 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
       if (!scope.ungrouped.empty()) {
         const auto& column = scope.ungrouped.front();
         if (resolved_keys.empty()) {
-          throw Error("MISSING_GROUP_BY", "The query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using OVER clauses.").at(column.span);
+          throw Error("MISSING_GROUP_BY",
+                      "The query does not include a GROUP BY clause. Add GROUP BY or turn it into "
+                      "the window functions using OVER clauses.")
+              .at(column.span);
         }
         throw Error("MISSING_AGGREGATION",
-                    fmt::format("The non-aggregating expression \"{0}\" is based on columns which are not participating in "
-                                "the GROUP BY clause. Add the columns or the expression to the GROUP BY, aggregate the "
-                                "expression, or use \"any_value({0})\" if you do not care which of the values within a group "
-                                "is returned.", column.name))
+                    fmt::format("The non-aggregating expression \"{0}\" is based on columns which "
+                                "are not participating in "
+                                "the GROUP BY clause. Add the columns or the expression to the "
+                                "GROUP BY, aggregate the "
+                                "expression, or use \"any_value({0})\" if you do not care which of "
+                                "the values within a group "
+                                "is returned.",
+                                column.name))
             .at(column.span);
       }
       auto attribute = made(value, value.name);
@@ -166,18 +194,24 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
                     aggregate.group_type() == proto::Aggregate::GROUP_TYPE_CUBE ||
                     aggregate.group_type() == proto::Aggregate::GROUP_TYPE_GROUPING_SETS;
   const auto* grouping = sets ? &resolved_keys : nullptr;
-  Scope scope{.levels = {&input.output, &input.hidden}, .aggregates = true, .keys = &resolved_keys,
-                  .is_column = true, .grouping = grouping};
+  Scope scope{.levels = {&input.output, &input.hidden},
+              .aggregates = true,
+              .keys = &resolved_keys,
+              .is_column = true,
+              .grouping = grouping};
   std::vector<Attribute> output;
   build(scope, output);
-  const bool nests = key_scope.uses_computed || scope.uses_computed || input.select.grouped || input.select.distinct ||
-                     input.select.limited() || input.select.has_window;
+  const bool nests = key_scope.uses_computed || scope.uses_computed || input.select.grouped ||
+                     input.select.distinct || input.select.limited() || input.select.has_window;
   if (nests) {
     input.wrap();
     Scope again{.levels = {&input.output, &input.hidden}};
     resolved_keys = resolve_keys(again);
-    scope = Scope{.levels = {&input.output, &input.hidden}, .aggregates = true, .keys = &resolved_keys,
-                  .is_column = true, .grouping = grouping};
+    scope = Scope{.levels = {&input.output, &input.hidden},
+                  .aggregates = true,
+                  .keys = &resolved_keys,
+                  .is_column = true,
+                  .grouping = grouping};
     build(scope, output);
   }
   Query query;
@@ -216,11 +250,13 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
         // A constant key groups nothing; DuckDB would read a number as a position.
         if (key.literal.empty()) query.select.group_by.push_back(key.sql);
       }
-      if (!resolved_keys.empty() && query.select.group_by.empty()) query.select.group_by.push_back("(SELECT 1)");
+      if (!resolved_keys.empty() && query.select.group_by.empty())
+        query.select.group_by.push_back("(SELECT 1)");
       break;
   }
   query.output = std::move(output);
-  query.aggregation = std::make_shared<Query::Aggregation>(Query::Aggregation{input.output, resolved_keys, sets});
+  query.aggregation =
+      std::make_shared<Query::Aggregation>(Query::Aggregation{input.output, resolved_keys, sets});
   return query;
 }
 
@@ -229,19 +265,22 @@ Query Resolver::pivot(const proto::Aggregate& aggregate) {
   const auto& pivot = aggregate.pivot();
   if (pivot.values_size() == 0) {
     throw Error("UNSUPPORTED_FEATURE.PIVOT_WITHOUT_VALUES",
-                "A pivot needs its values here: `PIVOT (… FOR column IN (value, …))` or `.pivot(column, values)`.");
+                "A pivot needs its values here: `PIVOT (… FOR column IN (value, …))` or "
+                "`.pivot(column, values)`.");
   }
   proto::Aggregate plain;
   *plain.mutable_input() = aggregate.input();
   *plain.mutable_grouping_expressions() = aggregate.grouping_expressions();
-  if (plain.grouping_expressions_size() == 1 && plain.grouping_expressions(0).has_unresolved_star()) {
+  if (plain.grouping_expressions_size() == 1 &&
+      plain.grouping_expressions(0).has_unresolved_star()) {
     // SQL's PIVOT groups by every column that it does not otherwise use.
     plain.clear_grouping_expressions();
     const auto input = relation(aggregate.input());
     std::string used = aggregate.pivot().ShortDebugString();
     for (const auto& item : aggregate.aggregate_expressions()) used += item.ShortDebugString();
     for (const auto& column : input.output) {
-      if (used.find(fmt::format("unparsed_identifier: \"{}\"", column.name)) != std::string::npos) continue;
+      if (used.find(fmt::format("unparsed_identifier: \"{}\"", column.name)) != std::string::npos)
+        continue;
       *plain.add_grouping_expressions() = attribute_expression("`" + column.name + "`");
     }
   }
@@ -260,7 +299,8 @@ Query Resolver::pivot(const proto::Aggregate& aggregate) {
       *equal->add_arguments()->mutable_literal() = value;
       std::string name = literal(value).name;
       if (aggregate.aggregate_expressions_size() > 1) {
-        name += "_" + (item.has_alias() ? item.alias().name(0) : call.unresolved_function().function_name());
+        name += "_" + (item.has_alias() ? item.alias().name(0)
+                                        : call.unresolved_function().function_name());
       }
       alias->add_name(name);
     }

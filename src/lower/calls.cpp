@@ -1,5 +1,6 @@
-// Calls that are more than a row: those of SQL's own syntax (FILTER, WITHIN GROUP, LIKE ALL), grouping(), and
-// functions of the row's number. Typed literals too, whose text the session's time zone decides.
+// Calls that are more than a row: those of SQL's own syntax (FILTER, WITHIN GROUP, LIKE ALL),
+// grouping(), and functions of the row's number. Typed literals too, whose text the session's time
+// zone decides.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,7 +20,8 @@ std::string filtered(std::string sql, const std::string& condition) {
   const auto clause = fmt::format(" FILTER (WHERE {})", condition);
   const auto more = fmt::format(" AND ({})", condition);
   if (sql.find(kOver) == std::string::npos) return sql + clause + std::string(kOver);
-  for (size_t at = sql.find(kOver); at != std::string::npos; at = sql.find(kOver, at + kOver.size())) {
+  for (size_t at = sql.find(kOver); at != std::string::npos;
+       at = sql.find(kOver, at + kOver.size())) {
     const size_t own = at < kAnd.size() + 1 ? 0 : at - 1 - kAnd.size();
     const bool has_filter = sql.compare(own, kAnd.size(), kAnd) == 0;
     sql.insert(has_filter ? own : at, has_filter ? more : clause);
@@ -36,28 +38,33 @@ std::string lower_case(std::string text) {
 }  // namespace
 
 bool is_generator_name(std::string name) {
-  static constexpr std::string_view kGenerators[] = {"explode", "explode_outer", "inline", "inline_outer", "posexplode",
-                                                     "posexplode_outer"};
-  return std::binary_search(std::begin(kGenerators), std::end(kGenerators), lower_case(std::move(name)));
+  static constexpr std::string_view kGenerators[] = {
+      "explode", "explode_outer", "inline", "inline_outer", "posexplode", "posexplode_outer"};
+  return std::binary_search(std::begin(kGenerators), std::end(kGenerators),
+                            lower_case(std::move(name)));
 }
 
 void Resolver::enter_aggregate(const std::string& name, Scope& scope, Span span) {
   if (!scope.aggregates) {
-    throw Error(scope.is_key ? "GROUP_BY_AGGREGATE" : "INVALID_WHERE_CONDITION",
-                fmt::format("The expression with aggregate function `{}` is not allowed here: use it in "
-                            "SELECT or HAVING.", name))
+    throw Error(
+        scope.is_key ? "GROUP_BY_AGGREGATE" : "INVALID_WHERE_CONDITION",
+        fmt::format("The expression with aggregate function `{}` is not allowed here: use it in "
+                    "SELECT or HAVING.",
+                    name))
         .at(span);
   }
   if (scope.inside_aggregate) {
-    throw Error("NESTED_AGGREGATE_FUNCTION",
-                "It is not allowed to use an aggregate function in the argument of another aggregate "
-                "function. Please use the inner aggregate function in a sub-query.")
+    throw Error(
+        "NESTED_AGGREGATE_FUNCTION",
+        "It is not allowed to use an aggregate function in the argument of another aggregate "
+        "function. Please use the inner aggregate function in a sub-query.")
         .at(span);
   }
   scope.uses_aggregate = true;
 }
 
-Resolved Resolver::internal_function(const std::string& name, const proto::Expression::UnresolvedFunction& call,
+Resolved Resolver::internal_function(const std::string& name,
+                                     const proto::Expression::UnresolvedFunction& call,
                                      Scope& scope, Span span) {
   if (name == "aggregate_filter") {
     auto aggregate = expression(call.arguments(0), scope);
@@ -72,42 +79,60 @@ Resolved Resolver::internal_function(const std::string& name, const proto::Expre
   if (name.ends_with("likeall") || name.ends_with("likeany")) {
     const auto value = expression(call.arguments(0), scope);
     const bool all = name.ends_with("all"), negated = name.starts_with("not");
-    Resolved result{.sql = "", .type = make_type(kBoolean), .name = fmt::format("{}({})", name, value.name)};
+    Resolved result{
+        .sql = "", .type = make_type(kBoolean), .name = fmt::format("{}({})", name, value.name)};
     for (int i = 1; i < call.arguments_size(); ++i) {
-      const auto one = resolve_call(find_function("like"), {value, expression(call.arguments(i), scope)},
-                                    {.name = "like", .span = span, .time_zone = settings_.time_zone});
-      result.sql += fmt::format("{}{}{}", i == 1 ? "(" : all ? " AND " : " OR ", negated ? "NOT " : "", one.sql);
+      const auto one =
+          resolve_call(find_function("like"), {value, expression(call.arguments(i), scope)},
+                       {.name = "like", .span = span, .time_zone = settings_.time_zone});
+      result.sql += fmt::format("{}{}{}",
+                                i == 1 ? "("
+                                : all  ? " AND "
+                                       : " OR ",
+                                negated ? "NOT " : "", one.sql);
     }
     result.sql += ")";
     return result;
   }
   // Operators that are functions too, which name their columns otherwise.
   static constexpr std::pair<std::string_view, std::string_view> kOperators[] = {
-      {"negative", "(- {})"}, {"shiftleft", "({} << {})"}, {"shiftright", "({} >> {})"}, {"shiftrightunsigned", "({} >>> {})"}};
+      {"negative", "(- {})"},
+      {"shiftleft", "({} << {})"},
+      {"shiftright", "({} >> {})"},
+      {"shiftrightunsigned", "({} >>> {})"}};
   for (const auto& [function_name, pattern] : kOperators) {
     if (name != function_name) continue;
     std::vector<Resolved> arguments;
     for (const auto& argument : call.arguments()) arguments.push_back(expression(argument, scope));
     const auto first = arguments.at(0).name, second = arguments.size() > 1 ? arguments[1].name : "";
-    auto result = resolve_call(find_function(name), std::move(arguments), {.name = name, .span = span, .time_zone = settings_.time_zone});
+    auto result = resolve_call(find_function(name), std::move(arguments),
+                               {.name = name, .span = span, .time_zone = settings_.time_zone});
     result.name = fmt::format(fmt::runtime(pattern), first, second);
     return result;
   }
-  throw Error("UNSUPPORTED_FEATURE.EXPRESSION", fmt::format("The internal function `{}` is not supported.", name)).at(span);
+  throw Error("UNSUPPORTED_FEATURE.EXPRESSION",
+              fmt::format("The internal function `{}` is not supported.", name))
+      .at(span);
 }
 
 /// An aggregate of ordered values.
-Resolved Resolver::within_group(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span) {
+Resolved Resolver::within_group(const proto::Expression::UnresolvedFunction& call, Scope& scope,
+                                Span span) {
   const auto& inner = call.arguments(0).unresolved_function();
   const auto name = lower_case(inner.function_name());
   const bool lists = name == "listagg" || name == "string_agg";
   const bool percentile = name == "percentile_cont" || name == "percentile_disc";
   if (name == "mode") {
-    throw Error("UNSUPPORTED_FEATURE.WITHIN_GROUP", "mode() WITHIN GROUP is not supported; write mode(column).").at(span);
+    throw Error("UNSUPPORTED_FEATURE.WITHIN_GROUP",
+                "mode() WITHIN GROUP is not supported; write mode(column).")
+        .at(span);
   }
   if (!lists && !percentile) {
-    throw Error("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
-                fmt::format("Invalid SQL syntax: The function `{}` does not support WITHIN GROUP (ORDER BY ...).", name))
+    throw Error(
+        "INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX",
+        fmt::format(
+            "Invalid SQL syntax: The function `{}` does not support WITHIN GROUP (ORDER BY ...).",
+            name))
         .at(span);
   }
   const int most = lists ? 2 : 1;
@@ -131,28 +156,37 @@ Resolved Resolver::within_group(const proto::Expression::UnresolvedFunction& cal
     const bool first = term.null_ordering() == Order::SORT_NULLS_FIRST ||
                        (term.null_ordering() == Order::SORT_NULLS_UNSPECIFIED && !descending);
     const auto ends = fmt::format(" NULLS {}", first ? "FIRST" : "LAST");
-    order += fmt::format("{}{} {}{}", i > 1 ? ", " : "", value.sql, descending ? "DESC" : "ASC", percentile ? "" : ends);
-    order_name += fmt::format("{}{}{}", i > 1 ? ", " : "", value.name,
-                              percentile ? (descending ? " DESC" : "") : (descending ? " DESC" : " ASC") + ends);
+    order += fmt::format("{}{} {}{}", i > 1 ? ", " : "", value.sql, descending ? "DESC" : "ASC",
+                         percentile ? "" : ends);
+    order_name += fmt::format(
+        "{}{}{}", i > 1 ? ", " : "", value.name,
+        percentile ? (descending ? " DESC" : "") : (descending ? " DESC" : " ASC") + ends);
   }
   scope.inside_aggregate = inside;
   Resolved result;
   if (percentile) {
     if (call.arguments_size() != 2) {
       throw Error("INVALID_WITHIN_GROUP_EXPRESSION.WRONG_NUM_ORDERINGS",
-                  fmt::format("`{}` requires 1 ordering in WITHIN GROUP but got {}.", name, call.arguments_size() - 1)).at(span);
+                  fmt::format("`{}` requires 1 ordering in WITHIN GROUP but got {}.", name,
+                              call.arguments_size() - 1))
+          .at(span);
     }
     const auto& share = arguments[0];
     const bool many = share.type.kind == kArray;
     const auto type = many ? array_type(make_type(kDouble)) : make_type(kDouble);
     const bool descending = order.ends_with(" DESC");
     if (descending && scope.windowed) {
-      throw Error("UNSUPPORTED_FEATURE.WITHIN_GROUP", fmt::format("{} WITHIN GROUP (ORDER BY … DESC) is not supported with OVER.", name)).at(span);
+      throw Error(
+          "UNSUPPORTED_FEATURE.WITHIN_GROUP",
+          fmt::format("{} WITHIN GROUP (ORDER BY … DESC) is not supported with OVER.", name))
+          .at(span);
     }
     const auto share_sql = coerce(share, type, settings_.time_zone).sql;
     const char* ascending = name == "percentile_cont" ? "quantile_cont" : "quantile_disc";
-    result = {.sql = descending ? fmt::format("{}({}) WITHIN GROUP (ORDER BY {})", name, share_sql, order)
-                                : fmt::format("{}({}, {})", ascending, order.substr(0, order.size() - 4), share_sql),
+    result = {.sql = descending
+                         ? fmt::format("{}({}) WITHIN GROUP (ORDER BY {})", name, share_sql, order)
+                         : fmt::format("{}({}, {})", ascending, order.substr(0, order.size() - 4),
+                                       share_sql),
               .type = many ? array_type(make_type(kDouble), false) : type,
               .name = fmt::format("{}({})", name, share.name)};
   } else {
@@ -168,27 +202,35 @@ Resolved Resolver::within_group(const proto::Expression::UnresolvedFunction& cal
   return result;
 }
 
-/// grouping(key), grouping_id([key, …]): which keys a row of ROLLUP, CUBE or GROUPING SETS leaves out.
-Resolved Resolver::grouping(const std::string& name, const proto::Expression::UnresolvedFunction& call, Scope& scope,
+/// grouping(key), grouping_id([key, …]): which keys a row of ROLLUP, CUBE or GROUPING SETS leaves
+/// out.
+Resolved Resolver::grouping(const std::string& name,
+                            const proto::Expression::UnresolvedFunction& call, Scope& scope,
                             Span span) {
   if (!scope.grouping) {
-    throw Error("UNSUPPORTED_GROUPING_EXPRESSION", "grouping()/grouping_id() can only be used with GroupingSets/Cube/Rollup.")
+    throw Error("UNSUPPORTED_GROUPING_EXPRESSION",
+                "grouping()/grouping_id() can only be used with GroupingSets/Cube/Rollup.")
         .at(span);
   }
   const bool one = name == "grouping";
   if (one && call.arguments_size() != 1) {
     throw Error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
-                fmt::format("The `grouping` requires 1 parameters but the actual number is {}.", call.arguments_size())).at(span);
+                fmt::format("The `grouping` requires 1 parameters but the actual number is {}.",
+                            call.arguments_size()))
+        .at(span);
   }
   enter_aggregate(name, scope, span);
   const bool inside = std::exchange(scope.inside_aggregate, true);
   std::string keys, names;
   for (const auto& argument : call.arguments()) {
     const auto key = expression(argument, scope);
-    const bool known = std::any_of(scope.grouping->begin(), scope.grouping->end(), [&](const Resolved& other) { return other.sql == key.sql; });
+    const bool known = std::any_of(scope.grouping->begin(), scope.grouping->end(),
+                                   [&](const Resolved& other) { return other.sql == key.sql; });
     if (!known || (!one && call.arguments_size() != static_cast<int>(scope.grouping->size()))) {
-      throw Error(one ? "GROUPING_COLUMN_MISMATCH" : "GROUPING_ID_COLUMN_MISMATCH",
-                  fmt::format("Column of {} ({}) can't be found in grouping columns.", name, key.name)).at(span);
+      throw Error(
+          one ? "GROUPING_COLUMN_MISMATCH" : "GROUPING_ID_COLUMN_MISMATCH",
+          fmt::format("Column of {} ({}) can't be found in grouping columns.", name, key.name))
+          .at(span);
     }
     keys += (keys.empty() ? "" : ", ") + key.sql;
     names += (names.empty() ? "" : ", ") + key.name;
@@ -198,20 +240,27 @@ Resolved Resolver::grouping(const std::string& name, const proto::Expression::Un
     for (const auto& key : *scope.grouping) keys += (keys.empty() ? "" : ", ") + key.sql;
   }
   const auto type = make_type(one ? kByte : kLong);
-  return {.sql = fmt::format("CAST(GROUPING({}) AS {})", keys, duckdb_type(type)), .type = type, .nullable = false,
+  return {.sql = fmt::format("CAST(GROUPING({}) AS {})", keys, duckdb_type(type)),
+          .type = type,
+          .nullable = false,
           .name = fmt::format("{}({})", name, names)};
 }
 
 /// rand(seed), randn(seed) and monotonically_increasing_id(): functions of the row's number.
-Resolved Resolver::numbered(const std::string& name, const proto::Expression::UnresolvedFunction& call, Scope& scope,
+Resolved Resolver::numbered(const std::string& name,
+                            const proto::Expression::UnresolvedFunction& call, Scope& scope,
                             Span span) {
   if (scope.inside_aggregate) {
     throw Error("AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION",
-                fmt::format("Non-deterministic expression {}() should not appear in the arguments of an aggregate function.", name))
+                fmt::format("Non-deterministic expression {}() should not appear in the arguments "
+                            "of an aggregate function.",
+                            name))
         .at(span);
   }
   if (scope.is_key) {
-    throw Error("UNSUPPORTED_FEATURE.NONDETERMINISTIC_KEY", fmt::format("{}() cannot be a key of GROUP BY; put it in a column first.", name)).at(span);
+    throw Error("UNSUPPORTED_FEATURE.NONDETERMINISTIC_KEY",
+                fmt::format("{}() cannot be a key of GROUP BY; put it in a column first.", name))
+        .at(span);
   }
   scope.uses_row = true;
   const auto row = fmt::format("({} - 1)", scope.row.empty() ? "row_number() OVER ()" : scope.row);
@@ -220,16 +269,22 @@ Resolved Resolver::numbered(const std::string& name, const proto::Expression::Un
   }
   const auto seed = expression(call.arguments(0), scope);
   if (!seed.is_null() && (seed.literal.empty() || !seed.type.is_integral())) {
-    throw Error("SEED_EXPRESSION_IS_UNFOLDABLE",
-                fmt::format("The seed expression \"{}\" of the expression \"{}({})\" must be foldable.", seed.name, name, seed.name))
+    throw Error(
+        "SEED_EXPRESSION_IS_UNFOLDABLE",
+        fmt::format("The seed expression \"{}\" of the expression \"{}({})\" must be foldable.",
+                    seed.name, name, seed.name))
         .at(span);
   }
-  return {.sql = fmt::format("spark_{}(CAST({} AS BIGINT), {})", name, seed.is_null() ? "0" : seed.literal, row),
-          .type = make_type(kDouble), .nullable = false, .name = fmt::format("{}({})", name, seed.name)};
+  return {.sql = fmt::format("spark_{}(CAST({} AS BIGINT), {})", name,
+                             seed.is_null() ? "0" : seed.literal, row),
+          .type = make_type(kDouble),
+          .nullable = false,
+          .name = fmt::format("{}({})", name, seed.name)};
 }
 
 /// Microseconds of text such as '5 minutes'.
-int64_t Resolver::duration(const proto::Expression& expression, const std::string& function, Span span) {
+int64_t Resolver::duration(const proto::Expression& expression, const std::string& function,
+                           Span span) {
   const auto& text = expression.literal().string();
   std::optional<int64_t> micros;
   try {
@@ -238,51 +293,69 @@ int64_t Resolver::duration(const proto::Expression& expression, const std::strin
   } catch (const Error&) {  // no interval: refused below, by the function's name
   }
   if (!micros) {
-    throw Error("CANNOT_PARSE_INTERVAL",
-                fmt::format("Unable to parse '{}' of {}: it takes text of days or shorter units, such as '5 minutes'.", text, function))
+    throw Error("CANNOT_PARSE_INTERVAL", fmt::format("Unable to parse '{}' of {}: it takes text of "
+                                                     "days or shorter units, such as '5 minutes'.",
+                                                     text, function))
         .at(span);
   }
   return *micros;
 }
 
 /// window(time, duration[, slide[, start]]): the window of fixed length that a time falls in.
-Resolved Resolver::time_window(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span) {
+Resolved Resolver::time_window(const proto::Expression::UnresolvedFunction& call, Scope& scope,
+                               Span span) {
   if (call.arguments_size() < 2 || call.arguments_size() > 4) {
     throw Error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
-                fmt::format("The `window` requires [2, 4] parameters but the actual number is {}.", call.arguments_size())).at(span);
+                fmt::format("The `window` requires [2, 4] parameters but the actual number is {}.",
+                            call.arguments_size()))
+        .at(span);
   }
   auto time = expression(call.arguments(0), scope);
-  if (time.type.kind != kTimestampNtz) time = coerce(time, make_type(kTimestamp), settings_.time_zone);
+  if (time.type.kind != kTimestampNtz)
+    time = coerce(time, make_type(kTimestamp), settings_.time_zone);
   const int64_t length = duration(call.arguments(1), "window", span);
-  const int64_t slide = call.arguments_size() > 2 ? duration(call.arguments(2), "window", span) : length;
+  const int64_t slide =
+      call.arguments_size() > 2 ? duration(call.arguments(2), "window", span) : length;
   const int64_t start = call.arguments_size() > 3 ? duration(call.arguments(3), "window", span) : 0;
   if (length <= 0 || slide <= 0 || slide > length || start >= slide || start <= -slide) {
     throw Error("DATATYPE_MISMATCH.PARAMETER_CONSTRAINT_VIOLATION",
-                "window() takes a duration above zero, a slide above zero and at most the duration, and a start within the slide.")
+                "window() takes a duration above zero, a slide above zero and at most the "
+                "duration, and a start within the slide.")
         .at(span);
   }
   if (slide != length && !scope.is_key) {
-    throw Error("UNSUPPORTED_FEATURE.SLIDING_WINDOW", "window() with a slide other than its duration stands in GROUP BY alone.").at(span);
+    throw Error("UNSUPPORTED_FEATURE.SLIDING_WINDOW",
+                "window() with a slide other than its duration stands in GROUP BY alone.")
+        .at(span);
   }
   const auto micros = fmt::format("epoch_us({})", time.sql);
   const auto begin = fmt::format("({0} - ((({0} - {1}) % {2}) + {2}) % {2})", micros, start, slide);
   const auto type = struct_type({{"start", time.type, true}, {"end", time.type, true}});
   if (slide != length) {
     const auto first = fmt::format("({} - i * {})", begin, slide);
-    return {.sql = fmt::format("list_filter(list_transform(range({0}), lambda i: struct_pack(\"start\" := make_timestamp({1}), \"end\" := make_timestamp({1} + {2}))), "
-                               "lambda w: {3} < struct_extract(w, 'end'))", (length + slide - 1) / slide, first, length, time.sql),
-            .type = array_type(type, false), .nullable = time.nullable, .name = "window"};
+    return {
+        .sql = fmt::format("list_filter(list_transform(range({0}), lambda i: struct_pack(\"start\" "
+                           ":= make_timestamp({1}), \"end\" := make_timestamp({1} + {2}))), "
+                           "lambda w: {3} < struct_extract(w, 'end'))",
+                           (length + slide - 1) / slide, first, length, time.sql),
+        .type = array_type(type, false),
+        .nullable = time.nullable,
+        .name = "window"};
   }
-  return {.sql = fmt::format("CASE WHEN {0} IS NOT NULL THEN struct_pack(\"start\" := make_timestamp({1}), \"end\" := make_timestamp({1} + {2})) END",
+  return {.sql = fmt::format("CASE WHEN {0} IS NOT NULL THEN struct_pack(\"start\" := "
+                             "make_timestamp({1}), \"end\" := make_timestamp({1} + {2})) END",
                              time.sql, begin, length),
-          .type = type, .nullable = time.nullable, .name = "window"};
+          .type = type,
+          .nullable = time.nullable,
+          .name = "window"};
 }
 
 /// A timestamp literal of SQL that gives one: its name is its text in the session's time zone.
 Resolved Resolver::timestamp_literal(const std::string& sql, TypeKind kind) {
   Resolved result{.sql = sql, .type = make_type(kind), .nullable = false};
   const auto text = cast(result, make_type(kString), settings_.time_zone);
-  result.name = fmt::format("{} '{}'", kind == kTimestamp ? "TIMESTAMP" : "TIMESTAMP_NTZ", catalog_.evaluate(text.sql).value_or("NULL"));
+  result.name = fmt::format("{} '{}'", kind == kTimestamp ? "TIMESTAMP" : "TIMESTAMP_NTZ",
+                            catalog_.evaluate(text.sql).value_or("NULL"));
   return result;
 }
 
@@ -294,7 +367,8 @@ Resolved Resolver::typed_literal(const proto::Expression::Cast& cast_proto, Span
   const auto micros = catalog_.evaluate(fmt::format("epoch_us({})", value.sql));
   if (!micros) {
     throw Error("INVALID_TYPED_LITERAL",
-                fmt::format("The value of the typed literal \"{}\" is invalid: '{}'.", type.sql(), text.literal))
+                fmt::format("The value of the typed literal \"{}\" is invalid: '{}'.", type.sql(),
+                            text.literal))
         .at(span);
   }
   return timestamp_literal(fmt::format("make_timestamp({})", *micros), type.kind);

@@ -29,8 +29,10 @@ std::string date_text(int days) {
   const int64_t z = static_cast<int64_t>(days) + 719468;
   const int64_t era = (z >= 0 ? z : z - 146096) / 146097;
   const auto day_of_era = static_cast<unsigned>(z - era * 146097);
-  const unsigned year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const unsigned year_of_era =
+      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const unsigned day_of_year =
+      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const unsigned shifted_month = (5 * day_of_year + 2) / 153;
   const unsigned day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
   const unsigned month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
@@ -96,9 +98,10 @@ void unresolved_column(const std::vector<std::string>& parts,
     }
   }
   if (names.empty()) {
-    throw Error("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
-                fmt::format("A column, variable, or function parameter with name {} cannot be resolved.",
-                            quoted(parts)))
+    throw Error(
+        "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
+        fmt::format("A column, variable, or function parameter with name {} cannot be resolved.",
+                    quoted(parts)))
         .at(span);
   }
   // The nearest first, at most five, as Spark does.
@@ -109,10 +112,11 @@ void unresolved_column(const std::vector<std::string>& parts,
     list += fmt::format("{}`{}`", list.empty() ? "" : ", ", nearest);
     names.erase(std::find(names.begin(), names.end(), nearest));
   }
-  throw Error("UNRESOLVED_COLUMN.WITH_SUGGESTION",
-              fmt::format("A column, variable, or function parameter with name {} cannot be resolved. "
-                          "Did you mean one of the following? [{}].",
-                          quoted(parts), list))
+  throw Error(
+      "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+      fmt::format("A column, variable, or function parameter with name {} cannot be resolved. "
+                  "Did you mean one of the following? [{}].",
+                  quoted(parts), list))
       .at(span);
 }
 
@@ -159,15 +163,18 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
         break;
       }
       auto value = this->expression(cast_proto.expr(), scope);
-      const auto type = cast_proto.has_type() ? type_from_proto(cast_proto.type()) : parse_type(cast_proto.type_str());
+      const auto type = cast_proto.has_type() ? type_from_proto(cast_proto.type())
+                                              : parse_type(cast_proto.type_str());
       const bool try_cast = cast_proto.eval_mode() == proto::Expression::Cast::EVAL_MODE_TRY;
       value.span = span;
       const std::string name = value.name;
       result = cast(value, type, settings_.time_zone, try_cast);
-      // Spark leaves the cast out of a column's name when the column is cast by name alone, and when
-      // the type is nested.
+      // Spark leaves the cast out of a column's name when the column is cast by name alone, and
+      // when the type is nested.
       const bool plain = cast_proto.expr().has_unresolved_attribute() || type.is_nested();
-      result.name = plain ? name : fmt::format("{}({} AS {})", try_cast ? "TRY_CAST" : "CAST", name, type.sql());
+      result.name =
+          plain ? name
+                : fmt::format("{}({} AS {})", try_cast ? "TRY_CAST" : "CAST", name, type.sql());
       result.literal.clear();
       break;
     }
@@ -201,11 +208,13 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
       result = subquery(expression.subquery_expression(), scope, span);
       break;
     case proto::Expression::kUnresolvedStar:
-      throw Error("INVALID_USAGE_OF_STAR_OR_REGEX", "Invalid usage of '*' in an expression.").at(span);
+      throw Error("INVALID_USAGE_OF_STAR_OR_REGEX", "Invalid usage of '*' in an expression.")
+          .at(span);
     case proto::Expression::kSortOrder:
       return this->expression(expression.sort_order().child(), scope);
     default: {
-      const auto* field = expression.GetDescriptor()->FindFieldByNumber(expression.expr_type_case());
+      const auto* field =
+          expression.GetDescriptor()->FindFieldByNumber(expression.expr_type_case());
       throw Error("UNSUPPORTED_FEATURE.EXPRESSION",
                   fmt::format("The expression `{}` is not supported by the embedded engine.",
                               field ? field->name() : "(none)"))
@@ -252,8 +261,9 @@ std::optional<Resolved> Resolver::find_name(const std::vector<std::string>& part
                            attribute.plan_ids.end()) {
           continue;
         }
-        const bool same = std::any_of(found.begin(), found.end(),
-                                      [&](const Attribute* other) { return other->sql == attribute.sql; });
+        const bool same = std::any_of(found.begin(), found.end(), [&](const Attribute* other) {
+          return other->sql == attribute.sql;
+        });
         if (!same) found.push_back(&attribute);
       }
       if (found.empty()) continue;
@@ -269,8 +279,12 @@ std::optional<Resolved> Resolver::find_name(const std::vector<std::string>& part
             .at(span);
       }
       const Attribute& attribute = *found.front();
-      Resolved result{.sql = attribute.sql, .type = attribute.type, .nullable = attribute.nullable,
-                      .exact = attribute.exact, .name = attribute.name, .span = span};
+      Resolved result{.sql = attribute.sql,
+                      .type = attribute.type,
+                      .nullable = attribute.nullable,
+                      .exact = attribute.exact,
+                      .name = attribute.name,
+                      .span = span};
       if (!attribute.computed.empty()) {
         if (scope.inlines) {
           result.sql = attribute.computed;
@@ -305,8 +319,12 @@ Resolved Resolver::attribute(const proto::Expression& expression, Scope& scope) 
   if (!found && plan_id) found = find_name(parts, std::nullopt, scope, span, &level);
   if (found) {
     scope.level_used = std::max(scope.level_used, level);
-    const auto is_part_of = [&](const Resolved& key) { return found->sql.ends_with(")") && found->sql.find("(" + key.sql + ", ") != std::string::npos; };
-    const bool of_key = scope.keys && std::any_of(scope.keys->begin(), scope.keys->end(), is_part_of);  // a field of a key
+    const auto is_part_of = [&](const Resolved& key) {
+      return found->sql.ends_with(")") &&
+             found->sql.find("(" + key.sql + ", ") != std::string::npos;
+    };
+    const bool of_key = scope.keys && std::any_of(scope.keys->begin(), scope.keys->end(),
+                                                  is_part_of);  // a field of a key
     if (scope.keys && !scope.inside_aggregate && !of_key) scope.ungrouped.push_back(*found);
     return *found;
   }
@@ -322,23 +340,29 @@ Resolved Resolver::attribute(const proto::Expression& expression, Scope& scope) 
 
 Resolved Resolver::field_of(Resolved value, const std::string& field, Span span) {
   if (value.type.kind == kMap) {
-    return {.sql = fmt::format("{}[{}]", value.sql, sql_string(field)), .type = value.type.value(),
-            .name = fmt::format("{}[{}]", value.name, field), .span = span};
+    return {.sql = fmt::format("{}[{}]", value.sql, sql_string(field)),
+            .type = value.type.value(),
+            .name = fmt::format("{}[{}]", value.name, field),
+            .span = span};
   }
   const bool list = value.type.kind == kArray && value.type.element().kind == kStruct;
   if (value.type.kind != kStruct && !list) {
-    throw Error("INVALID_EXTRACT_BASE_FIELD_TYPE",
-                fmt::format("Can't extract a value from \"{}\". Need a complex type [STRUCT, ARRAY, MAP] "
-                            "but got \"{}\".",
-                            value.name, value.type.sql()))
+    throw Error(
+        "INVALID_EXTRACT_BASE_FIELD_TYPE",
+        fmt::format("Can't extract a value from \"{}\". Need a complex type [STRUCT, ARRAY, MAP] "
+                    "but got \"{}\".",
+                    value.name, value.type.sql()))
         .at(span);
   }
   const auto& fields = *(list ? value.type.element().fields : value.type.fields);
   for (const auto& candidate : fields) {
     if (!same_name(candidate.name, field)) continue;
-    Resolved result{.sql = fmt::format("struct_extract({}, {})", value.sql, sql_string(candidate.name)),
-                    .type = candidate.type, .nullable = value.nullable || candidate.nullable,
-                    .name = candidate.name, .span = span};
+    Resolved result{
+        .sql = fmt::format("struct_extract({}, {})", value.sql, sql_string(candidate.name)),
+        .type = candidate.type,
+        .nullable = value.nullable || candidate.nullable,
+        .name = candidate.name,
+        .span = span};
     if (list) {
       result.sql = fmt::format("list_transform({}, lambda e: struct_extract(e, {}))", value.sql,
                                sql_string(candidate.name));
@@ -347,8 +371,10 @@ Resolved Resolver::field_of(Resolved value, const std::string& field, Span span)
     return result;
   }
   std::string names;
-  for (const auto& candidate : fields) names += fmt::format("{}`{}`", names.empty() ? "" : ", ", candidate.name);
-  throw Error("FIELD_NOT_FOUND", fmt::format("No such struct field `{}` in {}.", field, names)).at(span);
+  for (const auto& candidate : fields)
+    names += fmt::format("{}`{}`", names.empty() ? "" : ", ", candidate.name);
+  throw Error("FIELD_NOT_FOUND", fmt::format("No such struct field `{}` in {}.", field, names))
+      .at(span);
 }
 
 Resolved Resolver::part_of(const Resolved& value, const std::string& field, Span span) {
@@ -357,51 +383,69 @@ Resolved Resolver::part_of(const Resolved& value, const std::string& field, Span
   return result;
 }
 
-Resolved Resolver::extract_value(const proto::Expression::UnresolvedExtractValue& extract, Scope& scope,
-                                 Span span) {
+Resolved Resolver::extract_value(const proto::Expression::UnresolvedExtractValue& extract,
+                                 Scope& scope, Span span) {
   auto value = expression(extract.child(), scope);
   auto key = expression(extract.extraction(), scope);
   const bool list = value.type.kind == kArray && value.type.element().kind == kStruct;
-  if (value.type.kind == kStruct || (list && key.type.kind == kString)) return part_of(value, key.literal, span);
+  if (value.type.kind == kStruct || (list && key.type.kind == kString))
+    return part_of(value, key.literal, span);
   const auto name = fmt::format("{}[{}]", value.name, key.name);
   if (value.type.kind == kMap) {
     key = coerce(key, value.type.key(), settings_.time_zone);
-    return {.sql = fmt::format("{}[{}]", value.sql, key.sql), .type = value.type.value(), .name = name};
+    return {
+        .sql = fmt::format("{}[{}]", value.sql, key.sql), .type = value.type.value(), .name = name};
   }
   if (value.type.kind != kArray) {
-    throw Error("INVALID_EXTRACT_BASE_FIELD_TYPE",
-                fmt::format("Can't extract a value from \"{}\". Need a complex type [STRUCT, ARRAY, MAP] "
-                            "but got \"{}\".",
-                            value.name, value.type.sql()))
+    throw Error(
+        "INVALID_EXTRACT_BASE_FIELD_TYPE",
+        fmt::format("Can't extract a value from \"{}\". Need a complex type [STRUCT, ARRAY, MAP] "
+                    "but got \"{}\".",
+                    value.name, value.type.sql()))
         .at(span);
   }
   if (!key.type.is_integral() && !key.is_null()) {
-    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-                fmt::format("Cannot resolve \"{}\" due to data type mismatch: The second parameter requires the "
-                            "\"INTEGRAL\" type, however \"{}\" has the type \"{}\".",
-                            name, key.name, key.type.sql()))
+    throw Error(
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+        fmt::format(
+            "Cannot resolve \"{}\" due to data type mismatch: The second parameter requires the "
+            "\"INTEGRAL\" type, however \"{}\" has the type \"{}\".",
+            name, key.name, key.type.sql()))
         .at(span);
   }
   // Spark's [] is 0-based; list_extract is 1-based.
-  const auto message = fmt::format("The index is out of bounds. Use the SQL function `get()` to tolerate "
-                                   "accessing element at invalid index and return NULL instead.");
-  return {.sql = fmt::format("CASE WHEN {1} < 0 OR {1} >= len({0}) THEN {2} ELSE list_extract({0}, {1} + 1) END",
-                             value.sql, key.sql, raise_sql("INVALID_ARRAY_INDEX", message, span)),
-          .type = value.type.element(), .name = name};
+  const auto message = fmt::format(
+      "The index is out of bounds. Use the SQL function `get()` to tolerate "
+      "accessing element at invalid index and return NULL instead.");
+  return {.sql = fmt::format(
+              "CASE WHEN {1} < 0 OR {1} >= len({0}) THEN {2} ELSE list_extract({0}, {1} + 1) END",
+              value.sql, key.sql, raise_sql("INVALID_ARRAY_INDEX", message, span)),
+          .type = value.type.element(),
+          .name = name};
 }
 
 Resolved Resolver::literal(const proto::Expression::Literal& value) {
   using L = proto::Expression::Literal;
   auto number = [](std::string text, TypeKind kind) {
-    return Resolved{.sql = kind == kInteger ? text : fmt::format("CAST({} AS {})", text, duckdb_type(make_type(kind))),
-                    .type = make_type(kind), .nullable = false, .literal = text, .name = text};
+    return Resolved{.sql = kind == kInteger
+                               ? text
+                               : fmt::format("CAST({} AS {})", text, duckdb_type(make_type(kind))),
+                    .type = make_type(kind),
+                    .nullable = false,
+                    .literal = text,
+                    .name = text};
   };
   switch (value.literal_type_case()) {
     case L::kNull:
-      return {.sql = "NULL", .type = type_from_proto(value.null()), .literal = "NULL", .name = "NULL"};
+      return {
+          .sql = "NULL", .type = type_from_proto(value.null()), .literal = "NULL", .name = "NULL"};
     case L::kBoolean: {
       const std::string text = value.boolean() ? "true" : "false";
-      return {.sql = text, .type = make_type(kBoolean), .nullable = false, .literal = text, .name = text};
+      return {.sql = text,
+              .type = make_type(kBoolean),
+              .nullable = false,
+              .literal = text,
+              .name = text};
     }
     case L::kByte:
       return number(std::to_string(value.byte()), kByte);
@@ -410,7 +454,8 @@ Resolved Resolver::literal(const proto::Expression::Literal& value) {
     case L::kInteger: {
       auto result = number(std::to_string(value.integer()), kInteger);
       // DuckDB reads -2147483648 as the negation of a bigint.
-      if (value.integer() == INT32_MIN) result.sql = fmt::format("CAST({} AS INTEGER)", result.literal);
+      if (value.integer() == INT32_MIN)
+        result.sql = fmt::format("CAST({} AS INTEGER)", result.literal);
       return result;
     }
     case L::kLong:
@@ -421,7 +466,8 @@ Resolved Resolver::literal(const proto::Expression::Literal& value) {
       const double x = single ? value.float_() : value.double_();
       const std::string text = single ? java_text(value.float_()) : java_text(x);
       Resolved result = number(text, single ? kFloat : kDouble);
-      result.sql = fmt::format("CAST({} AS {})", std::isfinite(x) && text != "-0.0" ? text : sql_string(text),
+      result.sql = fmt::format("CAST({} AS {})",
+                               std::isfinite(x) && text != "-0.0" ? text : sql_string(text),
                                single ? "FLOAT" : "DOUBLE");
       return result;
     }
@@ -430,27 +476,39 @@ Resolved Resolver::literal(const proto::Expression::Literal& value) {
       const auto& text = decimal.value();
       const auto point = text.find('.');
       const int digits = static_cast<int>(std::count_if(text.begin(), text.end(), ::isdigit));
-      const int scale = decimal.has_scale() ? decimal.scale()
-                        : point == std::string::npos ? 0 : static_cast<int>(text.size() - point - 1);
-      const auto type = decimal_type(decimal.has_precision() ? decimal.precision() : std::max(digits, scale), scale);
-      return {.sql = fmt::format("CAST({} AS {})", sql_string(text), duckdb_type(type)), .type = type,
-              .nullable = false, .literal = text, .name = text};
+      const int scale = decimal.has_scale()          ? decimal.scale()
+                        : point == std::string::npos ? 0
+                                                     : static_cast<int>(text.size() - point - 1);
+      const auto type = decimal_type(
+          decimal.has_precision() ? decimal.precision() : std::max(digits, scale), scale);
+      return {.sql = fmt::format("CAST({} AS {})", sql_string(text), duckdb_type(type)),
+              .type = type,
+              .nullable = false,
+              .literal = text,
+              .name = text};
     }
     case L::kString:
-      return {.sql = sql_string(value.string()), .type = make_type(kString), .nullable = false,
-              .literal = value.string(), .name = value.string()};
+      return {.sql = sql_string(value.string()),
+              .type = make_type(kString),
+              .nullable = false,
+              .literal = value.string(),
+              .name = value.string()};
     case L::kBinary: {
       std::string bytes, name;
       for (unsigned char c : value.binary()) {
         bytes += fmt::format("\\x{:02X}", c);
         name += fmt::format("{:02X}", c);
       }
-      return {.sql = fmt::format("CAST('{}' AS BLOB)", bytes), .type = make_type(kBinary), .nullable = false,
+      return {.sql = fmt::format("CAST('{}' AS BLOB)", bytes),
+              .type = make_type(kBinary),
+              .nullable = false,
               .name = "X'" + name + "'"};
     }
     case L::kDate: {
       const auto text = date_text(value.date());
-      return {.sql = fmt::format("DATE '{}'", text), .type = make_type(kDate), .nullable = false,
+      return {.sql = fmt::format("DATE '{}'", text),
+              .type = make_type(kDate),
+              .nullable = false,
               .name = fmt::format("DATE '{}'", text)};
     }
     case L::kTimestamp:
@@ -460,20 +518,26 @@ Resolved Resolver::literal(const proto::Expression::Literal& value) {
     case L::kDayTimeInterval: {
       DataType type = make_type(kDayTimeInterval);
       if (value.data_type().has_day_time_interval()) type = type_from_proto(value.data_type());
-      return {.sql = interval_sql(value.day_time_interval()), .type = type, .nullable = false,
+      return {.sql = interval_sql(value.day_time_interval()),
+              .type = type,
+              .nullable = false,
               .name = day_time_text(value.day_time_interval(), type.start_field, type.end_field)};
     }
     case L::kYearMonthInterval: {
       DataType type = make_type(kYearMonthInterval);
       if (value.data_type().has_year_month_interval()) type = type_from_proto(value.data_type());
-      return {.sql = fmt::format("to_months({})", value.year_month_interval()), .type = type, .nullable = false,
-              .name = year_month_text(value.year_month_interval(), type.start_field, type.end_field)};
+      return {
+          .sql = fmt::format("to_months({})", value.year_month_interval()),
+          .type = type,
+          .nullable = false,
+          .name = year_month_text(value.year_month_interval(), type.start_field, type.end_field)};
     }
     case L::kArray: {
       std::vector<Resolved> elements;
       for (const auto& element : value.array().elements()) elements.push_back(literal(element));
       static const std::string zone = "UTC";
-      return resolve_call(find_function("array"), elements, {.name = "array", .span = {}, .time_zone = zone});
+      return resolve_call(find_function("array"), elements,
+                          {.name = "array", .span = {}, .time_zone = zone});
     }
     default:
       throw Error("UNSUPPORTED_FEATURE.LITERAL",
@@ -484,7 +548,8 @@ Resolved Resolver::literal(const proto::Expression::Literal& value) {
 namespace {
 
 /// Types of a lambda's parameters, from the arguments before it.
-std::vector<DataType> lambda_types(std::string_view function, const std::vector<Resolved>& arguments) {
+std::vector<DataType> lambda_types(std::string_view function,
+                                   const std::vector<Resolved>& arguments) {
   const auto& first = arguments.at(0).type;
   if (first.kind == kMap) return {first.key(), first.value()};
   if (first.kind != kArray) return {};
@@ -505,9 +570,11 @@ Resolved Resolver::lambda(const proto::Expression::LambdaFunction& lambda,
   for (int i = 0; i < lambda.arguments_size(); ++i) {
     const auto& name = lambda.arguments(i).name_parts(0);
     if (i >= static_cast<int>(types.size())) {
-      throw Error("INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH",
-                  fmt::format("Invalid lambda function call. A higher order function expects {} arguments, "
-                              "but got {}.", types.size(), lambda.arguments_size()));
+      throw Error(
+          "INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH",
+          fmt::format("Invalid lambda function call. A higher order function expects {} arguments, "
+                      "but got {}.",
+                      types.size(), lambda.arguments_size()));
     }
     const auto sql = fmt::format("x_{}", ++next_id_);
     frame[name] = {.sql = sql, .type = types[i], .name = "namedlambdavariable()"};
@@ -523,21 +590,25 @@ Resolved Resolver::lambda(const proto::Expression::LambdaFunction& lambda,
   return body;
 }
 
-Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span) {
+Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, Scope& scope,
+                            Span span) {
   std::string name = call.function_name();
   std::transform(name.begin(), name.end(), name.begin(), ::tolower);
   if (call.is_internal()) return internal_function(name, call, scope, span);
-  if (name == "not" && scope.is_column && call.arguments_size() == 1 && call.arguments(0).has_subquery_expression()) {
+  if (name == "not" && scope.is_column && call.arguments_size() == 1 &&
+      call.arguments(0).has_subquery_expression()) {
     // NOT IN of a SELECT list: unknown is false too.
     scope.is_column = false;
-    auto result = resolve_call(find_function("not"), {expression(call.arguments(0), scope)}, {.name = name, .span = span, .time_zone = settings_.time_zone});
+    auto result = resolve_call(find_function("not"), {expression(call.arguments(0), scope)},
+                               {.name = name, .span = span, .time_zone = settings_.time_zone});
     scope.is_column = true;
     result.sql = fmt::format("coalesce({}, false)", result.sql);
     return result;
   }
   if (name == "grouping" || name == "grouping_id") return grouping(name, call, scope, span);
   const bool random = name == "rand" || name == "randn";
-  if ((random && call.arguments_size() == 1) || (name == "monotonically_increasing_id" && call.arguments_size() == 0)) {
+  if ((random && call.arguments_size() == 1) ||
+      (name == "monotonically_increasing_id" && call.arguments_size() == 0)) {
     return numbered(name, call, scope, span);
   }
   if (name == "window") return time_window(call, scope, span);
@@ -550,9 +621,10 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   if (overloads.empty()) {
     // A cast written as a function: int('1').
     static const std::map<std::string, std::string> casts = {
-        {"boolean", "boolean"}, {"tinyint", "tinyint"}, {"smallint", "smallint"}, {"int", "int"},
-        {"bigint", "bigint"},   {"float", "float"},     {"double", "double"},     {"decimal", "decimal(10,0)"},
-        {"string", "string"},   {"date", "date"},       {"timestamp", "timestamp"}, {"binary", "binary"}};
+        {"boolean", "boolean"}, {"tinyint", "tinyint"},       {"smallint", "smallint"},
+        {"int", "int"},         {"bigint", "bigint"},         {"float", "float"},
+        {"double", "double"},   {"decimal", "decimal(10,0)"}, {"string", "string"},
+        {"date", "date"},       {"timestamp", "timestamp"},   {"binary", "binary"}};
     const auto cast_to = casts.find(name);
     if (cast_to != casts.end() && call.arguments_size() == 1) {
       auto value = expression(call.arguments(0), scope);
@@ -567,13 +639,15 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
     throw Error("UNRESOLVED_ROUTINE",
                 fmt::format("Cannot resolve routine `{}` on search path [`system`.`builtin`, "
                             "`system`.`session`, `spark_catalog`.`default`].{}",
-                            call.function_name(), nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)))
+                            call.function_name(),
+                            nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)))
         .at(span);
   }
   const FunctionKind kind = overloads.front()->kind;
   if (kind == FunctionKind::kWindow && !scope.windowed) {
     throw Error("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE",
-                fmt::format("Window function {}() requires an OVER clause.", name)).at(span);
+                fmt::format("Window function {}() requires an OVER clause.", name))
+        .at(span);
   }
   if (kind == FunctionKind::kAggregate) {
     enter_aggregate(name, scope, span);
@@ -584,7 +658,11 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   for (const auto& argument : call.arguments()) {
     if (argument.has_unresolved_star()) {
       // count(*): a row counts whatever is in it.
-      arguments.push_back({.sql = "1", .type = make_type(kInteger), .nullable = false, .literal = "1", .name = "1"});
+      arguments.push_back({.sql = "1",
+                           .type = make_type(kInteger),
+                           .nullable = false,
+                           .literal = "1",
+                           .name = "1"});
     } else if (argument.has_lambda_function()) {
       const auto& lambda_proto = argument.lambda_function();
       arguments.push_back(lambda(lambda_proto, lambda_types(name, arguments), scope));
@@ -601,10 +679,14 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
       label += (label.empty() ? "" : ", ") + argument.name;
     }
     return {.sql = fmt::format("count(DISTINCT CASE WHEN {} THEN row({}) END)", all, row),
-            .type = make_type(kLong), .nullable = false, .name = fmt::format("count(DISTINCT {})", label)};
+            .type = make_type(kLong),
+            .nullable = false,
+            .name = fmt::format("count(DISTINCT {})", label)};
   }
   if (call.is_distinct() && name == "count" && !arguments.empty()) arguments[0].literal.clear();
-  auto result = resolve_call(overloads, std::move(arguments), {.name = name, .span = span, .time_zone = settings_.time_zone, .windowed = scope.windowed});
+  auto result = resolve_call(
+      overloads, std::move(arguments),
+      {.name = name, .span = span, .time_zone = settings_.time_zone, .windowed = scope.windowed});
   if (call.is_distinct()) {
     // sum(x) → sum(DISTINCT x); and the same in the name.
     for (auto* text : {&result.sql, &result.name}) {
@@ -628,21 +710,31 @@ Resolved Resolver::subquery(const proto::SubqueryExpression& subquery, Scope& sc
   const auto sql = query.print(query.output);
   switch (subquery.subquery_type()) {
     case proto::SubqueryExpression::SUBQUERY_TYPE_EXISTS:
-      return {.sql = fmt::format("EXISTS ({})", sql), .type = make_type(kBoolean), .nullable = false, .name = "exists()"};
+      return {.sql = fmt::format("EXISTS ({})", sql),
+              .type = make_type(kBoolean),
+              .nullable = false,
+              .name = "exists()"};
     case proto::SubqueryExpression::SUBQUERY_TYPE_SCALAR:
       if (query.output.size() != 1) {
-        throw Error("INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
-                    fmt::format("Invalid subquery: Scalar subquery must return only one column, but got {}.",
-                                query.output.size())).at(span);
+        throw Error(
+            "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
+            fmt::format(
+                "Invalid subquery: Scalar subquery must return only one column, but got {}.",
+                query.output.size()))
+            .at(span);
       }
-      return {.sql = fmt::format("({})", sql), .type = query.output[0].type, .exact = query.output[0].exact,
+      return {.sql = fmt::format("({})", sql),
+              .type = query.output[0].type,
+              .exact = query.output[0].exact,
               .name = "scalarsubquery()"};
     case proto::SubqueryExpression::SUBQUERY_TYPE_IN: {
       std::string values;
       if (subquery.in_subquery_values_size() != static_cast<int>(query.output.size())) {
         throw Error("DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH",
-                    "The number of columns in the left hand side of an IN subquery does not match the number "
-                    "of columns in the output of subquery.").at(span);
+                    "The number of columns in the left hand side of an IN subquery does not match "
+                    "the number "
+                    "of columns in the output of subquery.")
+            .at(span);
       }
       std::string columns;
       for (int i = 0; i < subquery.in_subquery_values_size(); ++i) {
@@ -650,23 +742,31 @@ Resolved Resolver::subquery(const proto::SubqueryExpression& subquery, Scope& sc
         auto& column = query.output[i];
         const auto common = common_type(value.type, column.type);
         if (!common) {
-          throw Error("DATATYPE_MISMATCH.IN_SUBQUERY_DATA_TYPE_MISMATCH",
-                      fmt::format("The type of \"{}\" ({}) does not match that of the subquery's column ({}).",
-                                  value.name, value.type.sql(), column.type.sql())).at(span);
+          throw Error(
+              "DATATYPE_MISMATCH.IN_SUBQUERY_DATA_TYPE_MISMATCH",
+              fmt::format(
+                  "The type of \"{}\" ({}) does not match that of the subquery's column ({}).",
+                  value.name, value.type.sql(), column.type.sql()))
+              .at(span);
         }
         if (value.type != *common) value = coerce(value, *common, settings_.time_zone);
         values += (values.empty() ? "" : ", ") + value.sql;
         Resolved right{.sql = column.sql, .type = column.type, .exact = column.exact};
-        columns += (columns.empty() ? "" : ", ") + (right.type == *common ? right.sql : coerce(right, *common, settings_.time_zone).sql);
+        columns +=
+            (columns.empty() ? "" : ", ") +
+            (right.type == *common ? right.sql : coerce(right, *common, settings_.time_zone).sql);
       }
       if (subquery.in_subquery_values_size() > 1) values = "(" + values + ")";
-      Resolved found{.sql = fmt::format("({} IN (SELECT {} FROM ({})))", values, columns, sql), .type = make_type(kBoolean), .name = "insubquery()"};
+      Resolved found{.sql = fmt::format("({} IN (SELECT {} FROM ({})))", values, columns, sql),
+                     .type = make_type(kBoolean),
+                     .name = "insubquery()"};
       // As a column, Spark's answer is whether a match exists: unknown is false.
       if (scope.is_column) found.sql = fmt::format("coalesce({}, false)", found.sql);
       return found;
     }
     default:
-      throw Error("UNSUPPORTED_FEATURE.TABLE_ARGUMENT", "Table arguments are not supported.").at(span);
+      throw Error("UNSUPPORTED_FEATURE.TABLE_ARGUMENT", "Table arguments are not supported.")
+          .at(span);
   }
 }
 

@@ -24,7 +24,8 @@ std::string Query::print(const std::vector<Attribute>& columns) const {
   for (const auto& column : columns) {
     if (!seen.insert(column.sql).second) continue;
     if (!list.empty()) list += ", ";
-    list += column.computed.empty() ? column.sql : fmt::format("{} AS {}", column.computed, column.sql);
+    list +=
+        column.computed.empty() ? column.sql : fmt::format("{} AS {}", column.computed, column.sql);
   }
   if (list.empty()) list = "NULL";
   std::string out = fmt::format("SELECT {}{}", select.distinct ? "DISTINCT " : "", list);
@@ -39,8 +40,8 @@ std::string Query::print(const std::vector<Attribute>& columns) const {
 }
 
 bool Query::is_rows() const {
-  if (!rows || output.size() != rows->columns.size() || !select.where.empty() || select.grouped || select.distinct ||
-      select.has_window || select.limited() || !select.order_by.empty()) {
+  if (!rows || output.size() != rows->columns.size() || !select.where.empty() || select.grouped ||
+      select.distinct || select.has_window || select.limited() || !select.order_by.empty()) {
     return false;
   }
   for (size_t i = 0; i < output.size(); ++i) {
@@ -52,7 +53,8 @@ bool Query::is_rows() const {
 void Query::wrap(bool keep_below) {
   rows.reset();
   std::vector<Attribute> columns = output;
-  if (!select.distinct && !select.grouped) columns.insert(columns.end(), hidden.begin(), hidden.end());
+  if (!select.distinct && !select.grouped)
+    columns.insert(columns.end(), hidden.begin(), hidden.end());
   if (keep_below) columns.insert(columns.end(), below.begin(), below.end());
   std::string inner = "(" + print(columns) + ")";
   select = Select{};

@@ -20,7 +20,8 @@ Query Resolver::relation(const proto::Relation& relation) {
     case proto::Relation::REL_TYPE_NOT_SET:  // SELECT without FROM: one row without columns
       return query;
     case proto::Relation::kRead:
-      query = relation.read().has_named_table() ? named_table(relation.read(), relation) : read(relation.read());
+      query = relation.read().has_named_table() ? named_table(relation.read(), relation)
+                                                : read(relation.read());
       break;
     case proto::Relation::kProject:
       query = project(relation.project());
@@ -138,8 +139,8 @@ Attribute Resolver::made(const Resolved& expression, std::string name) {
   return attribute;
 }
 
-const Attribute& Resolver::column_named(const std::vector<Attribute>& columns, const std::string& name,
-                                        Span span) const {
+const Attribute& Resolver::column_named(const std::vector<Attribute>& columns,
+                                        const std::string& name, Span span) const {
   const Attribute* found = nullptr;
   for (const auto& column : columns) {
     if (!same_name(column.name, name)) continue;
@@ -215,10 +216,12 @@ Query Resolver::named_table(const proto::Read& read, const proto::Relation& rela
     return scan(catalog_.source(source), {parts[0], parts[1]});
   }
   const auto nearest = nearest_name(parts.back(), catalog_.table_names());
-  throw Error("TABLE_OR_VIEW_NOT_FOUND",
-              fmt::format("The table or view {} cannot be found. Verify the spelling and correctness of "
-                          "the schema and catalog.{}",
-                          quoted(parts), nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)))
+  throw Error(
+      "TABLE_OR_VIEW_NOT_FOUND",
+      fmt::format("The table or view {} cannot be found. Verify the spelling and correctness of "
+                  "the schema and catalog.{}",
+                  quoted(parts),
+                  nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)))
       .at(span_of(relation));
 }
 
@@ -241,8 +244,8 @@ Query Resolver::offset(const proto::Offset& offset) {
 Query Resolver::range(const proto::Range& range) {
   Query query;
   query.output = {fresh("id", make_type(TypeKind::kLong), false)};
-  query.select.from = fmt::format("(SELECT range AS {} FROM range({}, {}, {}))", query.output[0].sql, range.start(),
-                                  range.end(), range.step());
+  query.select.from = fmt::format("(SELECT range AS {} FROM range({}, {}, {}))",
+                                  query.output[0].sql, range.start(), range.end(), range.step());
   return query;
 }
 
@@ -261,12 +264,14 @@ Query Resolver::subquery_alias(const proto::SubqueryAlias& alias) {
 Query Resolver::to_df(const proto::ToDF& to_df) {
   auto query = relation(to_df.input());
   if (static_cast<size_t>(to_df.column_names_size()) != query.output.size()) {
-    throw Error("ASSIGNMENT_ARITY_MISMATCH",
-                fmt::format("The number of columns or variables assigned or aliased: {} does not match the "
-                            "number of source expressions: {}.",
-                            to_df.column_names_size(), query.output.size()));
+    throw Error(
+        "ASSIGNMENT_ARITY_MISMATCH",
+        fmt::format("The number of columns or variables assigned or aliased: {} does not match the "
+                    "number of source expressions: {}.",
+                    to_df.column_names_size(), query.output.size()));
   }
-  for (size_t i = 0; i < query.output.size(); ++i) query.output[i].name = to_df.column_names(static_cast<int>(i));
+  for (size_t i = 0; i < query.output.size(); ++i)
+    query.output[i].name = to_df.column_names(static_cast<int>(i));
   return query;
 }
 
@@ -291,7 +296,8 @@ Query Resolver::drop(const proto::Drop& drop) {
       const auto parts = split_name(column.unresolved_attribute().unparsed_identifier());
       if (!same_name(attribute.name, parts.back())) continue;
       const auto& wanted = column.unresolved_attribute();
-      if (!wanted.has_plan_id() || std::count(attribute.plan_ids.begin(), attribute.plan_ids.end(), wanted.plan_id())) {
+      if (!wanted.has_plan_id() ||
+          std::count(attribute.plan_ids.begin(), attribute.plan_ids.end(), wanted.plan_id())) {
         return true;
       }
     }
@@ -337,13 +343,16 @@ Attribute Resolver::number_rows(Query& query) {
 Query Resolver::sample(const proto::Sample& sample) {
   auto query = relation(sample.input());
   if (sample.with_replacement()) {
-    throw Error("UNSUPPORTED_FEATURE.SAMPLE_WITH_REPLACEMENT", "Sampling with replacement is not supported.");
+    throw Error("UNSUPPORTED_FEATURE.SAMPLE_WITH_REPLACEMENT",
+                "Sampling with replacement is not supported.");
   }
-  // Each row's number in Spark's random sequence is its place in [0, 1): the parts of randomSplit are
-  // disjoint and complete because they ask for disjoint ranges of one numbering.
+  // Each row's number in Spark's random sequence is its place in [0, 1): the parts of randomSplit
+  // are disjoint and complete because they ask for disjoint ranges of one numbering.
   const auto number = number_rows(query);
-  const auto place = fmt::format("spark_rand(CAST({} AS BIGINT), {} - 1)", sample.seed(), number.sql);
-  query.select.where.push_back(fmt::format("{0} >= {1} AND {0} < {2}", place, sample.lower_bound(), sample.upper_bound()));
+  const auto place =
+      fmt::format("spark_rand(CAST({} AS BIGINT), {} - 1)", sample.seed(), number.sql);
+  query.select.where.push_back(
+      fmt::format("{0} >= {1} AND {0} < {2}", place, sample.lower_bound(), sample.upper_bound()));
   return query;
 }
 
@@ -351,7 +360,8 @@ Query Resolver::deduplicate(const proto::Deduplicate& deduplicate) {
   auto query = relation(deduplicate.input());
   query.hidden.clear();
   if (deduplicate.all_columns_as_keys() || deduplicate.column_names_size() == 0) {
-    if (query.select.limited() || !query.select.order_by.empty() || query.select.distinct) query.wrap();
+    if (query.select.limited() || !query.select.order_by.empty() || query.select.distinct)
+      query.wrap();
     query.select.distinct = true;
     query.below.clear();
     query.aggregation.reset();
@@ -375,7 +385,8 @@ Query Resolver::deduplicate(const proto::Deduplicate& deduplicate) {
 
 /// Two lists of constant rows as one VALUES list, whose rows keep their order.
 std::optional<Query> Resolver::joined_rows(const Query& left, const Query& right) {
-  if (!left.is_rows() || !right.is_rows() || left.output.size() != right.output.size() || left.output.empty()) {
+  if (!left.is_rows() || !right.is_rows() || left.output.size() != right.output.size() ||
+      left.output.empty()) {
     return std::nullopt;
   }
   Query query;
@@ -386,9 +397,11 @@ std::optional<Query> Resolver::joined_rows(const Query& left, const Query& right
   for (size_t i = 0; i < left.output.size(); ++i) {
     const auto common = common_type(left.output[i].type, right.output[i].type);
     if (!common) return std::nullopt;
-    auto column = fresh(left.output[i].name, *common, left.output[i].nullable || right.output[i].nullable);
+    auto column =
+        fresh(left.output[i].name, *common, left.output[i].nullable || right.output[i].nullable);
     for (auto& row : rows->cells) {
-      if (row[i].type != *common || !row[i].exact) row[i] = coerce(row[i], *common, settings_.time_zone);
+      if (row[i].type != *common || !row[i].exact)
+        row[i] = coerce(row[i], *common, settings_.time_zone);
     }
     columns += (i ? ", " : "") + column.sql;
     rows->columns.push_back(column.sql);
@@ -399,25 +412,32 @@ std::optional<Query> Resolver::joined_rows(const Query& left, const Query& right
     for (size_t i = 0; i < row.size(); ++i) list += (i ? ", " : "") + row[i].sql;
     list += ")";
   }
-  query.select.from = fmt::format("(VALUES {}) AS {}({})", list, sql_name(fmt::format("values#{}", ++next_id_)), columns);
+  query.select.from = fmt::format("(VALUES {}) AS {}({})", list,
+                                  sql_name(fmt::format("values#{}", ++next_id_)), columns);
   query.rows = std::move(rows);
   return query;
 }
 
-Query Resolver::set_operation(const proto::SetOperation& operation, const proto::Relation& relation) {
+Query Resolver::set_operation(const proto::SetOperation& operation,
+                              const proto::Relation& relation) {
   auto left = this->relation(operation.left_input());
   auto right = this->relation(operation.right_input());
   const bool inline_table = relation.common().origin().jvm_origin().object_type() == "VALUES";
   for (size_t i = 0; inline_table && i < std::min(left.output.size(), right.output.size()); ++i) {
     const auto &a = left.output[i].type, &b = right.output[i].type;
-    const bool text_beside = (a.kind == TypeKind::kString) != (b.kind == TypeKind::kString) && a.kind != TypeKind::kNull && b.kind != TypeKind::kNull;
+    const bool text_beside = (a.kind == TypeKind::kString) != (b.kind == TypeKind::kString) &&
+                             a.kind != TypeKind::kNull && b.kind != TypeKind::kNull;
     if (text_beside || !common_type(a, b)) {
-      throw Error("INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
-                  fmt::format("Found incompatible types in the column `{}` for inline table: \"{}\" and \"{}\".", left.output[i].name, a.sql(), b.sql()))
+      throw Error(
+          "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
+          fmt::format(
+              "Found incompatible types in the column `{}` for inline table: \"{}\" and \"{}\".",
+              left.output[i].name, a.sql(), b.sql()))
           .at(span_of(relation));
     }
   }
-  const bool plain_union = operation.set_op_type() == proto::SetOperation::SET_OP_TYPE_UNION && operation.is_all();
+  const bool plain_union =
+      operation.set_op_type() == proto::SetOperation::SET_OP_TYPE_UNION && operation.is_all();
   if (plain_union && !operation.by_name()) {
     if (auto rows = joined_rows(left, right)) return std::move(*rows);
   }
@@ -425,8 +445,9 @@ Query Resolver::set_operation(const proto::SetOperation& operation, const proto:
     std::vector<Attribute> ordered;
     auto rest = right.output;
     for (auto& attribute : left.output) {
-      const auto found = std::find_if(rest.begin(), rest.end(),
-                                      [&](const Attribute& other) { return same_name(other.name, attribute.name); });
+      const auto found = std::find_if(rest.begin(), rest.end(), [&](const Attribute& other) {
+        return same_name(other.name, attribute.name);
+      });
       if (found != rest.end()) {
         ordered.push_back(*found);
         rest.erase(found);
@@ -452,10 +473,12 @@ Query Resolver::set_operation(const proto::SetOperation& operation, const proto:
   static constexpr const char* kWords[] = {"", "INTERSECT", "UNION", "EXCEPT"};
   const char* word = kWords[operation.set_op_type()];
   if (left.output.size() != right.output.size()) {
-    throw Error("NUM_COLUMNS_MISMATCH",
-                fmt::format("{} can only be performed on inputs with the same number of columns, but the first "
-                            "input has {} columns and the second input has {} columns.",
-                            word, left.output.size(), right.output.size()))
+    throw Error(
+        "NUM_COLUMNS_MISMATCH",
+        fmt::format(
+            "{} can only be performed on inputs with the same number of columns, but the first "
+            "input has {} columns and the second input has {} columns.",
+            word, left.output.size(), right.output.size()))
         .at(span_of(relation));
   }
   Query query;
@@ -464,22 +487,27 @@ Query Resolver::set_operation(const proto::SetOperation& operation, const proto:
     const Attribute* sides[2] = {&left.output[i], &right.output[i]};
     const auto common = common_type(sides[0]->type, sides[1]->type);
     if (!common) {
-      throw Error("INCOMPATIBLE_COLUMN_TYPE",
-                  fmt::format("{} can only be performed on tables with compatible column types. The {} column of "
-                              "the second table is \"{}\" type which is not compatible with \"{}\" at the same "
-                              "column of the first table.",
-                              word, i + 1, sides[1]->type.sql(), sides[0]->type.sql()))
+      throw Error(
+          "INCOMPATIBLE_COLUMN_TYPE",
+          fmt::format(
+              "{} can only be performed on tables with compatible column types. The {} column of "
+              "the second table is \"{}\" type which is not compatible with \"{}\" at the same "
+              "column of the first table.",
+              word, i + 1, sides[1]->type.sql(), sides[0]->type.sql()))
           .at(span_of(relation));
     }
     auto attribute = fresh(sides[0]->name, *common, sides[0]->nullable || sides[1]->nullable);
     for (int side : {0, 1}) {
-      Resolved value{.sql = sides[side]->sql, .type = sides[side]->type, .exact = sides[side]->exact};
-      lists[side] += fmt::format("{}{} AS {}", i ? ", " : "", coerce(value, *common, settings_.time_zone).sql, attribute.sql);
+      Resolved value{
+          .sql = sides[side]->sql, .type = sides[side]->type, .exact = sides[side]->exact};
+      lists[side] += fmt::format("{}{} AS {}", i ? ", " : "",
+                                 coerce(value, *common, settings_.time_zone).sql, attribute.sql);
     }
     query.output.push_back(std::move(attribute));
   }
-  query.select.from = fmt::format("(SELECT {} FROM ({}) {}{} SELECT {} FROM ({}))", lists[0], left.print(left.output), word,
-                                  operation.is_all() ? " ALL" : "", lists[1], right.print(right.output));
+  query.select.from = fmt::format("(SELECT {} FROM ({}) {}{} SELECT {} FROM ({}))", lists[0],
+                                  left.print(left.output), word, operation.is_all() ? " ALL" : "",
+                                  lists[1], right.print(right.output));
   return query;
 }
 
@@ -496,25 +524,40 @@ Query Resolver::unpivot(const proto::Unpivot& unpivot) {
     for (const auto& value : unpivot.values().values()) values.push_back(expression(value, scope));
   } else {
     for (const auto& column : query.output) {
-      const bool is_id = std::any_of(ids.begin(), ids.end(), [&](const Resolved& id) { return id.sql == column.sql; });
-      if (!is_id) values.push_back({.sql = column.sql, .type = column.type, .nullable = column.nullable, .exact = column.exact, .name = column.name});
+      const bool is_id = std::any_of(ids.begin(), ids.end(),
+                                     [&](const Resolved& id) { return id.sql == column.sql; });
+      if (!is_id)
+        values.push_back({.sql = column.sql,
+                          .type = column.type,
+                          .nullable = column.nullable,
+                          .exact = column.exact,
+                          .name = column.name});
     }
   }
   if (other_columns) {  // SQL's UNPIVOT keeps every column that is no value
     for (const auto& column : query.output) {
-      const bool is_value = std::any_of(values.begin(), values.end(), [&](const Resolved& value) { return value.sql == column.sql; });
-      if (!is_value) ids.push_back({.sql = column.sql, .type = column.type, .nullable = column.nullable, .exact = column.exact, .name = column.name});
+      const bool is_value = std::any_of(values.begin(), values.end(), [&](const Resolved& value) {
+        return value.sql == column.sql;
+      });
+      if (!is_value)
+        ids.push_back({.sql = column.sql,
+                       .type = column.type,
+                       .nullable = column.nullable,
+                       .exact = column.exact,
+                       .name = column.name});
     }
   }
   if (values.empty()) {
-    throw Error("UNPIVOT_REQUIRES_VALUE_COLUMNS", "At least one value column needs to be specified for UNPIVOT.");
+    throw Error("UNPIVOT_REQUIRES_VALUE_COLUMNS",
+                "At least one value column needs to be specified for UNPIVOT.");
   }
   DataType common = values[0].type;
   for (const auto& value : values) {
     const auto wider = common_type(common, value.type);
     if (!wider) {
       throw Error("UNPIVOT_VALUE_DATA_TYPE_MISMATCH",
-                  fmt::format("Unpivot value columns must share a least common type, some types do not: [\"{}\" (`{}`)].",
+                  fmt::format("Unpivot value columns must share a least common type, some types do "
+                              "not: [\"{}\" (`{}`)].",
                               value.type.sql(), value.name));
     }
     common = *wider;
@@ -525,7 +568,8 @@ Query Resolver::unpivot(const proto::Unpivot& unpivot) {
     attribute.exact = id.exact;
     result.output.push_back(attribute);
   }
-  result.output.push_back(fresh(unpivot.variable_column_name(), make_type(TypeKind::kString), false));
+  result.output.push_back(
+      fresh(unpivot.variable_column_name(), make_type(TypeKind::kString), false));
   result.output.push_back(fresh(unpivot.value_column_name(), common, true));
   // One row per value: two lists of the same length, unnested side by side.
   std::string names, items, list;
@@ -533,9 +577,11 @@ Query Resolver::unpivot(const proto::Unpivot& unpivot) {
     names += (names.empty() ? "" : ", ") + sql_string(value.name);
     items += (items.empty() ? "" : ", ") + coerce(value, common, settings_.time_zone).sql;
   }
-  for (size_t i = 0; i < ids.size(); ++i) list += fmt::format("{} AS {}, ", ids[i].sql, result.output[i].sql);
-  result.select.from = fmt::format("(SELECT {}unnest([{}]) AS {}, unnest([{}]) AS {} FROM {})", list, names,
-                                   result.output[ids.size()].sql, items, result.output[ids.size() + 1].sql, query.select.from);
+  for (size_t i = 0; i < ids.size(); ++i)
+    list += fmt::format("{} AS {}, ", ids[i].sql, result.output[i].sql);
+  result.select.from = fmt::format("(SELECT {}unnest([{}]) AS {}, unnest([{}]) AS {} FROM {})",
+                                   list, names, result.output[ids.size()].sql, items,
+                                   result.output[ids.size() + 1].sql, query.select.from);
   return result;
 }
 
@@ -544,13 +590,16 @@ Query Resolver::table_function(const proto::UnresolvedTableValuedFunction& funct
   std::transform(name.begin(), name.end(), name.begin(), ::tolower);
   Scope scope;
   std::vector<Resolved> arguments;
-  for (const auto& argument : function.arguments()) arguments.push_back(expression(argument, scope));
+  for (const auto& argument : function.arguments())
+    arguments.push_back(expression(argument, scope));
   Query query;
   if (name == "range" && !arguments.empty()) {
     query.output = {fresh("id", make_type(TypeKind::kLong), false)};
     std::string list;
-    for (size_t i = 0; i < arguments.size() && i < 3; ++i) list += (i ? ", " : "") + arguments[i].sql;
-    query.select.from = fmt::format("(SELECT range AS {} FROM range({}))", query.output[0].sql, list);
+    for (size_t i = 0; i < arguments.size() && i < 3; ++i)
+      list += (i ? ", " : "") + arguments[i].sql;
+    query.select.from =
+        fmt::format("(SELECT range AS {} FROM range({}))", query.output[0].sql, list);
     return query;
   }
   const bool outer = name.ends_with("_outer");
@@ -560,12 +609,14 @@ Query Resolver::table_function(const proto::UnresolvedTableValuedFunction& funct
     const bool map = list.type.kind == TypeKind::kMap;
     if (!map && list.type.kind != TypeKind::kArray) {
       throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-                  fmt::format("Cannot resolve \"{}({})\" due to data type mismatch: The first parameter requires the "
+                  fmt::format("Cannot resolve \"{}({})\" due to data type mismatch: The first "
+                              "parameter requires the "
                               "(\"ARRAY\" or \"MAP\") type, however \"{}\" has the type \"{}\".",
                               name, list.name, list.name, list.type.sql()));
     }
     std::string items = map ? fmt::format("map_entries({})", list.sql) : list.sql;
-    if (outer) items = fmt::format("CASE WHEN {0} IS NULL OR len({0}) = 0 THEN [NULL] ELSE {0} END", items);
+    if (outer)
+      items = fmt::format("CASE WHEN {0} IS NULL OR len({0}) = 0 THEN [NULL] ELSE {0} END", items);
     std::string columns;
     auto add = [&](const std::string& column, DataType type, const std::string& sql) {
       auto attribute = fresh(column, std::move(type), true);
@@ -578,18 +629,25 @@ Query Resolver::table_function(const proto::UnresolvedTableValuedFunction& funct
       add("value", list.type.value(), "e.value");
     } else if (base == "inline") {
       if (list.type.element().kind != TypeKind::kStruct) {
-        throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "inline() requires an array of structs.");
+        throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                    "inline() requires an array of structs.");
       }
-      for (const auto& field : *list.type.element().fields) add(field.name, field.type, fmt::format("struct_extract(e, {})", sql_string(field.name)));
+      for (const auto& field : *list.type.element().fields)
+        add(field.name, field.type, fmt::format("struct_extract(e, {})", sql_string(field.name)));
     } else {
       add("col", list.type.element(), "e");
     }
-    query.select.from = fmt::format("(SELECT {} FROM (SELECT unnest({}) AS e, generate_subscripts({}, 1) AS p))", columns, items, items);
+    query.select.from =
+        fmt::format("(SELECT {} FROM (SELECT unnest({}) AS e, generate_subscripts({}, 1) AS p))",
+                    columns, items, items);
     return query;
   }
-  throw Error("UNRESOLVABLE_TABLE_VALUED_FUNCTION",
-              fmt::format("Could not resolve `{}` to a table-valued function. Supported are range, explode, "
-                          "posexplode, inline and their _outer forms.", function.function_name()));
+  throw Error(
+      "UNRESOLVABLE_TABLE_VALUED_FUNCTION",
+      fmt::format(
+          "Could not resolve `{}` to a table-valued function. Supported are range, explode, "
+          "posexplode, inline and their _outer forms.",
+          function.function_name()));
 }
 
 LoweredPlan lower(const proto::Relation& plan, Catalog& catalog, const LowerSettings& settings) {
@@ -602,11 +660,13 @@ LoweredPlan lower(const proto::Relation& plan, Catalog& catalog, const LowerSett
   for (const auto& attribute : query.output) {
     Resolved value{.sql = attribute.sql, .type = attribute.type, .exact = attribute.exact};
     casts = casts || !attribute.exact;
-    list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", coerce(value, attribute.type, settings.time_zone).sql,
+    list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ",
+                        coerce(value, attribute.type, settings.time_zone).sql,
                         sql_name(attribute.name));
     result.schema.push_back({attribute.name, attribute.type, attribute.nullable});
   }
-  result.sql = fmt::format("SELECT {} FROM ({})", list.empty() ? "NULL" : list, query.print(query.output));
+  result.sql =
+      fmt::format("SELECT {} FROM ({})", list.empty() ? "NULL" : list, query.print(query.output));
   return result;
 }
 

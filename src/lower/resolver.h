@@ -25,10 +25,10 @@ struct Scope {
   const std::vector<Attribute>* aggregate_input = nullptr;
   /// Computed columns are put in as their expressions, not by name.
   bool inlines = false;
-  bool windowed = false;  // directly below an OVER clause
+  bool windowed = false;                        // directly below an OVER clause
   const std::vector<Resolved>* keys = nullptr;  // grouping keys: anything else must be aggregated
-  bool is_key = false;  // the expression is itself a grouping key
-  bool is_column = false;  // the expression is of a SELECT list
+  bool is_key = false;                          // the expression is itself a grouping key
+  bool is_column = false;                       // the expression is of a SELECT list
   /// What grouping() and grouping_id() may name: the keys, when they form grouping sets.
   const std::vector<Resolved>* grouping = nullptr;
   /// The column that numbers the rows; a window function where it is empty.
@@ -37,7 +37,7 @@ struct Scope {
   // Found:
   bool uses_computed = false, uses_aggregate = false, uses_window = false;
   bool uses_row = false;  // rows' numbers: of no clause but a SELECT list
-  int level_used = 0;  // the deepest level a name came from
+  int level_used = 0;     // the deepest level a name came from
   std::vector<Resolved> ungrouped;
   bool inside_aggregate = false;
   std::vector<std::map<std::string, Resolved>> lambdas;
@@ -45,7 +45,8 @@ struct Scope {
 
 class Resolver {
  public:
-  Resolver(Catalog& catalog, const LowerSettings& settings) : catalog_(catalog), settings_(settings) {}
+  Resolver(Catalog& catalog, const LowerSettings& settings)
+      : catalog_(catalog), settings_(settings) {}
 
   Query relation(const proto::Relation& relation);
   Resolved expression(const proto::Expression& expression, Scope& scope);
@@ -99,26 +100,29 @@ class Resolver {
 
   // expression.cpp
   Resolved attribute(const proto::Expression& expression, Scope& scope);
-  std::optional<Resolved> find_name(const std::vector<std::string>& parts, std::optional<int64_t> plan_id,
-                                    Scope& scope, Span span, int* level);
+  std::optional<Resolved> find_name(const std::vector<std::string>& parts,
+                                    std::optional<int64_t> plan_id, Scope& scope, Span span,
+                                    int* level);
   Resolved literal(const proto::Expression::Literal& literal);
   Resolved timestamp_literal(const std::string& sql, TypeKind kind);
   Resolved typed_literal(const proto::Expression::Cast& cast, Span span);
-  Resolved internal_function(const std::string& name, const proto::Expression::UnresolvedFunction& call,
-                             Scope& scope, Span span);
+  Resolved internal_function(const std::string& name,
+                             const proto::Expression::UnresolvedFunction& call, Scope& scope,
+                             Span span);
   Resolved within_group(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
-  Resolved grouping(const std::string& name, const proto::Expression::UnresolvedFunction& call, Scope& scope,
-                    Span span);
-  Resolved numbered(const std::string& name, const proto::Expression::UnresolvedFunction& call, Scope& scope,
-                    Span span);
+  Resolved grouping(const std::string& name, const proto::Expression::UnresolvedFunction& call,
+                    Scope& scope, Span span);
+  Resolved numbered(const std::string& name, const proto::Expression::UnresolvedFunction& call,
+                    Scope& scope, Span span);
   Resolved time_window(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
   int64_t duration(const proto::Expression& expression, const std::string& function, Span span);
   void enter_aggregate(const std::string& name, Scope& scope, Span span);
   Resolved function(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
-  Resolved lambda(const proto::Expression::LambdaFunction& lambda, const std::vector<DataType>& types,
-                  Scope& scope);
+  Resolved lambda(const proto::Expression::LambdaFunction& lambda,
+                  const std::vector<DataType>& types, Scope& scope);
   Resolved window(const proto::Expression::Window& window, Scope& scope, Span span);
-  Resolved extract_value(const proto::Expression::UnresolvedExtractValue& extract, Scope& scope, Span span);
+  Resolved extract_value(const proto::Expression::UnresolvedExtractValue& extract, Scope& scope,
+                         Span span);
   Resolved subquery(const proto::SubqueryExpression& subquery, Scope& scope, Span span);
   Resolved field_of(Resolved value, const std::string& field, Span span);
   /// `field_of` whose name is the whole path.
@@ -153,6 +157,7 @@ std::string quoted(const std::vector<std::string>& parts);
 bool is_generator_name(std::string name);
 
 [[noreturn]] void unresolved_column(const std::vector<std::string>& parts,
-                                    const std::vector<const std::vector<Attribute>*>& levels, Span span);
+                                    const std::vector<const std::vector<Attribute>*>& levels,
+                                    Span span);
 
 }  // namespace firesteel

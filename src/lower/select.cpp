@@ -9,7 +9,8 @@ namespace firesteel {
 
 namespace {
 
-std::vector<proto::Expression> list_of(const google::protobuf::RepeatedPtrField<proto::Expression>& field) {
+std::vector<proto::Expression> list_of(
+    const google::protobuf::RepeatedPtrField<proto::Expression>& field) {
   return {field.begin(), field.end()};
 }
 
@@ -21,14 +22,16 @@ proto::Expression attribute_expression(const std::string& quoted_name) {
 
 bool is_generator(const proto::Expression& expression) {
   const auto& inner = expression.has_alias() ? expression.alias().expr() : expression;
-  return inner.has_unresolved_function() && is_generator_name(inner.unresolved_function().function_name());
+  return inner.has_unresolved_function() &&
+         is_generator_name(inner.unresolved_function().function_name());
 }
 
 [[noreturn]] void not_boolean(const Resolved& condition, const char* where) {
-  throw Error(where == std::string_view("join") ? "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE"
-                                                : "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN",
-              fmt::format("The condition \"{}\" of the {} should be of type \"BOOLEAN\", but it is \"{}\".",
-                          condition.name, where, condition.type.sql()))
+  throw Error(
+      where == std::string_view("join") ? "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE"
+                                        : "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN",
+      fmt::format("The condition \"{}\" of the {} should be of type \"BOOLEAN\", but it is \"{}\".",
+                  condition.name, where, condition.type.sql()))
       .at(condition.span);
 }
 
@@ -44,7 +47,8 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
       // * EXCEPT (a, b)
       auto kept = expand({call.arguments(0)}, columns, hidden);
       for (int i = 1; i < call.arguments_size(); ++i) {
-        const auto name = split_name(call.arguments(i).unresolved_attribute().unparsed_identifier()).back();
+        const auto name =
+            split_name(call.arguments(i).unresolved_attribute().unparsed_identifier()).back();
         const auto before = kept.size();
         std::erase_if(kept, [&](const proto::Expression& item) {
           const auto& sql = item.unresolved_attribute().unparsed_identifier();
@@ -52,7 +56,8 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
             return same_name(column.name, name) && "`" + column.sql + "`" == sql;
           });
         });
-        if (kept.size() == before) unresolved_column({name}, {&columns}, span_of(call.arguments(i)));
+        if (kept.size() == before)
+          unresolved_column({name}, {&columns}, span_of(call.arguments(i)));
       }
       out.insert(out.end(), kept.begin(), kept.end());
       continue;
@@ -78,22 +83,30 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
     };
     // The other side's key of a USING join is in its side's star, though not in a bare one.
     for (const auto& column : hidden) {
-      if (target.empty() || column.qualifiers.empty() || !same_name(column.qualifiers.back(), target.back())) continue;
-      const bool shown = std::any_of(columns.begin(), columns.end(), [&](const Attribute& other) { return other.sql == column.sql; });
+      if (target.empty() || column.qualifiers.empty() ||
+          !same_name(column.qualifiers.back(), target.back()))
+        continue;
+      const bool shown = std::any_of(columns.begin(), columns.end(), [&](const Attribute& other) {
+        return other.sql == column.sql;
+      });
       if (!shown) add(column);
     }
     for (const auto& column : columns) {
       if (target.size() > column.qualifiers.size()) continue;
       const size_t offset = column.qualifiers.size() - target.size();
       bool fits = true;
-      for (size_t i = 0; i < target.size() && fits; ++i) fits = same_name(column.qualifiers[offset + i], target[i]);
-      if (star.has_plan_id() && !std::count(column.plan_ids.begin(), column.plan_ids.end(), star.plan_id())) fits = false;
+      for (size_t i = 0; i < target.size() && fits; ++i)
+        fits = same_name(column.qualifiers[offset + i], target[i]);
+      if (star.has_plan_id() &&
+          !std::count(column.plan_ids.begin(), column.plan_ids.end(), star.plan_id()))
+        fits = false;
       if (fits) add(column);
     }
     if (any || target.empty()) continue;
     // A struct's fields: s.*
     for (const auto& column : columns) {
-      if (any || !same_name(column.name, target.back()) || column.type.kind != TypeKind::kStruct) continue;
+      if (any || !same_name(column.name, target.back()) || column.type.kind != TypeKind::kStruct)
+        continue;
       for (const auto& field : *column.type.fields) {
         out.push_back(attribute_expression(fmt::format("`{}`.`{}`", column.name, field.name)));
       }
@@ -125,12 +138,14 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
     std::vector<proto::Expression> columns;
     for (size_t i = 0; i < generated.output.size(); ++i) {
       auto& column = generated.output[i];
-      if (expression.has_alias() && expression.alias().name_size() == static_cast<int>(generated.output.size())) {
+      if (expression.has_alias() &&
+          expression.alias().name_size() == static_cast<int>(generated.output.size())) {
         column.name = expression.alias().name(static_cast<int>(i));
       }
       columns.push_back(attribute_expression("`" + column.sql + "`"));
     }
-    input.select.from = fmt::format("({} INNER JOIN LATERAL ({}) ON true)", input.select.from, generated.print(generated.output));
+    input.select.from = fmt::format("({} INNER JOIN LATERAL ({}) ON true)", input.select.from,
+                                    generated.print(generated.output));
     input.hidden.insert(input.hidden.end(), generated.output.begin(), generated.output.end());
     const auto at = &expression - expressions.data();
     expressions.erase(expressions.begin() + at);
@@ -147,7 +162,8 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
       if (plain && name.size() > 2 && name[1] == '"') {
         const auto sql = name.substr(1, name.size() - 2);
         for (const auto* list : {&input.output, &input.hidden}) {
-          const auto found = std::find_if(list->begin(), list->end(), [&](const Attribute& a) { return a.sql == sql; });
+          const auto found = std::find_if(list->begin(), list->end(),
+                                          [&](const Attribute& a) { return a.sql == sql; });
           if (found != list->end()) {
             output.push_back(*found);
             break;
@@ -191,12 +207,14 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
   std::vector<Attribute> output;
   resolve_all(scope, output);
   // A column passed on is no use of it in an expression; names that are computed in this block are.
-  const bool needs_wrap = scope.uses_computed || input.select.distinct || input.select.grouped ||
-                          (scope.uses_window && (input.select.limited() || !input.select.order_by.empty()));
+  const bool needs_wrap =
+      scope.uses_computed || input.select.distinct || input.select.grouped ||
+      (scope.uses_window && (input.select.limited() || !input.select.order_by.empty()));
   if (needs_wrap) {
     bool computes = false;
     for (const auto& attribute : output) {
-      const bool own = std::none_of(input.output.begin(), input.output.end(), [&](const Attribute& a) { return a.sql == attribute.sql; });
+      const bool own = std::none_of(input.output.begin(), input.output.end(),
+                                    [&](const Attribute& a) { return a.sql == attribute.sql; });
       computes = computes || own;
     }
     if (computes || input.select.distinct) {
@@ -225,7 +243,10 @@ Query Resolver::project(const proto::Project& project) {
     for (const auto& column : query.output) {
       if (column.computed.find("SELECT") != std::string::npos) return query;
       rows->columns.push_back(column.sql);
-      rows->cells[0].push_back({.sql = column.computed, .type = column.type, .nullable = column.nullable, .exact = column.exact});
+      rows->cells[0].push_back({.sql = column.computed,
+                                .type = column.type,
+                                .nullable = column.nullable,
+                                .exact = column.exact});
     }
     query.rows = std::move(rows);
     return query;
@@ -263,11 +284,14 @@ void Resolver::add_filter(Query& query, const Resolved& condition, const Scope& 
 
 Query Resolver::filter(const proto::Filter& filter) {
   auto query = relation(filter.input());
-  if (query.aggregation && query.select.grouped && !query.select.limited() && !query.select.distinct) {
+  if (query.aggregation && query.select.grouped && !query.select.limited() &&
+      !query.select.distinct) {
     // HAVING: its names are the SELECT list's, then the aggregation's input.
     const auto aggregation = query.aggregation;
-    Scope scope{.levels = {&query.output, &aggregation->input}, .aggregates = true,
-                .aggregate_input = &aggregation->input, .inlines = true,
+    Scope scope{.levels = {&query.output, &aggregation->input},
+                .aggregates = true,
+                .aggregate_input = &aggregation->input,
+                .inlines = true,
                 .grouping = aggregation->sets ? &aggregation->keys : nullptr};
     const auto condition = expression(filter.condition(), scope);
     if (scope.uses_aggregate || scope.level_used > 0) {
@@ -286,7 +310,8 @@ Query Resolver::filter(const proto::Filter& filter) {
   }
   if (scope.uses_window) {
     throw Error("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE",
-                "It is not allowed to use window functions inside WHERE or HAVING; filter their column in an outer query.")
+                "It is not allowed to use window functions inside WHERE or HAVING; filter their "
+                "column in an outer query.")
         .at(condition.span);
   }
   add_filter(query, condition, scope);
@@ -295,28 +320,37 @@ Query Resolver::filter(const proto::Filter& filter) {
 
 std::string Resolver::order_term(const proto::Expression::SortOrder& order, Scope& scope,
                                  const std::vector<Attribute>& output) {
-  const bool descending = order.direction() == proto::Expression::SortOrder::SORT_DIRECTION_DESCENDING;
-  const bool nulls_first = order.null_ordering() == proto::Expression::SortOrder::SORT_NULLS_UNSPECIFIED
-                               ? !descending
-                               : order.null_ordering() == proto::Expression::SortOrder::SORT_NULLS_FIRST;
-  const auto suffix = fmt::format(" {} NULLS {}", descending ? "DESC" : "ASC", nulls_first ? "FIRST" : "LAST");
+  const bool descending =
+      order.direction() == proto::Expression::SortOrder::SORT_DIRECTION_DESCENDING;
+  const bool nulls_first =
+      order.null_ordering() == proto::Expression::SortOrder::SORT_NULLS_UNSPECIFIED
+          ? !descending
+          : order.null_ordering() == proto::Expression::SortOrder::SORT_NULLS_FIRST;
+  const auto suffix =
+      fmt::format(" {} NULLS {}", descending ? "DESC" : "ASC", nulls_first ? "FIRST" : "LAST");
   const auto& child = order.child();
   if (child.has_literal() && child.literal().has_integer()) {
     const int position = child.literal().integer();
     if (position < 1 || position > static_cast<int>(output.size())) {
-      throw Error("ORDER_BY_POS_OUT_OF_RANGE",
-                  fmt::format("ORDER BY position {} is not in select list (valid range is [1, {}]).", position, output.size()))
+      throw Error(
+          "ORDER_BY_POS_OUT_OF_RANGE",
+          fmt::format("ORDER BY position {} is not in select list (valid range is [1, {}]).",
+                      position, output.size()))
           .at(span_of(child));
     }
     const auto& column = output[position - 1];
     if (!column.computed.empty() && !scope.inlines) scope.uses_computed = true;
-    return (scope.inlines && !column.computed.empty() ? "(" + column.computed + ")" : column.sql) + suffix;
+    return (scope.inlines && !column.computed.empty() ? "(" + column.computed + ")" : column.sql) +
+           suffix;
   }
   const auto value = expression(child, scope);
   if (value.type.kind == TypeKind::kMap) {
-    throw Error("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
-                fmt::format("Cannot resolve \"{} {}\" due to data type mismatch: the sort order does not support "
-                            "ordering on type \"{}\".", value.name, suffix, value.type.sql()))
+    throw Error(
+        "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
+        fmt::format(
+            "Cannot resolve \"{} {}\" due to data type mismatch: the sort order does not support "
+            "ordering on type \"{}\".",
+            value.name, suffix, value.type.sql()))
         .at(value.span);
   }
   return "(" + value.sql + ")" + suffix;
@@ -328,7 +362,8 @@ Query Resolver::sort(const proto::Sort& sort) {
   if (terms.size() == 1 && terms[0].child().has_unresolved_attribute()) {
     std::string name = terms[0].child().unresolved_attribute().unparsed_identifier();
     std::transform(name.begin(), name.end(), name.begin(), ::tolower);
-    const bool is_column = std::any_of(query.output.begin(), query.output.end(), [&](const Attribute& a) { return same_name(a.name, name); });
+    const bool is_column = std::any_of(query.output.begin(), query.output.end(),
+                                       [&](const Attribute& a) { return same_name(a.name, name); });
     if (name == "all" && !is_column) {
       const auto pattern = terms[0];
       terms.clear();
@@ -338,11 +373,14 @@ Query Resolver::sort(const proto::Sort& sort) {
       }
     }
   }
-  if (query.aggregation && query.select.grouped && !query.select.limited() && !query.select.distinct && !query.select.has_window) {
+  if (query.aggregation && query.select.grouped && !query.select.limited() &&
+      !query.select.distinct && !query.select.has_window) {
     // ORDER BY may name aggregates and keys that the SELECT list lacks.
     const auto aggregation = query.aggregation;
-    Scope scope{.levels = {&query.output, &aggregation->input}, .aggregates = true,
-                .aggregate_input = &aggregation->input, .inlines = true,
+    Scope scope{.levels = {&query.output, &aggregation->input},
+                .aggregates = true,
+                .aggregate_input = &aggregation->input,
+                .inlines = true,
                 .grouping = aggregation->sets ? &aggregation->keys : nullptr};
     std::vector<std::string> order;
     for (const auto& term : terms) order.push_back(order_term(term, scope, query.output));
@@ -363,7 +401,9 @@ Query Resolver::sort(const proto::Sort& sort) {
     throw Error("MISSING_ATTRIBUTES.RESOLVED_ATTRIBUTE_MISSING_FROM_INPUT",
                 "ORDER BY of a SELECT DISTINCT may only name its own columns.");
   }
-  if (scope.uses_computed || query.select.limited() || query.select.grouped || query.select.distinct) query.wrap(needs_below);
+  if (scope.uses_computed || query.select.limited() || query.select.grouped ||
+      query.select.distinct)
+    query.wrap(needs_below);
   query.select.order_by = std::move(order);
   query.aggregation.reset();
   return query;
@@ -376,13 +416,15 @@ Query Resolver::na_fill(const proto::NAFill& fill) {
     const proto::Expression::Literal* value = nullptr;
     const bool named = fill.cols_size() > 0;
     for (int i = 0; i < fill.cols_size(); ++i) {
-      if (same_name(fill.cols(i), column.name)) value = &fill.values(fill.values_size() == 1 ? 0 : i);
+      if (same_name(fill.cols(i), column.name))
+        value = &fill.values(fill.values_size() == 1 ? 0 : i);
     }
     if (!named) value = &fill.values(0);
     auto column_expression = attribute_expression("`" + column.sql + "`");
     if (value) {
       const auto type = literal(*value).type;
-      const bool fits = (type.is_numeric() && column.type.is_numeric()) || type.kind == column.type.kind;
+      const bool fits =
+          (type.is_numeric() && column.type.is_numeric()) || type.kind == column.type.kind;
       if (!fits) value = nullptr;
     }
     if (!value) {
@@ -395,7 +437,8 @@ Query Resolver::na_fill(const proto::NAFill& fill) {
     type_to_proto(column.type, cast->mutable_type());
     auto* call = cast->mutable_expr()->mutable_unresolved_function();
     call->set_function_name("coalesce");
-    call->add_arguments()->mutable_unresolved_attribute()->set_unparsed_identifier("`" + column.name + "`");
+    call->add_arguments()->mutable_unresolved_attribute()->set_unparsed_identifier(
+        "`" + column.name + "`");
     *call->add_arguments()->mutable_literal() = *value;
   }
   for (const auto& name : fill.cols()) column_named(input.output, name);
@@ -408,15 +451,22 @@ Query Resolver::na_drop(const proto::NADrop& drop) {
   std::vector<std::string> there;
   std::vector<std::string> names(drop.cols().begin(), drop.cols().end());
   if (names.empty()) {
-    for (const auto& column : query.output) there.push_back(column.type.is_fractional() ? fmt::format("({0} IS NOT NULL AND NOT isnan({0}))", column.sql) : column.sql + " IS NOT NULL");
+    for (const auto& column : query.output)
+      there.push_back(column.type.is_fractional()
+                          ? fmt::format("({0} IS NOT NULL AND NOT isnan({0}))", column.sql)
+                          : column.sql + " IS NOT NULL");
   }
   for (const auto& name : names) {
     const auto& column = column_named(query.output, name);
-    there.push_back(column.type.is_fractional() ? fmt::format("({0} IS NOT NULL AND NOT isnan({0}))", column.sql) : column.sql + " IS NOT NULL");
+    there.push_back(column.type.is_fractional()
+                        ? fmt::format("({0} IS NOT NULL AND NOT isnan({0}))", column.sql)
+                        : column.sql + " IS NOT NULL");
   }
-  const int least = drop.has_min_non_nulls() ? drop.min_non_nulls() : static_cast<int>(there.size());
+  const int least =
+      drop.has_min_non_nulls() ? drop.min_non_nulls() : static_cast<int>(there.size());
   std::string count;
-  for (const auto& condition : there) count += fmt::format("{}CAST({} AS INTEGER)", count.empty() ? "" : " + ", condition);
+  for (const auto& condition : there)
+    count += fmt::format("{}CAST({} AS INTEGER)", count.empty() ? "" : " + ", condition);
   if (least == static_cast<int>(there.size())) {
     for (const auto& condition : there) query.select.where.push_back(condition);
   } else {
@@ -430,24 +480,41 @@ Query Resolver::join(const proto::Join& join, const proto::Relation& relation) {
   auto right = this->relation(join.right());
   const auto is_table = [](const Query& query) {
     const auto& s = query.select;
-    if (!s.where.empty() || s.grouped || s.distinct || s.limited() || s.has_window || !s.order_by.empty() || s.from.empty()) return false;
-    return std::all_of(query.output.begin(), query.output.end(), [](const Attribute& a) { return a.computed.empty(); });
+    if (!s.where.empty() || s.grouped || s.distinct || s.limited() || s.has_window ||
+        !s.order_by.empty() || s.from.empty())
+      return false;
+    return std::all_of(query.output.begin(), query.output.end(),
+                       [](const Attribute& a) { return a.computed.empty(); });
   };
   if (!is_table(left)) left.wrap();
   if (!is_table(right)) right.wrap();
   using J = proto::Join;
   const char* word = "INNER JOIN";
   switch (join.join_type()) {
-    case J::JOIN_TYPE_LEFT_OUTER: word = "LEFT JOIN"; break;
-    case J::JOIN_TYPE_RIGHT_OUTER: word = "RIGHT JOIN"; break;
-    case J::JOIN_TYPE_FULL_OUTER: word = "FULL JOIN"; break;
-    case J::JOIN_TYPE_LEFT_SEMI: word = "SEMI JOIN"; break;
-    case J::JOIN_TYPE_LEFT_ANTI: word = "ANTI JOIN"; break;
-    default: break;
+    case J::JOIN_TYPE_LEFT_OUTER:
+      word = "LEFT JOIN";
+      break;
+    case J::JOIN_TYPE_RIGHT_OUTER:
+      word = "RIGHT JOIN";
+      break;
+    case J::JOIN_TYPE_FULL_OUTER:
+      word = "FULL JOIN";
+      break;
+    case J::JOIN_TYPE_LEFT_SEMI:
+      word = "SEMI JOIN";
+      break;
+    case J::JOIN_TYPE_LEFT_ANTI:
+      word = "ANTI JOIN";
+      break;
+    default:
+      break;
   }
-  const bool left_optional = join.join_type() == J::JOIN_TYPE_RIGHT_OUTER || join.join_type() == J::JOIN_TYPE_FULL_OUTER;
-  const bool right_optional = join.join_type() == J::JOIN_TYPE_LEFT_OUTER || join.join_type() == J::JOIN_TYPE_FULL_OUTER;
-  const bool left_only = join.join_type() == J::JOIN_TYPE_LEFT_SEMI || join.join_type() == J::JOIN_TYPE_LEFT_ANTI;
+  const bool left_optional =
+      join.join_type() == J::JOIN_TYPE_RIGHT_OUTER || join.join_type() == J::JOIN_TYPE_FULL_OUTER;
+  const bool right_optional =
+      join.join_type() == J::JOIN_TYPE_LEFT_OUTER || join.join_type() == J::JOIN_TYPE_FULL_OUTER;
+  const bool left_only =
+      join.join_type() == J::JOIN_TYPE_LEFT_SEMI || join.join_type() == J::JOIN_TYPE_LEFT_ANTI;
 
   std::string condition;
   std::vector<Attribute> keys, hidden;
@@ -455,8 +522,9 @@ Query Resolver::join(const proto::Join& join, const proto::Relation& relation) {
   std::vector<std::string> shared(join.using_columns().begin(), join.using_columns().end());
   if (relation.common().origin().jvm_origin().object_type() == "NATURAL") {
     for (const auto& column : left.output) {
-      const bool both = std::any_of(right.output.begin(), right.output.end(),
-                                    [&](const Attribute& other) { return same_name(other.name, column.name); });
+      const bool both =
+          std::any_of(right.output.begin(), right.output.end(),
+                      [&](const Attribute& other) { return same_name(other.name, column.name); });
       if (both) shared.push_back(column.name);
     }
   }
@@ -466,16 +534,22 @@ Query Resolver::join(const proto::Join& join, const proto::Relation& relation) {
         if (same_name(column.name, name)) return column_named(query.output, name);
       }
       std::string list;
-      for (const auto& column : query.output) list += fmt::format("{}`{}`", list.empty() ? "" : ", ", column.name);
+      for (const auto& column : query.output)
+        list += fmt::format("{}`{}`", list.empty() ? "" : ", ", column.name);
       throw Error("UNRESOLVED_USING_COLUMN_FOR_JOIN",
-                  fmt::format("USING column `{}` cannot be resolved on the {} side of the join. The {}-side columns: [{}].", name, which, which, list))
+                  fmt::format("USING column `{}` cannot be resolved on the {} side of the join. "
+                              "The {}-side columns: [{}].",
+                              name, which, which, list))
           .at(span_of(relation));
     };
     const Attribute& l = side(left, "left");
     const Attribute& r = side(right, "right");
-    std::vector<Resolved> sides = {{.sql = l.sql, .type = l.type, .nullable = l.nullable, .exact = l.exact, .name = l.name},
-                                   {.sql = r.sql, .type = r.type, .nullable = r.nullable, .exact = r.exact, .name = r.name}};
-    const auto equal = resolve_call(find_function("=="), sides, {.name = "==", .span = span_of(relation), .time_zone = settings_.time_zone});
+    std::vector<Resolved> sides = {
+        {.sql = l.sql, .type = l.type, .nullable = l.nullable, .exact = l.exact, .name = l.name},
+        {.sql = r.sql, .type = r.type, .nullable = r.nullable, .exact = r.exact, .name = r.name}};
+    const auto equal =
+        resolve_call(find_function("=="), sides,
+                     {.name = "==", .span = span_of(relation), .time_zone = settings_.time_zone});
     condition += (condition.empty() ? "" : " AND ") + equal.sql;
     Attribute key = join.join_type() == J::JOIN_TYPE_RIGHT_OUTER ? r : l;
     if (join.join_type() == J::JOIN_TYPE_FULL_OUTER) {
@@ -495,7 +569,8 @@ Query Resolver::join(const proto::Join& join, const proto::Relation& relation) {
   query.output = keys;
   auto append = [&](const std::vector<Attribute>& columns) {
     for (const auto& column : columns) {
-      if (std::find(taken.begin(), taken.end(), column.sql) == taken.end()) query.output.push_back(column);
+      if (std::find(taken.begin(), taken.end(), column.sql) == taken.end())
+        query.output.push_back(column);
     }
   };
   append(left.output);
@@ -514,14 +589,17 @@ Query Resolver::join(const proto::Join& join, const proto::Relation& relation) {
     if (on.type.kind != TypeKind::kBoolean && !on.is_null()) not_boolean(on, "join");
     if (scope.uses_window || scope.uses_row) {
       throw Error("UNSUPPORTED_FEATURE.NONDETERMINISTIC_JOIN",
-                  "Window functions, random numbers with a seed and monotonically_increasing_id() cannot stand in ON; "
+                  "Window functions, random numbers with a seed and monotonically_increasing_id() "
+                  "cannot stand in ON; "
                   "put them in a column first.")
           .at(on.span);
     }
     condition = on.sql;
   }
   if (condition.empty()) {
-    const bool inner = join.join_type() == J::JOIN_TYPE_INNER || join.join_type() == J::JOIN_TYPE_CROSS || join.join_type() == J::JOIN_TYPE_UNSPECIFIED;
+    const bool inner = join.join_type() == J::JOIN_TYPE_INNER ||
+                       join.join_type() == J::JOIN_TYPE_CROSS ||
+                       join.join_type() == J::JOIN_TYPE_UNSPECIFIED;
     query.select.from = inner ? fmt::format("{} CROSS JOIN {}", left.select.from, right.select.from)
                               : fmt::format("{} ON true", query.select.from);
   } else {
@@ -548,8 +626,8 @@ Query Resolver::lateral_join(const proto::LateralJoin& join) {
     condition = expression(join.join_condition(), on_scope).sql;
   }
   Query query;
-  query.select.from = fmt::format("({} {} JOIN LATERAL ({}) ON {})", left.select.from, outer ? "LEFT" : "INNER",
-                                  right.print(right.output), condition);
+  query.select.from = fmt::format("({} {} JOIN LATERAL ({}) ON {})", left.select.from,
+                                  outer ? "LEFT" : "INNER", right.print(right.output), condition);
   for (auto& column : right.output) {
     column.computed.clear();
     column.nullable = column.nullable || outer;

@@ -13,7 +13,8 @@ using enum TypeKind;
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
+    return std::tolower(static_cast<unsigned char>(x)) ==
+           std::tolower(static_cast<unsigned char>(y));
   });
 }
 
@@ -22,14 +23,16 @@ constexpr std::string_view kOver = "/*over*/";
 /// Where the clauses behind an aggregate call go: at the marks, or at the end.
 std::string with_clause(std::string sql, const std::string& clause) {
   if (sql.find(kOver) == std::string::npos) return clause.empty() ? sql : sql + clause;
-  for (size_t at = sql.find(kOver); at != std::string::npos; at = sql.find(kOver, at + clause.size())) {
+  for (size_t at = sql.find(kOver); at != std::string::npos;
+       at = sql.find(kOver, at + clause.size())) {
     sql.replace(at, kOver.size(), clause);
   }
   return sql;
 }
 
 /// Rows (or values) from the current row, when the boundary is a literal.
-std::optional<int64_t> offset_of(const proto::Expression::Window::WindowFrame::FrameBoundary& boundary, bool lower) {
+std::optional<int64_t> offset_of(
+    const proto::Expression::Window::WindowFrame::FrameBoundary& boundary, bool lower) {
   if (boundary.has_current_row()) return 0;
   if (boundary.has_unbounded()) return lower ? INT64_MIN : INT64_MAX;
   const auto& literal = boundary.value().literal();
@@ -46,11 +49,14 @@ std::string own_frame_offset(const proto::Expression::UnresolvedFunction& call) 
 }
 
 /// The frame that Spark names for a function that has one of its own.
-std::string frame_name(const proto::Expression::UnresolvedFunction& call, const std::string& offset) {
+std::string frame_name(const proto::Expression::UnresolvedFunction& call,
+                       const std::string& offset) {
   if (equal_ignoring_case(call.function_name(), "lag")) {
-    return offset == "0" ? " ROWS BETWEEN 0 FOLLOWING AND 0 FOLLOWING" : fmt::format(" ROWS BETWEEN -{0} FOLLOWING AND -{0} FOLLOWING", offset);
+    return offset == "0" ? " ROWS BETWEEN 0 FOLLOWING AND 0 FOLLOWING"
+                         : fmt::format(" ROWS BETWEEN -{0} FOLLOWING AND -{0} FOLLOWING", offset);
   }
-  if (equal_ignoring_case(call.function_name(), "lead")) return fmt::format(" ROWS BETWEEN {0} FOLLOWING AND {0} FOLLOWING", offset);
+  if (equal_ignoring_case(call.function_name(), "lead"))
+    return fmt::format(" ROWS BETWEEN {0} FOLLOWING AND {0} FOLLOWING", offset);
   const bool range = equal_ignoring_case(call.function_name(), "cume_dist");
   return fmt::format(" {} BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", range ? "RANGE" : "ROWS");
 }
@@ -68,20 +74,30 @@ Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope,
   Resolved function_call;
   const auto overloads = find_function(call.function_name());
   const bool over_aggregation = scope.aggregates && !overloads.empty() &&
-                                overloads.front()->kind == FunctionKind::kAggregate && call_proto.has_unresolved_function();
+                                overloads.front()->kind == FunctionKind::kAggregate &&
+                                call_proto.has_unresolved_function();
   if (over_aggregation) {
     std::vector<Resolved> arguments;
     for (const auto& argument : call.arguments()) {
       if (argument.has_unresolved_star()) {
-        arguments.push_back({.sql = "1", .type = make_type(kInteger), .nullable = false, .literal = "1", .name = "1"});
+        arguments.push_back({.sql = "1",
+                             .type = make_type(kInteger),
+                             .nullable = false,
+                             .literal = "1",
+                             .name = "1"});
       } else {
         arguments.push_back(expression(argument, scope));
       }
     }
     function_call = resolve_call(overloads, std::move(arguments),
-                                 {.name = call.function_name(), .span = span, .time_zone = settings_.time_zone, .windowed = true});
+                                 {.name = call.function_name(),
+                                  .span = span,
+                                  .time_zone = settings_.time_zone,
+                                  .windowed = true});
     if (call.is_distinct()) {
-      throw Error("DISTINCT_WINDOW_FUNCTION_UNSUPPORTED", "Distinct window functions are not supported.").at(span);
+      throw Error("DISTINCT_WINDOW_FUNCTION_UNSUPPORTED",
+                  "Distinct window functions are not supported.")
+          .at(span);
     }
   } else {
     inner.keys = nullptr;
@@ -101,13 +117,17 @@ Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope,
   std::string order_name;
   for (const auto& term : window.order_spec()) {
     const auto value = expression(term.child(), scope);
-    const bool descending = term.direction() == proto::Expression::SortOrder::SORT_DIRECTION_DESCENDING;
-    const bool nulls_first = term.null_ordering() == proto::Expression::SortOrder::SORT_NULLS_UNSPECIFIED
-                                 ? !descending
-                                 : term.null_ordering() == proto::Expression::SortOrder::SORT_NULLS_FIRST;
+    const bool descending =
+        term.direction() == proto::Expression::SortOrder::SORT_DIRECTION_DESCENDING;
+    const bool nulls_first =
+        term.null_ordering() == proto::Expression::SortOrder::SORT_NULLS_UNSPECIFIED
+            ? !descending
+            : term.null_ordering() == proto::Expression::SortOrder::SORT_NULLS_FIRST;
     // A constant key orders nothing; DuckDB would read a bare number as a position.
-    const auto suffix = fmt::format(" {} NULLS {}", descending ? "DESC" : "ASC", nulls_first ? "FIRST" : "LAST");
-    order += (order.empty() ? "ORDER BY " : ", ") + (value.literal.empty() ? value.sql : "(" + value.sql + ")") + suffix;
+    const auto suffix =
+        fmt::format(" {} NULLS {}", descending ? "DESC" : "ASC", nulls_first ? "FIRST" : "LAST");
+    order += (order.empty() ? "ORDER BY " : ", ") +
+             (value.literal.empty() ? value.sql : "(" + value.sql + ")") + suffix;
     order_name += (order_name.empty() ? "ORDER BY " : ", ") + value.name + suffix;
   }
   if (!order.empty()) {
@@ -116,15 +136,18 @@ Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope,
   }
   const bool needs_order = !overloads.empty() && overloads.front()->kind == FunctionKind::kWindow;
   if (needs_order && order.empty()) {
-    throw Error("WINDOW_FUNCTION_FRAME_NOT_ORDERED",
-                fmt::format("Window function {} requires window to be ordered, please add ORDER BY clause.",
-                            function_call.name)).at(span);
+    throw Error(
+        "WINDOW_FUNCTION_FRAME_NOT_ORDERED",
+        fmt::format("Window function {} requires window to be ordered, please add ORDER BY clause.",
+                    function_call.name))
+        .at(span);
   }
   const bool own_frame = needs_order && !equal_ignoring_case(call.function_name(), "nth_value");
   if (window.has_frame_spec() && !own_frame) {
     const auto& frame = window.frame_spec();
     const bool rows = frame.frame_type() == proto::Expression::Window::WindowFrame::FRAME_TYPE_ROW;
-    auto bound = [&](const proto::Expression::Window::WindowFrame::FrameBoundary& boundary, bool lower) -> std::string {
+    auto bound = [&](const proto::Expression::Window::WindowFrame::FrameBoundary& boundary,
+                     bool lower) -> std::string {
       if (boundary.has_current_row()) return "CURRENT ROW";
       if (boundary.has_unbounded()) return lower ? "UNBOUNDED PRECEDING" : "UNBOUNDED FOLLOWING";
       auto value = expression(boundary.value(), scope);
@@ -132,27 +155,32 @@ Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope,
       if (negative) return fmt::format("{} PRECEDING", value.literal.substr(1));
       if (value.literal == "0") return "CURRENT ROW";
       // An interval before the current row arrives as a negated one: -(INTERVAL …).
-      if (boundary.value().has_unresolved_function() && boundary.value().unresolved_function().function_name() == "negative") {
-        const auto positive = expression(boundary.value().unresolved_function().arguments(0), scope);
+      if (boundary.value().has_unresolved_function() &&
+          boundary.value().unresolved_function().function_name() == "negative") {
+        const auto positive =
+            expression(boundary.value().unresolved_function().arguments(0), scope);
         return fmt::format("{} PRECEDING", positive.sql);
       }
       const auto& offset = boundary.value().literal();
       if (offset.day_time_interval() < 0 || offset.year_month_interval() < 0) {
         auto opposite = boundary.value();
-        if (offset.has_day_time_interval()) opposite.mutable_literal()->set_day_time_interval(-offset.day_time_interval());
-        if (offset.has_year_month_interval()) opposite.mutable_literal()->set_year_month_interval(-offset.year_month_interval());
+        if (offset.has_day_time_interval())
+          opposite.mutable_literal()->set_day_time_interval(-offset.day_time_interval());
+        if (offset.has_year_month_interval())
+          opposite.mutable_literal()->set_year_month_interval(-offset.year_month_interval());
         return fmt::format("{} PRECEDING", expression(opposite, scope).sql);
       }
       return fmt::format("{} FOLLOWING", value.sql);
     };
     const auto low = offset_of(frame.lower(), true), high = offset_of(frame.upper(), false);
     if (low && high && *low > *high) {
-      throw Error("DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_WRONG_COMPARISON",
-                  "The lower bound of a window frame must be less than or equal to the upper bound.")
+      throw Error(
+          "DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_WRONG_COMPARISON",
+          "The lower bound of a window frame must be less than or equal to the upper bound.")
           .at(span);
     }
-    const auto text = fmt::format("{} BETWEEN {} AND {}", rows ? "ROWS" : "RANGE", bound(frame.lower(), true),
-                                  bound(frame.upper(), false));
+    const auto text = fmt::format("{} BETWEEN {} AND {}", rows ? "ROWS" : "RANGE",
+                                  bound(frame.lower(), true), bound(frame.upper(), false));
     sql += (sql.empty() ? "" : " ") + text;
     name += (name.empty() ? "" : " ") + text;
   } else if (!order.empty() && !own_frame) {
@@ -160,7 +188,8 @@ Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope,
   } else if (own_frame) {
     name += frame_name(call, own_frame_offset(call));
   } else {
-    name += (name.empty() ? "" : " ") + std::string("ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING");
+    name += (name.empty() ? "" : " ") +
+            std::string("ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING");
   }
   function_call.sql = with_clause(function_call.sql, fmt::format(" OVER ({})", sql));
   function_call.name = fmt::format("{} OVER ({})", function_call.name, name);

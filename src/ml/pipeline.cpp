@@ -95,7 +95,8 @@ DataFrame pipeline_rows(const Pipeline& pipeline, std::shared_ptr<Executor> exec
   // The whole plan in one piece: what each name stands for, then the rows wanted.
   spark::connect::Relation plan;
   auto* named = plan.mutable_with_relations();
-  named->mutable_root()->mutable_read()->mutable_named_table()->set_unparsed_identifier("`" + wanted + "`");
+  named->mutable_root()->mutable_read()->mutable_named_table()->set_unparsed_identifier(
+      "`" + wanted + "`");
   const auto add = [&](const std::string& name, const DataFrame& rows) {
     auto* alias = named->add_references()->mutable_subquery_alias();
     *alias->mutable_input() = rows.plan();
@@ -172,7 +173,8 @@ RunResult run_pipeline(const Pipeline& pipeline, std::shared_ptr<Executor> execu
   } catch (const Error& error) {
     // Only a run that was stopped is gone on with.
     std::error_code ignored;
-    if (error.condition() != "OPERATION_CANCELED" && !options.resume) fs::remove_all(run.work, ignored);
+    if (error.condition() != "OPERATION_CANCELED" && !options.resume)
+      fs::remove_all(run.work, ignored);
     throw;
   }
 }
@@ -189,9 +191,10 @@ RunResult PipelineRun::run() {
   const int64_t validation_count = validation_rows.count(), test_count = test_rows.count();
   const int64_t train_count = train_rows.count();
   if (test_count + train_count + validation_count == 0) {
-    throw Error("TRAINING_DATA_INVALID",
-                fmt::format("No row of `{}` has a label `{}`{}.", pipeline.from, pipeline.features.label(),
-                            pipeline.split.column.empty() ? "" : " and a moment to split by"));
+    throw Error(
+        "TRAINING_DATA_INVALID",
+        fmt::format("No row of `{}` has a label `{}`{}.", pipeline.from, pipeline.features.label(),
+                    pipeline.split.column.empty() ? "" : " and a moment to split by"));
   }
   if (test_count == 0) {
     throw Error("TRAINING_DATA_INVALID",
@@ -325,8 +328,9 @@ std::string PipelineRun::part_expression(const DataFrame& rows) const {
                           : split.validation > 0         ? hash_share(pipeline.features.columns(),
                                                                       split.seed, 0, split.validation)
                                                          : "false";
-  return fmt::format("CASE WHEN `{}` IS NULL OR `{}` IS NULL THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
-                     pipeline.features.label(), split.column, since(split.test_from), validation);
+  return fmt::format(
+      "CASE WHEN `{}` IS NULL OR `{}` IS NULL THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
+      pipeline.features.label(), split.column, since(split.test_from), validation);
 }
 
 /// The columns that the model reads and the part of each row, run once and kept as a file. A

@@ -397,13 +397,36 @@ void belongs(const Section& table, const char* key, const char* of, const char* 
 }
 
 void Parser::training() {
-  const auto table =
-      section("train", {"epochs", "batch_size", "learning_rate", "optimizer", "weight_decay",
-                        "momentum", "nesterov", "frozen", "schedule", "warm_up", "power",
-                        "plateau_patience", "plateau_factor", "accumulate", "clip_norm", "average",
-                        "precision", "loss", "label_smoothing", "focal_gamma", "huber_delta",
-                        "quantile", "positive_weight", "class_weights", "patience", "metric",
-                        "seed", "checkpoint_seconds", "device", "memory"});
+  const auto table = section("train", {"epochs",
+                                       "batch_size",
+                                       "learning_rate",
+                                       "optimizer",
+                                       "weight_decay",
+                                       "momentum",
+                                       "nesterov",
+                                       "frozen",
+                                       "schedule",
+                                       "warm_up",
+                                       "power",
+                                       "plateau_patience",
+                                       "plateau_factor",
+                                       "accumulate",
+                                       "clip_norm",
+                                       "average",
+                                       "precision",
+                                       "loss",
+                                       "label_smoothing",
+                                       "focal_gamma",
+                                       "huber_delta",
+                                       "quantile",
+                                       "positive_weight",
+                                       "class_weights",
+                                       "patience",
+                                       "metric",
+                                       "seed",
+                                       "checkpoint_seconds",
+                                       "device",
+                                       "memory"});
   auto& train = pipeline.train;
   auto& options = train.trainer;
   constexpr double kNoEnd = std::numeric_limits<double>::infinity();
@@ -425,9 +448,9 @@ void Parser::training() {
     optimizer.groups.push_back({.prefix = prefix, .weight_decay = {}, .frozen = true});
   }
   auto& schedule = options.schedule;
-  schedule.kind = schedule_from_name(table.choice(
-      "schedule", "constant",
-      {"constant", "linear", "cosine", "one_cycle", "polynomial", "plateau"}));
+  schedule.kind = schedule_from_name(
+      table.choice("schedule", "constant",
+                   {"constant", "linear", "cosine", "one_cycle", "polynomial", "plateau"}));
   schedule.warm_up = table.number("warm_up", schedule.warm_up, 0, 0.99);
   schedule.power = table.number("power", schedule.power, 1e-9, kNoEnd);
   schedule.plateau_patience = table.integer("plateau_patience", schedule.plateau_patience, 0);
@@ -437,12 +460,13 @@ void Parser::training() {
   belongs(table, "plateau_factor", "schedule", "plateau");
   options.accumulate = table.integer("accumulate", 1, 1);
   options.average = table.number("average", 0, 0, 0.999999);
-  options.precision = precision_from_name(
-      table.choice("precision", "float32", {"float32", "bfloat16", "float16"}));
+  options.precision =
+      precision_from_name(table.choice("precision", "float32", {"float32", "bfloat16", "float16"}));
   auto& loss = options.loss;
   if (table.has("loss")) {
-    loss.kind = loss_from_name(table.choice("loss", "", {"cross_entropy", "focal", "squared_error",
-                                                         "absolute_error", "huber", "quantile"}));
+    loss.kind = loss_from_name(table.choice(
+        "loss", "",
+        {"cross_entropy", "focal", "squared_error", "absolute_error", "huber", "quantile"}));
   }
   loss.label_smoothing = table.number("label_smoothing", 0, 0, 0.99);
   loss.focal_gamma = table.number("focal_gamma", loss.focal_gamma, 0, kNoEnd);

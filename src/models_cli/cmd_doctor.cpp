@@ -3,8 +3,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "engine/engine.h"
@@ -33,7 +33,9 @@ double memory_available() {
 Run doctor_command(CLI::App&, const GlobalOptions& options) {
   return [&options] {
     int problems = 0;
-    auto line = [](const char* what, const std::string& found) { fmt::print("{:<14} {}\n", what, found); };
+    auto line = [](const char* what, const std::string& found) {
+      fmt::print("{:<14} {}\n", what, found);
+    };
     auto problem = [&](const std::string& text) {
       ++problems;
       fmt::print("{:<14} {}\n", "!", text);
@@ -42,20 +44,27 @@ Run doctor_command(CLI::App&, const GlobalOptions& options) {
     line("duckdb", Database::version());
     line("libtorch", torch_version());
     line("threads", fmt::format("{}", std::thread::hardware_concurrency()));
-    const double total = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+    const double total =
+        static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
     line("memory", fmt::format("{}, {} free", gibibytes(total), gibibytes(memory_available())));
-    if (memory_available() < 1 << 30) problem("Less than 1 GiB of memory is free: end other programs or set --memory.");
-    const auto temp = options.database.temp_directory.empty() ? std::filesystem::temp_directory_path().string()
-                                                              : options.database.temp_directory;
+    if (memory_available() < 1 << 30)
+      problem("Less than 1 GiB of memory is free: end other programs or set --memory.");
+    const auto temp = options.database.temp_directory.empty()
+                          ? std::filesystem::temp_directory_path().string()
+                          : options.database.temp_directory;
     struct statvfs disk {};
     if (::statvfs(temp.c_str(), &disk) == 0) {
       const double free = static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize);
       line("temp folder", fmt::format("{}, {} free", temp, gibibytes(free)));
-      if (free < 4.0 * (1 << 30)) problem("Less than 4 GiB is free there: large sorts and joins may not be able to spill; set --temp.");
+      if (free < 4.0 * (1 << 30))
+        problem(
+            "Less than 4 GiB is free there: large sorts and joins may not be able to spill; set "
+            "--temp.");
     } else {
       problem(fmt::format("The temp folder {} is not there: set --temp to one that is.", temp));
     }
-    if (::access(temp.c_str(), W_OK) != 0) problem(fmt::format("The temp folder {} cannot be written.", temp));
+    if (::access(temp.c_str(), W_OK) != 0)
+      problem(fmt::format("The temp folder {} cannot be written.", temp));
     line("gpu", device_summary());
     const auto spark = open_session(options);
     line("engine", spark.sql("SELECT 'answers' AS a").collect().at(0).at(0).text);

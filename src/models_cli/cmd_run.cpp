@@ -32,14 +32,19 @@ DataFrame summary(const DataFrame& rows) {
     for (char c : field.name) literal += c == '\'' ? std::string("\\'") : std::string(1, c);
     const auto as_number = fmt::format("CAST({} AS DOUBLE)", number ? name : "NULL");
     parts += fmt::format(
-        "{}named_struct('column', '{}', 'type', '{}', 'nulls', count(*) - count({}), 'distinct', approx_count_distinct({}), "
-        "'mean', {}, 'min', CAST(min({}) AS STRING), '25%', {}, '50%', {}, '75%', {}, 'max', CAST(max({}) AS STRING))",
-        parts.empty() ? "" : ", ", literal, field.type.simple_string(), name, name, statistic("avg(" + as_number + ")"), name,
-        statistic(fmt::format("percentile({}, 0.25e0)", as_number)), statistic(fmt::format("percentile({}, 0.5e0)", as_number)),
+        "{}named_struct('column', '{}', 'type', '{}', 'nulls', count(*) - count({}), 'distinct', "
+        "approx_count_distinct({}), "
+        "'mean', {}, 'min', CAST(min({}) AS STRING), '25%', {}, '50%', {}, '75%', {}, 'max', "
+        "CAST(max({}) AS STRING))",
+        parts.empty() ? "" : ", ", literal, field.type.simple_string(), name, name,
+        statistic("avg(" + as_number + ")"), name,
+        statistic(fmt::format("percentile({}, 0.25e0)", as_number)),
+        statistic(fmt::format("percentile({}, 0.5e0)", as_number)),
         statistic(fmt::format("percentile({}, 0.75e0)", as_number)), name);
   }
   rows.createOrReplaceTempView("__shown");
-  return Session(rows.executor()).sql(fmt::format("SELECT inline(all) FROM (SELECT array({}) AS all FROM __shown)", parts));
+  return Session(rows.executor())
+      .sql(fmt::format("SELECT inline(all) FROM (SELECT array({}) AS all FROM __shown)", parts));
 }
 
 }  // namespace
@@ -66,11 +71,13 @@ Run run_command(CLI::App& app, const GlobalOptions& options) {
     settings.interrupt = &interrupted();
     if (!run->quiet) {
       settings.progress = ProgressBar();
-      settings.log = [start](const std::string& line) { fmt::print(stderr, "{:6.1f} s  {}\n", since(start), line); };
+      settings.log = [start](const std::string& line) {
+        fmt::print(stderr, "{:6.1f} s  {}\n", since(start), line);
+      };
     }
     const auto result = run_pipeline(pipeline, spark.executor(), settings);
-    fmt::print("\n{}\nartifact  {}\nreport    {}\ntime      {:.1f} s\n", result.table(), result.artifact.string(),
-               (result.artifact / "report.html").string(), since(start));
+    fmt::print("\n{}\nartifact  {}\nreport    {}\ntime      {:.1f} s\n", result.table(),
+               result.artifact.string(), (result.artifact / "report.html").string(), since(start));
     return 0;
   };
 }
@@ -81,32 +88,44 @@ Run predict_command(CLI::App& app, const GlobalOptions& options) {
     std::vector<std::string> reader, sources;
   };
   auto predict = std::make_shared<Options>();
-  app.add_option("artifact", predict->artifact, "The folder that `firesteel run` wrote")->required();
+  app.add_option("artifact", predict->artifact, "The folder that `firesteel run` wrote")
+      ->required();
   auto* in = app.add_option("--in", predict->in, "Rows with the columns that the model reads");
   auto* sources = app.add_option("--source", predict->sources,
-                                 "Raw data in place of a source of the pipeline, name=path; its steps make the rows; repeatable");
+                                 "Raw data in place of a source of the pipeline, name=path; its "
+                                 "steps make the rows; repeatable");
   in->excludes(sources);
-  app.add_option("--format", predict->format, "parquet, csv or json (default: by the file's ending)")->needs(in);
-  app.add_option("--option", predict->reader, "Option of the reader, key=value; repeatable")->needs(in);
+  app.add_option("--format", predict->format,
+                 "parquet, csv or json (default: by the file's ending)")
+      ->needs(in);
+  app.add_option("--option", predict->reader, "Option of the reader, key=value; repeatable")
+      ->needs(in);
   app.add_option("--where", predict->where, "Predict the rows of which this SQL condition holds");
   app.add_option("--out", predict->out, "Folder of the result")->required();
-  app.add_option("--out-format", predict->out_format, "parquet, csv or json")->check(CLI::IsMember({"parquet", "csv", "json"}));
-  app.add_option("--mode", predict->mode, "error, overwrite, append or ignore")->check(CLI::IsMember({"error", "overwrite", "append", "ignore"}));
+  app.add_option("--out-format", predict->out_format, "parquet, csv or json")
+      ->check(CLI::IsMember({"parquet", "csv", "json"}));
+  app.add_option("--mode", predict->mode, "error, overwrite, append or ignore")
+      ->check(CLI::IsMember({"error", "overwrite", "append", "ignore"}));
   return [predict, &options] {
     const auto pair_of = [](const std::string& form, const std::string& text) {
       const auto equals = text.find('=');
-      if (equals == std::string::npos) throw Error("INVALID_OPTION", fmt::format("{}, not '{}'.", form, text));
+      if (equals == std::string::npos)
+        throw Error("INVALID_OPTION", fmt::format("{}, not '{}'.", form, text));
       return std::pair(text.substr(0, equals), text.substr(equals + 1));
     };
     if (predict->in.empty() && predict->sources.empty()) {
-      throw Error("INVALID_OPTION", "Say what to predict: --in with rows that the model reads, or --source with raw data.");
+      throw Error(
+          "INVALID_OPTION",
+          "Say what to predict: --in with rows that the model reads, or --source with raw data.");
     }
     const auto model = FittedModel::load(predict->artifact);
     const auto spark = open_session(options);
     const auto read_rows = [&] {
       if (predict->format.empty()) {
         const auto ending = std::filesystem::path(predict->in).extension().string();
-        predict->format = ending == ".csv" ? "csv" : ending == ".json" || ending == ".jsonl" ? "json" : "parquet";
+        predict->format = ending == ".csv"                          ? "csv"
+                          : ending == ".json" || ending == ".jsonl" ? "json"
+                                                                    : "parquet";
       }
       auto reader = spark.read();
       reader.format(predict->format);
@@ -128,7 +147,11 @@ Run predict_command(CLI::App& app, const GlobalOptions& options) {
     auto rows = predict->in.empty() ? make_rows() : read_rows();
     if (!predict->where.empty()) rows = rows.filter(predict->where);
     const auto predictions = model.transform(rows);
-    predictions.write().format(predict->out_format).mode(predict->mode).option("header", "true").save(predict->out);
+    predictions.write()
+        .format(predict->out_format)
+        .mode(predict->mode)
+        .option("header", "true")
+        .save(predict->out);
     fmt::print("{} rows  {}\n", predictions.count(), predict->out);
     return 0;
   };
@@ -153,14 +176,17 @@ Run show_command(CLI::App& app, const GlobalOptions& options) {
       const auto fitted = fit(rows, pipeline.features);
       const auto columns = pipeline.features.columns();
       const auto encoded = encode_rows(fitted.specs, opened(rows.limit(show->rows), columns));
-      fmt::print("{} rows x {} columns as the model gets them (numbers standardised, categories as ids)\n", encoded.rows, encoded.columns);
+      fmt::print(
+          "{} rows x {} columns as the model gets them (numbers standardised, categories as ids)\n",
+          encoded.rows, encoded.columns);
       fmt::print("{:<28} {:>8}", "column", "kind");
       for (int64_t r = 0; r < encoded.rows; ++r) fmt::print(" {:>9}", fmt::format("[{}]", r));
       for (int64_t c = 0; c < encoded.columns; ++c) {
         fmt::print("\n{:<28} {:>8}", encoded.names[c], encoded.is_categorical[c] ? "id" : "number");
         for (int64_t r = 0; r < encoded.rows; ++r) {
           const float value = encoded.values[r * encoded.columns + c];
-          fmt::print(" {:>9}", encoded.is_categorical[c] ? fmt::format("{:.0f}", value) : fmt::format("{:.4f}", value));
+          fmt::print(" {:>9}", encoded.is_categorical[c] ? fmt::format("{:.0f}", value)
+                                                         : fmt::format("{:.4f}", value));
         }
       }
       fmt::print("\n{:<28} {:>8}", pipeline.features.label(), "label");
@@ -168,8 +194,8 @@ Run show_command(CLI::App& app, const GlobalOptions& options) {
       fmt::print("\n");
       return 0;
     }
-    fmt::print("{}\n{}\n{} rows\n\n{}", schema_tree(rows.schema()), rows.showString(show->rows), rows.count(),
-               summary(rows).showString(1000, 24));
+    fmt::print("{}\n{}\n{} rows\n\n{}", schema_tree(rows.schema()), rows.showString(show->rows),
+               rows.count(), summary(rows).showString(1000, 24));
     return 0;
   };
 }

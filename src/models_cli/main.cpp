@@ -4,7 +4,10 @@
 int main(int argc, char** argv) {
   using namespace firesteel::cli;
   return run_program(argc, argv,
-                     {{"run", run_command}, {"predict", predict_command}, {"show", show_command}, {"explain", explain_command},
+                     {{"run", run_command},
+                      {"predict", predict_command},
+                      {"show", show_command},
+                      {"explain", explain_command},
                       {"doctor", doctor_command}},
                      nullptr);
 }

@@ -1,5 +1,5 @@
-// Random numbers are splitmix64 of a counter (https://prng.di.unimi.it/splitmix64.c), two values from
-// each; the backward pass multiplies by the same mask.
+// Random numbers are splitmix64 of a counter (https://prng.di.unimi.it/splitmix64.c), two values
+// from each; the backward pass multiplies by the same mask.
 #include "nn/dropout.h"
 
 #include <ATen/CPUGeneratorImpl.h>

@@ -6,8 +6,8 @@
 
 namespace firesteel::nn {
 
-/// [*] float32 → [*] float32: in training each value is 0 with the probability given, else scaled by
-/// 1 / (1 - probability). One draw from PyTorch's CPU generator per call seeds a counter-based
+/// [*] float32 → [*] float32: in training each value is 0 with the probability given, else scaled
+/// by 1 / (1 - probability). One draw from PyTorch's CPU generator per call seeds a counter-based
 /// generator, so that the same seed gives the same values on any number of threads. Not the values
 /// of torch::nn::Dropout. On other devices it is torch::dropout.
 struct DropoutImpl : torch::nn::Module {

@@ -29,8 +29,8 @@ struct EmbedFeatures : torch::autograd::Function<EmbedFeatures> {
     const auto highest = values.max().item<int64_t>(), lowest = values.min().item<int64_t>();
     if (lowest >= 0 && highest < tables[column].size(0)) continue;
     throw Error("MODEL_INPUT_INVALID",
-                fmt::format("Categorical column {} has the id {}, and its table has {} rows.", column,
-                            lowest < 0 ? lowest : highest, tables[column].size(0)));
+                fmt::format("Categorical column {} has the id {}, and its table has {} rows.",
+                            column, lowest < 0 ? lowest : highest, tables[column].size(0)));
   }
   throw Error("INTERNAL_ERROR", "An id is outside of its table, and none is.");
 }
@@ -123,9 +123,9 @@ bool fits_one_pass(const torch::Tensor& tensor) {
 torch::Tensor embed_features(const torch::Tensor& numeric, const torch::Tensor& ids,
                              const std::vector<torch::Tensor>& tables) {
   if (tables.empty()) return numeric;
-  const auto numbers = numeric.defined()
-                           ? numeric
-                           : torch::empty({ids.size(0), 0}, tables[0].options().requires_grad(false));
+  const auto numbers =
+      numeric.defined() ? numeric
+                        : torch::empty({ids.size(0), 0}, tables[0].options().requires_grad(false));
   bool one_pass = fits_one_pass(numbers);
   for (const auto& table : tables) one_pass = one_pass && fits_one_pass(table);
   if (one_pass) return EmbedFeatures::apply(numbers, ids, at::TensorList(tables));

@@ -1,4 +1,5 @@
-// The input of a tabular network: numbers and the embeddings of all categorical columns side by side.
+// The input of a tabular network: numbers and the embeddings of all categorical columns side by
+// side.
 #pragma once
 
 #include <torch/torch.h>

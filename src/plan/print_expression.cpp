@@ -440,8 +440,8 @@ Text function_text(const Expression& expression) {
   const bool many = name.ends_with("likeall") || name.ends_with("likeany");
   if (call.is_internal() && many && arguments.size() > 1) {
     return {fmt::format("{}{} LIKE {} ({})", render(arguments.Get(0), kComparison),
-                        name.starts_with("not") ? " NOT" : "", name.ends_with("all") ? "ALL" : "ANY",
-                        list_text(arguments, 1)),
+                        name.starts_with("not") ? " NOT" : "",
+                        name.ends_with("all") ? "ALL" : "ANY", list_text(arguments, 1)),
             kPredicate};
   }
   if (call.is_internal() && name == "within_group" && arguments.size() > 1) {

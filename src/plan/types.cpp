@@ -119,7 +119,8 @@ void print_line(const std::string& name, const DataType& type, const char* flag_
 void print_tree(const DataType& type, const std::string& indent, std::string& out) {
   switch (type.kind) {
     case TypeKind::kArray:
-      print_line("element", type.element(), "containsNull", type.fields->at(0).nullable, indent, out);
+      print_line("element", type.element(), "containsNull", type.fields->at(0).nullable, indent,
+                 out);
       break;
     case TypeKind::kMap:
       print_line("key", type.key(), nullptr, false, indent, out);
@@ -225,7 +226,8 @@ std::string day_time_text(int64_t micros, int start_field, int end_field) {
 std::string year_month_text(int64_t months, int start_field, int end_field) {
   const char* sign = months < 0 ? "-" : "";
   const int64_t size = months < 0 ? -months : months;
-  if (start_field != end_field) return fmt::format("INTERVAL '{}{}-{}' YEAR TO MONTH", sign, size / 12, size % 12);
+  if (start_field != end_field)
+    return fmt::format("INTERVAL '{}{}-{}' YEAR TO MONTH", sign, size / 12, size % 12);
   if (start_field == 0) return fmt::format("INTERVAL '{}{}' YEAR", sign, size / 12);
   return fmt::format("INTERVAL '{}{}' MONTH", sign, size);
 }
@@ -245,7 +247,8 @@ DataType decimal_type(int precision, int scale) {
 
 DataType array_type(DataType element, bool contains_null) {
   DataType type{.kind = TypeKind::kArray};
-  type.fields = std::make_shared<const Schema>(Schema{{"element", std::move(element), contains_null}});
+  type.fields =
+      std::make_shared<const Schema>(Schema{{"element", std::move(element), contains_null}});
   return type;
 }
 
@@ -320,7 +323,8 @@ DataType type_from_proto(const spark::connect::DataType& proto) {
       return type;
     }
     case P::kArray:
-      return array_type(type_from_proto(proto.array().element_type()), proto.array().contains_null());
+      return array_type(type_from_proto(proto.array().element_type()),
+                        proto.array().contains_null());
     case P::kMap:
       return map_type(type_from_proto(proto.map().key_type()),
                       type_from_proto(proto.map().value_type()), proto.map().value_contains_null());

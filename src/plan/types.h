@@ -42,7 +42,7 @@ struct Field;
 /// A Spark type. Nested types share their children; values never change once made.
 struct DataType {
   TypeKind kind = TypeKind::kNull;
-  int precision = 0, scale = 0;       // kDecimal
+  int precision = 0, scale = 0;        // kDecimal
   int start_field = 0, end_field = 0;  // intervals: 0 day (year) … 3 second (1 month)
   /// kStruct: its fields. kArray: one, "element". kMap: two, "key" and "value".
   std::shared_ptr<const std::vector<Field>> fields = {};

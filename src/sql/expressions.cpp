@@ -212,7 +212,8 @@ Expression Grammar::like_predicate(Expression left, bool negated, int start) {
     const bool literals = std::ranges::all_of(patterns, [&](const Expression& pattern) {
       const auto& text = pattern.literal().string();
       const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
-      return pattern.literal().has_string() && (!small_letters || std::ranges::all_of(text, is_ascii));
+      return pattern.literal().has_string() &&
+             (!small_letters || std::ranges::all_of(text, is_ascii));
     });
     if (literals && name != "rlike") {
       in_.expect(")");

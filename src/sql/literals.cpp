@@ -329,7 +329,8 @@ std::optional<Expression> Grammar::typed_literal() {
     *made.mutable_cast()->mutable_expr() = string_literal();
     const auto kind = name == "TIMESTAMP_NTZ" ? TypeKind::kTimestampNtz : TypeKind::kTimestamp;
     type_to_proto(make_type(kind), made.mutable_cast()->mutable_type());
-    // A cast, since the session's time zone is not known here; the mark tells it from a written one.
+    // A cast, since the session's time zone is not known here; the mark tells it from a written
+    // one.
     made = located(std::move(made), start);
     made.mutable_common()->mutable_origin()->mutable_jvm_origin()->set_object_type("LITERAL");
     return made;

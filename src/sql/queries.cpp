@@ -123,12 +123,15 @@ bool has_window(const google::protobuf::Message& message) {
 bool contains_window(const Expression& expression) { return has_window(expression); }
 
 /// Names of aliases in a message become the aliases' expressions.
-void replace_aliases(const google::protobuf::RepeatedPtrField<Expression>& items, google::protobuf::Message* message) {
+void replace_aliases(const google::protobuf::RepeatedPtrField<Expression>& items,
+                     google::protobuf::Message* message) {
   if (message->GetDescriptor() == Expression::descriptor()) {
     auto* expression = static_cast<Expression*>(message);
     for (const auto& item : items) {
       const auto& name = expression->unresolved_attribute().unparsed_identifier();
-      if (!expression->has_unresolved_attribute() || !item.has_alias() || lower_case(item.alias().name(0)) != lower_case(name)) continue;
+      if (!expression->has_unresolved_attribute() || !item.has_alias() ||
+          lower_case(item.alias().name(0)) != lower_case(name))
+        continue;
       const Expression meant = item.alias().expr();
       *expression = meant;
       return;
@@ -138,10 +141,13 @@ void replace_aliases(const google::protobuf::RepeatedPtrField<Expression>& items
   const auto* reflection = message->GetReflection();
   reflection->ListFields(*message, &fields);
   for (const auto* field : fields) {
-    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE || field->is_map()) continue;
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE || field->is_map())
+      continue;
     const int count = field->is_repeated() ? reflection->FieldSize(*message, field) : 1;
     for (int i = 0; i < count; ++i) {
-      replace_aliases(items, field->is_repeated() ? reflection->MutableRepeatedMessage(message, field, i) : reflection->MutableMessage(message, field));
+      replace_aliases(items, field->is_repeated()
+                                 ? reflection->MutableRepeatedMessage(message, field, i)
+                                 : reflection->MutableMessage(message, field));
     }
   }
 }
@@ -359,7 +365,8 @@ Relation Grammar::values() {
     for (size_t i = 0; i + 1 < rows.size(); i += 2) {
       pairs.push_back(located(union_all(std::move(rows[i]), std::move(rows[i + 1])), start));
       // Tells rows from a written UNION ALL, whose types are brought together otherwise.
-      pairs.back().mutable_common()->mutable_origin()->mutable_jvm_origin()->set_object_type("VALUES");
+      pairs.back().mutable_common()->mutable_origin()->mutable_jvm_origin()->set_object_type(
+          "VALUES");
     }
     if (rows.size() % 2 == 1) pairs.push_back(std::move(rows.back()));
     rows = std::move(pairs);
@@ -440,9 +447,10 @@ Relation Grammar::qualified(Relation selected, int start) {
   const auto& items = list.has_aggregate() ? list.aggregate().aggregate_expressions()
                                            : list.project().expressions();
   if (!contains_window(item) && std::ranges::none_of(items, contains_window)) {
-    in_.fail(Error("QUALIFY_REQUIRES_WINDOW_FUNCTION",
-                   "At least one window function must be present in the SELECT list or QUALIFY clause."),
-             word);
+    in_.fail(
+        Error("QUALIFY_REQUIRES_WINDOW_FUNCTION",
+              "At least one window function must be present in the SELECT list or QUALIFY clause."),
+        word);
   }
   item = located(std::move(item), condition_start);
   if (list.has_aggregate()) {
@@ -484,7 +492,9 @@ std::vector<Expression> Grammar::select_list() {
     }
     list.push_back(std::move(item));
     if (in_.is(",") && in_.is("FROM", 1) && in_.is_name(2)) {
-      in_.fail(Error("TRAILING_COMMA_IN_SELECT", "Trailing comma detected in SELECT clause. Remove the trailing comma before the FROM clause."),
+      in_.fail(Error("TRAILING_COMMA_IN_SELECT",
+                     "Trailing comma detected in SELECT clause. Remove the trailing comma before "
+                     "the FROM clause."),
                in_.span());
     }
   } while (in_.accept(","));

@@ -250,7 +250,8 @@ Relation Grammar::aliased(Relation input, int start, bool auto_alias) {
     Relation renamed;
     *renamed.mutable_to_df()->mutable_input() = std::move(input);
     const auto names = name_list();
-    if (const auto width = inline_table_width(renamed.to_df().input()); width && *width != names.size()) {
+    if (const auto width = inline_table_width(renamed.to_df().input());
+        width && *width != names.size()) {
       in_.fail(Error("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH",
                      fmt::format("Inline table expected {} columns but found {} columns in row 0.",
                                  names.size(), *width)),

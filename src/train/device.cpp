@@ -10,7 +10,8 @@ std::string device_summary() {
   if (!torch::cuda::is_available()) {
     return torch::globalContext().hasCUDA()
                ? "none found: libtorch has CUDA, but no driver or device answers"
-               : "none: this libtorch is built for CPUs (build with FIRESTEEL_TORCH=<a CUDA torch> to use one)";
+               : "none: this libtorch is built for CPUs (build with FIRESTEEL_TORCH=<a CUDA torch> "
+                 "to use one)";
   }
   return fmt::format("{} CUDA device(s)", torch::cuda::device_count());
 }

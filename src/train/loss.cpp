@@ -23,9 +23,12 @@ struct LossRow {
   bool classes;  // for binary and multiclass tasks, else for regression
 };
 constexpr LossRow kLosses[] = {
-    {Loss::kCrossEntropy, "cross_entropy", true}, {Loss::kFocal, "focal", true},
-    {Loss::kSquared, "squared_error", false},     {Loss::kAbsolute, "absolute_error", false},
-    {Loss::kHuber, "huber", false},               {Loss::kQuantile, "quantile", false},
+    {Loss::kCrossEntropy, "cross_entropy", true},
+    {Loss::kFocal, "focal", true},
+    {Loss::kSquared, "squared_error", false},
+    {Loss::kAbsolute, "absolute_error", false},
+    {Loss::kHuber, "huber", false},
+    {Loss::kQuantile, "quantile", false},
 };
 
 bool fits(const LossRow& row, Task task) { return row.classes == (task != Task::kRegression); }
@@ -52,8 +55,8 @@ torch::Tensor binary(const torch::Tensor& logits, const torch::Tensor& label,
 
 torch::Tensor multiclass(const torch::Tensor& logits, const torch::Tensor& label,
                          const LossOptions& options) {
-  auto settings = F::CrossEntropyFuncOptions().reduction(torch::kNone).label_smoothing(
-      options.label_smoothing);
+  auto settings =
+      F::CrossEntropyFuncOptions().reduction(torch::kNone).label_smoothing(options.label_smoothing);
   if (!options.class_weights.empty()) {
     settings.weight(torch::tensor(options.class_weights, torch::kFloat32).to(logits.device()));
   }

@@ -1,5 +1,5 @@
-// Adam (https://arxiv.org/abs/1412.6980), AdamW (https://arxiv.org/abs/1711.05101), SGD with momentum as
-// in PyTorch, Lion (https://arxiv.org/abs/2302.06675).
+// Adam (https://arxiv.org/abs/1412.6980), AdamW (https://arxiv.org/abs/1711.05101), SGD with
+// momentum as in PyTorch, Lion (https://arxiv.org/abs/2302.06675).
 #include "train/optimizer.h"
 
 #include <fmt/format.h>
@@ -46,8 +46,8 @@ Optimizer::Optimizer(const torch::nn::Module& module, const OptimizerOptions& op
   }
   for (size_t i = 0; i < used.size(); ++i) {
     if (used[i]) continue;
-    throw Error("INVALID_OPTION", fmt::format("No parameter's name begins with `{}`.",
-                                              options.groups[i].prefix));
+    throw Error("INVALID_OPTION",
+                fmt::format("No parameter's name begins with `{}`.", options.groups[i].prefix));
   }
   if (slots_.empty()) throw Error("INVALID_OPTION", "Every parameter is frozen: none is trained.");
 }
@@ -151,8 +151,8 @@ std::string_view optimizer_name(OptimizerKind kind) {
 }
 
 OptimizerKind optimizer_from_name(std::string_view name) {
-  for (const auto kind : {OptimizerKind::kAdamW, OptimizerKind::kAdam, OptimizerKind::kSgd,
-                          OptimizerKind::kLion}) {
+  for (const auto kind :
+       {OptimizerKind::kAdamW, OptimizerKind::kAdam, OptimizerKind::kSgd, OptimizerKind::kLion}) {
     if (optimizer_name(kind) == name) return kind;
   }
   throw Error("INVALID_OPTION",

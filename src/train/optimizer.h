@@ -16,8 +16,8 @@ class Module;
 
 namespace firesteel {
 
-/// Updates the parameters that require gradients; those of frozen groups do not from now on. One thread; must not outlive the module's
-/// parameters' devices: make it after the module was moved.
+/// Updates the parameters that require gradients; those of frozen groups do not from now on. One
+/// thread; must not outlive the module's parameters' devices: make it after the module was moved.
 class Optimizer {
  public:
   Optimizer(const torch::nn::Module& module, const OptimizerOptions& options);

@@ -29,7 +29,7 @@ struct ParameterGroup {
 
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kAdamW;
-  double weight_decay = 0.01;  // of every parameter; of adam and sgd added to the gradient
+  double weight_decay = 0.01;     // of every parameter; of adam and sgd added to the gradient
   double beta1 = 0.9, beta2 = 0;  // 0: 0.999, lion's 0.99
   double epsilon = 1e-8;
   double momentum = 0;  // sgd's

@@ -24,8 +24,8 @@ class Autocast {
   bool on_, before_ = false;
 };
 
-/// Multiplies the loss so that float16 gradients do not vanish, as torch's GradScaler: halved when a
-/// gradient is not finite, doubled after 2000 steps of finite ones.
+/// Multiplies the loss so that float16 gradients do not vanish, as torch's GradScaler: halved when
+/// a gradient is not finite, doubled after 2000 steps of finite ones.
 class LossScale {
  public:
   LossScale(Precision precision, torch::Device device);

@@ -41,8 +41,8 @@ struct Run {
   TrainState state;
   std::map<std::string, torch::Tensor> best_weights;  // empty without validation
   TrainResult result;
-  int64_t rows = 0;  // of an epoch; 0 when unknown
-  int64_t steps = 0;  // of the whole run; 0 when unknown
+  int64_t rows = 0;           // of an epoch; 0 when unknown
+  int64_t steps = 0;          // of the whole run; 0 when unknown
   double pending_weight = 0;  // of the batches whose gradients wait for their step
   int64_t pending_batches = 0;
   std::unique_ptr<Loader> validation;
@@ -291,8 +291,8 @@ void Run::accumulate(Batch& batch) {
 }
 
 void Run::step() {
-  state.learning_rate = options.learning_rate *
-                        schedule_factor(options.schedule, state.steps_done, steps);
+  state.learning_rate =
+      options.learning_rate * schedule_factor(options.schedule, state.steps_done, steps);
   if (options.schedule.kind == Schedule::kPlateau) {
     std::vector<double> metrics;
     for (const auto& row : state.history) metrics.push_back(row.validation);
@@ -339,12 +339,12 @@ void Run::step() {
 void Run::stop_if_asked() {
   if (!options.interrupt || !options.interrupt->load()) return;
   save();
-  throw Error("OPERATION_CANCELED",
-              fmt::format("Training was stopped in epoch {} of {}, after {} of its batches. {}",
-                          state.epochs_done + 1, options.epochs, state.batches_done,
-                          options.checkpoints.empty()
-                              ? "There is no checkpoint: the next run starts anew."
-                              : "Resume to continue from there."));
+  throw Error(
+      "OPERATION_CANCELED",
+      fmt::format("Training was stopped in epoch {} of {}, after {} of its batches. {}",
+                  state.epochs_done + 1, options.epochs, state.batches_done,
+                  options.checkpoints.empty() ? "There is no checkpoint: the next run starts anew."
+                                              : "Resume to continue from there."));
 }
 
 /// Names what is not a number: the rows, else the first parameter, else the loss itself.
@@ -359,13 +359,14 @@ void Run::not_finite(const Batch& batch) const {
       break;
     }
   }
-  throw Error("TRAINING_DATA_INVALID",
-              fmt::format("The loss is no longer a number after {} steps: {}. Lower "
-                          "`learning_rate`, or set `clip_norm`.{}",
-                          state.steps_done, cause,
-                          options.checkpoints.empty() || steps_saved == 0
-                              ? ""
-                              : fmt::format(" The checkpoint after step {} is kept.", steps_saved)));
+  throw Error(
+      "TRAINING_DATA_INVALID",
+      fmt::format("The loss is no longer a number after {} steps: {}. Lower "
+                  "`learning_rate`, or set `clip_norm`.{}",
+                  state.steps_done, cause,
+                  options.checkpoints.empty() || steps_saved == 0
+                      ? ""
+                      : fmt::format(" The checkpoint after step {} is kept.", steps_saved)));
 }
 
 void Run::validate(EpochRecord* record) {
@@ -415,7 +416,8 @@ void Run::report(const EpochRecord& so_far, int64_t rows_here, double seconds,
   now.loss = so_far.loss;
   now.rows_per_second = static_cast<double>(rows_here) / std::max(seconds, 1e-9);
   now.waited_share = so_far.waited_seconds / std::max(seconds, 1e-9);
-  const auto rows_left = static_cast<double>(rows * (options.epochs - so_far.epoch) - now.rows_done);
+  const auto rows_left =
+      static_cast<double>(rows * (options.epochs - so_far.epoch) - now.rows_done);
   now.seconds_left = rows > 0 ? std::max(0.0, rows_left / now.rows_per_second) : 0;
   now.finished = finished;
   now.metric = metric;
@@ -426,8 +428,8 @@ std::string Run::settings() const {
   const auto& optimizer_options = options.optimizer;
   nlohmann::json groups = nlohmann::json::array();
   for (const auto& group : optimizer_options.groups) {
-    groups.push_back({group.prefix, group.learning_rate_factor, group.weight_decay.value_or(-1),
-                      group.frozen});
+    groups.push_back(
+        {group.prefix, group.learning_rate_factor, group.weight_decay.value_or(-1), group.frozen});
   }
   return nlohmann::json({{"task", task_name(options.task)},
                          {"epochs", options.epochs},

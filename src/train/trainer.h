@@ -34,8 +34,8 @@ using OpenLoader = std::function<std::unique_ptr<Loader>(LoaderStart start)>;
 
 /// Trains in place. `validation` may be empty; it is opened once per call. Two runs with the same
 /// seed, rows and number of threads give bit-equal losses and weights on a CPU, whether or not one
-/// was stopped or killed at any step and resumed. Throws TRAINING_DATA_INVALID when there is no row or the
-/// loss is no longer a number, CHECKPOINT_DAMAGED, INVALID_OPTION, OPERATION_CANCELED.
+/// was stopped or killed at any step and resumed. Throws TRAINING_DATA_INVALID when there is no row
+/// or the loss is no longer a number, CHECKPOINT_DAMAGED, INVALID_OPTION, OPERATION_CANCELED.
 TrainResult train(const Trainable& model, const OpenLoader& rows, const OpenLoader& validation,
                   const TrainerOptions& options,
                   const std::function<void(const TrainProgress&)>& progress = {});

@@ -16,7 +16,8 @@ int main() {
                           .agg(count("id").alias("rows"), sum("id").alias("total"))
                           .filter("odd = 1")
                           .collect();
-    for (const auto& row : rows) std::printf("%s %s %s\n", row[0].text.c_str(), row[1].text.c_str(), row[2].text.c_str());
+    for (const auto& row : rows)
+      std::printf("%s %s %s\n", row[0].text.c_str(), row[1].text.c_str(), row[2].text.c_str());
     return rows.size() == 1 ? 0 : 1;
   } catch (const Error& error) {
     std::fprintf(stderr, "%s\n", error.what());

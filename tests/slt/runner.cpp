@@ -1,5 +1,6 @@
 // Runs tests that are data: blocks of a statement and what Apache Spark answers to it, recorded by
-// tests/reference/record_slt.py. usage: run_slt FILE… | run_slt --examples (blocks of all function rows)
+// tests/reference/record_slt.py. usage: run_slt FILE… | run_slt --examples (blocks of all function
+// rows)
 //
 //   query id bigint, name string      the columns' names and types
 //   SELECT id, name FROM people
@@ -57,12 +58,15 @@ std::vector<Block> read_blocks(const std::string& path) {
   return blocks;
 }
 
-std::string after(const std::string& text, const std::string& start) { return text.substr(start.size()); }
+std::string after(const std::string& text, const std::string& start) {
+  return text.substr(start.size());
+}
 
 /// A value on one line, as record_slt.py writes it.
 std::string cell(const std::string& text) {
   std::string out;
-  for (const char c : text) out += c == '\n' ? std::string("\\n") : c == '\t' ? std::string("\\t") : std::string(1, c);
+  for (const char c : text)
+    out += c == '\n' ? std::string("\\n") : c == '\t' ? std::string("\\t") : std::string(1, c);
   return out.empty() ? "(empty)" : out;
 }
 
@@ -71,7 +75,8 @@ std::string run_query(const Session& spark, const Block& block) {
   const auto df = spark.sql(block.sql);
   std::string schema;
   for (const auto& field : df.schema()) {
-    schema += fmt::format("{}{} {}", schema.empty() ? "" : ", ", field.name, field.type.simple_string());
+    schema +=
+        fmt::format("{}{} {}", schema.empty() ? "" : ", ", field.name, field.type.simple_string());
   }
   std::vector<std::string> rows;
   for (const auto& row : df.collect()) {
@@ -92,7 +97,8 @@ std::string run_query(const Session& spark, const Block& block) {
   const auto wanted = block.header.size() > 6 ? after(block.header, "query ") : "";
   if (schema != wanted) out += fmt::format("  columns {}\n  instead {}\n", schema, wanted);
   if (rows != expected) {
-    out += fmt::format("  rows\n    {}\n  instead of\n    {}\n", fmt::join(rows, "\n    "), fmt::join(expected, "\n    "));
+    out += fmt::format("  rows\n    {}\n  instead of\n    {}\n", fmt::join(rows, "\n    "),
+                       fmt::join(expected, "\n    "));
   }
   return out;
 }
@@ -119,10 +125,12 @@ std::string run_block(const Session& spark, const Block& block) {
     return fmt::format("  no error, where Spark has {}\n", condition);
   } catch (const Error& error) {
     std::string out;
-    if (error.condition() != condition) out += fmt::format("  {}\n  instead of {}\n", error.what(), condition);
+    if (error.condition() != condition)
+      out += fmt::format("  {}\n  instead of {}\n", error.what(), condition);
     if (!place.empty()) {
-      const auto text = error.sql_text().substr(std::min<size_t>(error.span().start, error.sql_text().size()),
-                                                error.span().stop - error.span().start);
+      const auto text =
+          error.sql_text().substr(std::min<size_t>(error.span().start, error.sql_text().size()),
+                                  error.span().stop - error.span().start);
       if (text != place) out += fmt::format("  points at \"{}\" instead of \"{}\"\n", text, place);
     }
     return out;
@@ -133,7 +141,8 @@ std::string run_block(const Session& spark, const Block& block) {
 
 int main(int argc, char** argv) {
   if (argc == 2 && argv[1] == std::string_view("--examples")) {
-    fmt::print("# Every function's example. Printed by run_slt --examples, recorded by record_slt.py.\n");
+    fmt::print(
+        "# Every function's example. Printed by run_slt --examples, recorded by record_slt.py.\n");
     for (const auto& group : function_groups()) {
       for (const auto& row : group.rows) {
         if (!row.example.empty()) fmt::print("\nquery\nSELECT {} AS `{}`\n", row.example, row.name);
@@ -147,7 +156,8 @@ int main(int argc, char** argv) {
     for (const auto& block : read_blocks(argv[i])) {
       const auto difference = run_block(spark, block);
       ++(difference.empty() ? passed : failed);
-      if (!difference.empty()) fmt::print("{}:{}: {}\n{}", argv[i], block.line, block.sql, difference);
+      if (!difference.empty())
+        fmt::print("{}:{}: {}\n{}", argv[i], block.line, block.sql, difference);
     }
   }
   fmt::print("{} passed, {} failed\n", passed, failed);

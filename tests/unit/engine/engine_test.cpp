@@ -20,12 +20,15 @@ namespace fs = std::filesystem;
 
 struct EngineTest : ::testing::Test {
   std::shared_ptr<Executor> engine = make_embedded_executor({.memory_limit = "1GB", .threads = 2});
-  fs::path folder = fs::temp_directory_path() / ("firesteel_engine_test_" + std::to_string(::getpid()));
+  fs::path folder =
+      fs::temp_directory_path() / ("firesteel_engine_test_" + std::to_string(::getpid()));
   void SetUp() override { fs::create_directories(folder); }
   void TearDown() override { fs::remove_all(folder); }
 
   std::string path(const std::string& name) const { return (folder / name).string(); }
-  void write(const std::string& name, const std::string& text) const { std::ofstream(folder / name) << text; }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(folder / name) << text;
+  }
 
   /// Rows and the largest batch of a query.
   static std::pair<int64_t, int64_t> count(Executor& engine, const std::string& sql) {
@@ -67,9 +70,13 @@ TEST_F(EngineTest, InterruptCancelsFromAnotherThread) {
 }
 
 TEST_F(EngineTest, MemoryLimitIsAnError) {
-  auto small = make_embedded_executor(
-      {.memory_limit = "20MB", .threads = 1, .temp_directory = path("spill"), .temp_size_limit = "1MB"});
-  EXPECT_EQ(condition_of([&] { count(*small, "SELECT id, uuid() AS u FROM range(4000000) ORDER BY u"); }), "OUT_OF_MEMORY");
+  auto small = make_embedded_executor({.memory_limit = "20MB",
+                                       .threads = 1,
+                                       .temp_directory = path("spill"),
+                                       .temp_size_limit = "1MB"});
+  EXPECT_EQ(
+      condition_of([&] { count(*small, "SELECT id, uuid() AS u FROM range(4000000) ORDER BY u"); }),
+      "OUT_OF_MEMORY");
 }
 
 TEST_F(EngineTest, LargeResultsArriveInLargeBatches) {
@@ -80,10 +87,15 @@ TEST_F(EngineTest, LargeResultsArriveInLargeBatches) {
 }
 
 TEST_F(EngineTest, FilesThatCannotBeRead) {
-  EXPECT_EQ(condition_of([&] { engine->sql("SELECT * FROM parquet.`" + path("none.parquet") + "`"); count(*engine, "SELECT * FROM parquet.`" + path("none.parquet") + "`"); }),
+  EXPECT_EQ(condition_of([&] {
+              engine->sql("SELECT * FROM parquet.`" + path("none.parquet") + "`");
+              count(*engine, "SELECT * FROM parquet.`" + path("none.parquet") + "`");
+            }),
             "PATH_NOT_FOUND");
   write("broken.parquet", "this is no Parquet file, whatever its name says");
-  EXPECT_EQ(condition_of([&] { count(*engine, "SELECT * FROM parquet.`" + path("broken.parquet") + "`"); }), "FAILED_READ_FILE.NO_HINT");
+  EXPECT_EQ(condition_of(
+                [&] { count(*engine, "SELECT * FROM parquet.`" + path("broken.parquet") + "`"); }),
+            "FAILED_READ_FILE.NO_HINT");
 }
 
 }  // namespace

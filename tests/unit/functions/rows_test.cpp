@@ -35,7 +35,8 @@ TEST(FunctionRows, GiveWhatSparkGives) {
   for (const auto& group : function_groups()) {
     for (const auto& row : group.rows) {
       if (row.example.empty()) continue;
-      const auto found = spark.find("SELECT " + std::string(row.example) + " AS `" + std::string(row.name) + "`");
+      const auto found =
+          spark.find("SELECT " + std::string(row.example) + " AS `" + std::string(row.name) + "`");
       ASSERT_NE(found, spark.end()) << row.name << ": record it with tests/reference/record_slt.py";
       EXPECT_EQ(row.gives, found->second == "(empty)" ? "" : found->second) << row.name;
     }

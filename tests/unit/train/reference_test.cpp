@@ -54,7 +54,8 @@ void check_optimizer(const nlohmann::json& expected, OptimizerOptions settings, 
   Optimizer optimizer(*model, settings);
   for (const auto& loss_expected : expected.at("losses")) {
     optimizer.zero_grad();
-    const auto loss = loss_of(model(batch.numeric, batch.categorical), batch, Task::kBinary, options);
+    const auto loss =
+        loss_of(model(batch.numeric, batch.categorical), batch, Task::kBinary, options);
     loss.backward();
     if (clip > 0) torch::nn::utils::clip_grad_norm_(model->parameters(), clip);
     optimizer.step(0.01);
@@ -97,7 +98,8 @@ TEST(Reference, PlateausAreThoseOfPython) {
   std::vector<double> metrics, negative;
   for (size_t i = 0; i < expected.at("values").size(); ++i) {
     metrics.push_back(expected.at("values")[i]);
-    EXPECT_EQ(plateau_factor(schedule, metrics, false), expected.at("factors")[i].get<double>()) << i;
+    EXPECT_EQ(plateau_factor(schedule, metrics, false), expected.at("factors")[i].get<double>())
+        << i;
   }
 }
 
@@ -108,7 +110,8 @@ TEST(Reference, LossesAndTheirGradientsAreThoseOfPython) {
   for (const auto& [name, expected] : reference().at("losses").items()) {
     SCOPED_TRACE(name);
     const std::string task_text = name.substr(0, name.find(' '));
-    const std::string kind = name.find(' ') == std::string::npos ? "" : name.substr(name.find(' ') + 1);
+    const std::string kind =
+        name.find(' ') == std::string::npos ? "" : name.substr(name.find(' ') + 1);
     const Task task = task_text == "binary"       ? Task::kBinary
                       : task_text == "multiclass" ? Task::kMulticlass
                                                   : Task::kRegression;
@@ -132,7 +135,8 @@ TEST(Reference, LossesAndTheirGradientsAreThoseOfPython) {
     const auto loss = loss_of(logits, batch, task, options);
     loss.backward();
     EXPECT_NEAR(loss.item<double>(), expected.at("loss").get<double>(), 1e-6);
-    EXPECT_TRUE(torch::allclose(logits.grad().flatten(), floats(expected.at("gradient")), 1e-5, 1e-7));
+    EXPECT_TRUE(
+        torch::allclose(logits.grad().flatten(), floats(expected.at("gradient")), 1e-5, 1e-7));
   }
   LossOptions wrong;
   wrong.kind = Loss::kHuber;

@@ -214,7 +214,8 @@ TEST(Trainer, ResumedInTheMiddleOfEpochsIsBitEqual) {
       ++pieces;
     }
   }
-  EXPECT_EQ(pieces, 6);  // two whole steps of three batches per epoch; the last two batches are stepped at its end
+  EXPECT_EQ(pieces, 6);  // two whole steps of three batches per epoch; the last two batches are
+                         // stepped at its end
   ASSERT_TRUE(result);
   expect_same(expected, *result, whole, model);
 }
@@ -229,9 +230,11 @@ TEST(Trainer, AccumulatedBatchesAreOneBatch) {
       word.vocabulary = {"0", "1", "2"};
       LoaderOptions loader{.batch_rows = batch_rows, .seed = 11};
       loader.start_epoch = start.epoch;
-      return std::make_unique<Loader>([] { return rows_of(0); },
-                                      std::vector<EncoderSpec>{{.column = "x"}, word, {.column = "label", .kind = EncoderKind::kLabel}},
-                                      loader);
+      return std::make_unique<Loader>(
+          [] { return rows_of(0); },
+          std::vector<EncoderSpec>{
+              {.column = "x"}, word, {.column = "label", .kind = EncoderKind::kLabel}},
+          loader);
     };
     train(model, open, {}, options);
     return model;
@@ -259,13 +262,16 @@ TEST(Trainer, LowerPrecisionLearnsTheSame) {
 
 TEST(Trainer, FrozenParametersStayAndGroupsHaveTheirOwnRate) {
   auto options = some_options();
-  options.optimizer.groups = {{.prefix = "embeddings.", .weight_decay = {}, .frozen = true},
-                              {.prefix = "layers.0.", .learning_rate_factor = 0, .weight_decay = {}}};
+  options.optimizer.groups = {
+      {.prefix = "embeddings.", .weight_decay = {}, .frozen = true},
+      {.prefix = "layers.0.", .learning_rate_factor = 0, .weight_decay = {}}};
   const auto model = new_model();
   const auto before = weights_of(*new_model().module);
   train(model, open_rows(), {}, options);
   for (const auto& [name, tensor] : weights_of(*model.module)) {
-    EXPECT_EQ(torch::equal(tensor, before.at(name)), name.starts_with("embeddings.") || name.starts_with("layers.0.")) << name;
+    EXPECT_EQ(torch::equal(tensor, before.at(name)),
+              name.starts_with("embeddings.") || name.starts_with("layers.0."))
+        << name;
   }
   options.optimizer.groups = {{.prefix = "embedings", .weight_decay = {}}};
   EXPECT_THROW(train(new_model(), open_rows(), {}, options), Error);
