@@ -10,17 +10,6 @@ namespace firesteel {
 
 namespace {
 
-std::vector<proto::Expression> list_of(
-    const google::protobuf::RepeatedPtrField<proto::Expression>& field) {
-  return {field.begin(), field.end()};
-}
-
-proto::Expression attribute_expression(const std::string& quoted_name) {
-  proto::Expression expression;
-  expression.mutable_unresolved_attribute()->set_unparsed_identifier(quoted_name);
-  return expression;
-}
-
 bool is_time_window(const proto::Expression& expression) {
   std::string name = expression.unresolved_function().function_name();
   std::transform(name.begin(), name.end(), name.begin(), ::tolower);

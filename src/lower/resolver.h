@@ -160,4 +160,9 @@ bool is_generator_name(std::string name);
                                     const std::vector<const std::vector<Attribute>*>& levels,
                                     Span span);
 
+std::vector<proto::Expression> list_of(
+    const google::protobuf::RepeatedPtrField<proto::Expression>& field);
+/// The column of a name as it is written in SQL: "`a`.`b c`".
+proto::Expression attribute_expression(const std::string& quoted_name);
+
 }  // namespace firesteel

@@ -9,17 +9,6 @@ namespace firesteel {
 
 namespace {
 
-std::vector<proto::Expression> list_of(
-    const google::protobuf::RepeatedPtrField<proto::Expression>& field) {
-  return {field.begin(), field.end()};
-}
-
-proto::Expression attribute_expression(const std::string& quoted_name) {
-  proto::Expression expression;
-  expression.mutable_unresolved_attribute()->set_unparsed_identifier(quoted_name);
-  return expression;
-}
-
 bool is_generator(const proto::Expression& expression) {
   const auto& inner = expression.has_alias() ? expression.alias().expr() : expression;
   return inner.has_unresolved_function() &&
@@ -36,6 +25,17 @@ bool is_generator(const proto::Expression& expression) {
 }
 
 }  // namespace
+
+std::vector<proto::Expression> list_of(
+    const google::protobuf::RepeatedPtrField<proto::Expression>& field) {
+  return {field.begin(), field.end()};
+}
+
+proto::Expression attribute_expression(const std::string& quoted_name) {
+  proto::Expression expression;
+  expression.mutable_unresolved_attribute()->set_unparsed_identifier(quoted_name);
+  return expression;
+}
 
 std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Expression>& expressions,
                                                 const std::vector<Attribute>& columns,

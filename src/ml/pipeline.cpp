@@ -228,7 +228,8 @@ RunResult PipelineRun::run() {
   result.task = model.features().task;
   result.training = model.training();
   BaselineResult own;
-  own.name = pipeline.model.hidden.empty() ? "linear" : "mlp";
+  own.name = pipeline.model.kind == "mlp" && pipeline.model.hidden.empty() ? "linear"
+                                                                           : pipeline.model.kind;
   own.metrics = model.evaluate(test_rows);
   own.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.models.push_back(std::move(own));

@@ -372,13 +372,16 @@ void Parser::features() {
 }
 
 void Parser::model() {
-  const auto table = section(
-      "model", {"kind", "hidden", "dropout", "activation", "embedding_dimension", "batch_norm"});
+  const auto table = section("model", {"kind", "hidden", "dropout", "activation",
+                                       "embedding_dimension", "batch_norm", "blocks", "heads"});
   auto& model = pipeline.model;
-  const auto kind = table.choice("kind", "mlp", {"mlp", "linear"});
+  auto kinds = tabular_kinds();
+  kinds.emplace_back("linear");
+  const auto kind = table.choice("kind", "mlp", kinds);
   if (kind == "linear" && table.has("hidden")) {
     table.wrong("hidden", "contradicts kind = \"linear\"");
   }
+  if (kind != "linear") model.kind = kind;
   model.hidden =
       kind == "linear" ? std::vector<int64_t>() : table.list<int64_t>("hidden", model.hidden);
   for (const int64_t width : model.hidden) {
@@ -388,6 +391,8 @@ void Parser::model() {
   model.activation = table.choice("activation", model.activation, {"relu", "gelu", "silu"});
   model.embedding_dimension = table.integer("embedding_dimension", 0, 1);
   model.batch_norm = table.flag("batch_norm", false);
+  model.blocks = table.integer("blocks", model.blocks, 1);
+  model.heads = table.integer("heads", model.heads, 1);
 }
 
 /// A key that only one choice of another key reads.

@@ -122,7 +122,7 @@ bool fits_one_pass(const torch::Tensor& tensor) {
 
 torch::Tensor embed_features(const torch::Tensor& numeric, const torch::Tensor& ids,
                              const std::vector<torch::Tensor>& tables) {
-  if (tables.empty()) return numeric;
+  if (tables.empty()) return numeric.defined() ? numeric : torch::empty({ids.size(0), 0});
   const auto numbers =
       numeric.defined() ? numeric
                         : torch::empty({ids.size(0), 0}, tables[0].options().requires_grad(false));

@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "nn/mlp.h"
+#include "nn/tabular_net.h"
 #include "tensor/loader.h"
 #include "train/checkpoint.h"
 #include "train/loss.h"
@@ -29,12 +29,12 @@ struct TabularModel::State {
   TabularOptions options;
   size_t label = 0;  // its place in `specs`
   RecordLayout layout;
-  nn::Mlp mlp{nullptr};
+  std::shared_ptr<nn::TabularNet> net;
 
   Task task() const { return specs[label].task; }
   Trainable trainable() {
-    return {mlp.ptr(),
-            [this](const Batch& batch) { return mlp(batch.numeric, batch.categorical); }};
+    return {net,
+            [this](const Batch& batch) { return net->forward(batch.numeric, batch.categorical); }};
   }
   std::unique_ptr<Loader> in_order(const OpenRows& rows, bool endless) const {
     LoaderOptions order;
@@ -74,17 +74,20 @@ TabularModel::TabularModel(std::vector<EncoderSpec> specs, TabularOptions option
   state_->specs = std::move(specs);
   state_->options = std::move(options);
   state_->layout = RecordLayout(state_->specs, true);
-  nn::MlpOptions shape;
+  nn::TabularNetOptions shape;
   shape.numeric = state_->layout.numeric_count;
   shape.cardinalities = state_->layout.cardinalities;
   shape.hidden = state_->options.hidden;
   shape.dropout = state_->options.dropout;
   shape.activation = nn::activation_from_name(state_->options.activation);
-  shape.embedding_dimension = shape.hidden.empty() ? 1 : state_->options.embedding_dimension;
+  const bool linear = state_->options.kind == "mlp" && shape.hidden.empty();
+  shape.embedding_dimension = linear ? 1 : state_->options.embedding_dimension;
   shape.batch_norm = state_->options.batch_norm;
   shape.outputs = output_count(state_->specs[state_->label]);
   torch::manual_seed(seed);
-  state_->mlp = nn::Mlp(shape);
+  shape.blocks = state_->options.blocks;
+  shape.heads = state_->options.heads;
+  state_->net = nn::make_tabular_net(state_->options.kind, shape);
 }
 
 TabularModel::TabularModel(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -98,7 +101,7 @@ const EncoderSpec& TabularModel::label() const { return state_->specs[state_->la
 
 int64_t TabularModel::parameter_count() const {
   int64_t count = 0;
-  for (const auto& parameter : state_->mlp->parameters()) count += parameter.numel();
+  for (const auto& parameter : state_->net->parameters()) count += parameter.numel();
   return count;
 }
 
@@ -123,7 +126,7 @@ TrainResult TabularModel::train(const OpenRows& rows, const OpenRows& validation
   }
   auto result =
       firesteel::train(state_->trainable(), open_rows, open_validation, options, progress);
-  state_->mlp->to(torch::kCPU);
+  state_->net->to(torch::kCPU);
   return result;
 }
 
@@ -168,7 +171,7 @@ std::vector<FeatureImportance> TabularModel::importance(const OpenRows& rows,
                                                         const std::string& metric, int64_t rows_max,
                                                         uint64_t seed) const {
   torch::NoGradGuard no_grad;
-  state_->mlp->eval();
+  state_->net->eval();
   const auto loader = state_->in_order(rows, false);
   const Batch batch = head(*loader, rows_max);
   torch::manual_seed(seed);
@@ -179,8 +182,8 @@ std::vector<FeatureImportance> TabularModel::importance(const OpenRows& rows,
     scores.labels = to_vector(batch.label);
     std::vector<torch::Tensor> parts;
     for (int64_t begin = 0; begin < batch.rows(); begin += 8192) {
-      parts.push_back(scores_of(state_->mlp(numeric.slice(0, begin, begin + 8192),
-                                            categorical.slice(0, begin, begin + 8192)),
+      parts.push_back(scores_of(state_->net->forward(numeric.slice(0, begin, begin + 8192),
+                                                     categorical.slice(0, begin, begin + 8192)),
                                 state_->task()));
     }
     const auto values = torch::cat(parts);
@@ -389,10 +392,10 @@ ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) c
   prediction->rows = std::move(rows);
   prediction->scores = [state = state_, encoder](const ArrowArray& batch) {
     torch::NoGradGuard no_grad;
-    state->mlp->eval();
+    state->net->eval();
     const Batch tensors = encoder->encode(batch);
-    auto values =
-        to_vector(scores_of(state->mlp(tensors.numeric, tensors.categorical), state->task()));
+    auto values = to_vector(
+        scores_of(state->net->forward(tensors.numeric, tensors.categorical), state->task()));
     state->restore_units(&values);
     return values;
   };
@@ -421,16 +424,18 @@ ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) c
 
 void TabularModel::save(const std::filesystem::path& folder) const {
   const auto& options = state_->options;
-  const nlohmann::ordered_json model = {{"kind", "mlp"},
+  const nlohmann::ordered_json model = {{"kind", options.kind},
                                         {"hidden", options.hidden},
                                         {"dropout", options.dropout},
                                         {"activation", options.activation},
                                         {"embedding_dimension", options.embedding_dimension},
-                                        {"batch_norm", options.batch_norm}};
+                                        {"batch_norm", options.batch_norm},
+                                        {"blocks", options.blocks},
+                                        {"heads", options.heads}};
   write_file_aside(folder / "model.json", model.dump(1) + "\n");
   write_file_aside(folder / "encoders.json", encoders_to_json(state_->specs));
   NamedTensors named;
-  named.tensors = weights_of(*state_->mlp);
+  named.tensors = weights_of(*state_->net);
   named.metadata["format"] = "pt";
   write_safetensors(folder / "model.safetensors", named);
 }
@@ -440,7 +445,9 @@ TabularModel TabularModel::load(const std::filesystem::path& folder) {
   const auto path = folder / "model.json";
   try {
     const auto json = nlohmann::json::parse(read_file(path));
-    if (json.at("kind") != "mlp") {
+    options.kind = json.at("kind");
+    const auto kinds = nn::tabular_net_kinds();
+    if (std::find(kinds.begin(), kinds.end(), options.kind) == kinds.end()) {
       throw Error("INVALID_ARTIFACT", fmt::format("`{}` is of the unknown kind {}.", path.string(),
                                                   json.at("kind").dump()));
     }
@@ -449,13 +456,15 @@ TabularModel TabularModel::load(const std::filesystem::path& folder) {
     options.activation = json.at("activation");
     options.embedding_dimension = json.at("embedding_dimension");
     options.batch_norm = json.at("batch_norm");
+    options.blocks = json.value("blocks", options.blocks);
+    options.heads = json.value("heads", options.heads);
   } catch (const nlohmann::json::exception& error) {
     throw Error("INVALID_ARTIFACT",
                 fmt::format("`{}` cannot be read: {}.", path.string(), error.what()));
   }
   TabularModel model(encoders_from_json(read_file(folder / "encoders.json")), options, 0);
   const auto weights = folder / "model.safetensors";
-  assign_weights(*model.state_->mlp, read_safetensors(weights).tensors, weights.string());
+  assign_weights(*model.state_->net, read_safetensors(weights).tensors, weights.string());
   return model;
 }
 
@@ -480,6 +489,7 @@ EncodedRows encode_rows(const std::vector<EncoderSpec>& specs, const OpenRows& r
   return all;
 }
 
+std::vector<std::string> tabular_kinds() { return nn::tabular_net_kinds(); }
 std::string torch_version() { return TORCH_VERSION; }
 
 }  // namespace firesteel

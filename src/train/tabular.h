@@ -17,12 +17,17 @@
 namespace firesteel {
 
 struct TabularOptions {
+  std::string kind = "mlp";  // or "resnet", "dcn", "dlrm", "deepfm", "ft_transformer"
   std::vector<int64_t> hidden = {256, 128};  // empty: linear (logistic) regression
   double dropout = 0;
   std::string activation = "relu";  // or "gelu", "silu"
   int64_t embedding_dimension = 0;  // 0: by the number of ids
   bool batch_norm = false;
+  int64_t blocks = 3;  // residual blocks, cross layers or transformer blocks
+  int64_t heads = 8;   // of attention
 };
+/// The kinds there are.
+std::vector<std::string> tabular_kinds();
 
 struct BatchOptions {
   int64_t rows = 8192;

@@ -474,6 +474,15 @@ class Training(Case):
         self.assertEqual((self.folder / "model/model.safetensors").read_bytes(), (whole / "model.safetensors").read_bytes())
         self.assertEqual(sorted(os.listdir(self.folder)), ["model", "p.toml", "temp"])
 
+    def test_every_kind_of_network(self):
+        for kind in ("mlp", "resnet", "dcn", "dlrm", "deepfm", "ft_transformer", "linear"):
+            path = self.write(epochs=5, model=f'kind = "{kind}"\nblocks = 2\nheads = 2\nembedding_dimension = 8')
+            if kind == "linear":
+                path.write_text(path.read_text().replace("hidden = [16]\n", ""))
+            self.good("run", "-q", "p.toml")
+            self.assertGreater(self.metrics(self.folder / "model")["test"][kind]["auc"], 0.7, kind)
+            self.assertIn("20000 rows", self.good("predict", "model", "--in", SHARED / "d.parquet", "--out", f"out-{kind}").out)
+
     def test_killed_run_resumes(self):
         self.slow()
         code, _ = self.cut(signal.SIGKILL)

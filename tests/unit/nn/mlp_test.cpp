@@ -8,8 +8,8 @@
 namespace firesteel::nn {
 namespace {
 
-MlpOptions some() {
-  MlpOptions options;
+TabularNetOptions some() {
+  TabularNetOptions options;
   options.numeric = 3;
   options.cardinalities = {5, 1000};
   options.hidden = {8, 4};
@@ -28,8 +28,8 @@ TEST(Mlp, GivesLogitsAndGradientsToEveryParameter) {
   for (const auto& parameter : model->named_parameters()) {
     EXPECT_TRUE(parameter.value().grad().defined()) << parameter.key();
   }
-  EXPECT_EQ(model->embeddings[0]->weight.size(1), 4);   // round(1.6 * 5^0.56)
-  EXPECT_EQ(model->embeddings[1]->weight.size(1), 50);  // the most
+  EXPECT_EQ(embedding_tables(model->embeddings)[0].size(1), 4);   // round(1.6 * 5^0.56)
+  EXPECT_EQ(embedding_tables(model->embeddings)[1].size(1), 50);  // the most
   EXPECT_TRUE(model->named_parameters().contains("embeddings.1.weight"));
   EXPECT_TRUE(model->named_parameters().contains("layers.0.weight"));
 }
@@ -55,7 +55,7 @@ TEST(Mlp, WorksWithNumbersOnlyOrCategoriesOnlyOrNoHiddenLayer) {
 }
 
 TEST(Mlp, RefusesOptionsThatMakeNoModel) {
-  EXPECT_THROW(Mlp{MlpOptions()}, Error);
+  EXPECT_THROW(Mlp{TabularNetOptions()}, Error);
   auto options = some();
   options.dropout = 1;
   EXPECT_THROW(Mlp{options}, Error);

@@ -32,7 +32,7 @@ torch::Tensor pattern(at::IntArrayRef shape) {
 }
 
 void check_optimizer(const nlohmann::json& expected, OptimizerOptions settings, double clip) {
-  nn::MlpOptions shape;
+  nn::TabularNetOptions shape;
   shape.numeric = 3;
   shape.cardinalities = {5, 3};
   shape.hidden = {4};

@@ -63,7 +63,7 @@ OpenLoader open_rows(bool shuffle = true) {
 
 Trainable new_model(double dropout = 0.1) {
   torch::manual_seed(1);
-  nn::MlpOptions options;
+  nn::TabularNetOptions options;
   options.numeric = 1;
   options.cardinalities = {5};
   options.hidden = {16};

@@ -1,0 +1,149 @@
+// The table of kinds, and the parts that most kinds are made of.
+#include "nn/tabular_net.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "nn/dcn.h"
+#include "nn/deepfm.h"
+#include "nn/dlrm.h"
+#include "nn/dropout.h"
+#include "nn/ft_transformer.h"
+#include "nn/mlp.h"
+#include "nn/resnet.h"
+
+namespace firesteel::nn {
+
+namespace {
+
+template <typename Net>
+std::shared_ptr<TabularNet> make(const TabularNetOptions& options) {
+  check(options);
+  return std::make_shared<Net>(options);
+}
+
+struct KindRow {
+  std::string_view name;
+  std::shared_ptr<TabularNet> (*make)(const TabularNetOptions& options);
+};
+constexpr KindRow kKinds[] = {
+    {"mlp", make<MlpImpl>},       {"resnet", make<ResNetImpl>},
+    {"dcn", make<DcnImpl>},       {"dlrm", make<DlrmImpl>},
+    {"deepfm", make<DeepFmImpl>}, {"ft_transformer", make<FtTransformerImpl>},
+};
+
+int64_t embedding_width(int64_t cardinality, int64_t fixed) {
+  if (fixed > 0) return fixed;
+  return std::min<int64_t>(50, std::lround(1.6 * std::pow(static_cast<double>(cardinality), 0.56)));
+}
+
+}  // namespace
+
+std::vector<std::string> tabular_net_kinds() {
+  std::vector<std::string> names;
+  for (const auto& row : kKinds) names.emplace_back(row.name);
+  return names;
+}
+
+std::shared_ptr<TabularNet> make_tabular_net(std::string_view kind,
+                                             const TabularNetOptions& options) {
+  for (const auto& row : kKinds) {
+    if (row.name == kind) return row.make(options);
+  }
+  throw Error("INVALID_OPTION", fmt::format("There is no network `{}`; use {}.", kind,
+                                            fmt::join(tabular_net_kinds(), ", ")));
+}
+
+void check(const TabularNetOptions& options) {
+  const auto refuse = [](const std::string& what) { throw Error("INVALID_OPTION", what); };
+  if (options.numeric == 0 && options.cardinalities.empty()) refuse("The model has no feature.");
+  if (options.outputs < 1) refuse("The model has no output.");
+  if (!(options.dropout >= 0 && options.dropout < 1)) {
+    refuse(
+        fmt::format("`dropout` is {}; it is a share of at least 0 and below 1.", options.dropout));
+  }
+  for (const int64_t width : options.hidden) {
+    if (width < 1) refuse(fmt::format("A hidden layer has width {}; use at least 1.", width));
+  }
+  if (options.blocks < 1) refuse("`blocks` must be at least 1.");
+  if (options.heads < 1) refuse("`heads` must be at least 1.");
+}
+
+std::string_view activation_name(Activation activation) {
+  switch (activation) {
+    case Activation::kRelu:
+      return "relu";
+    case Activation::kGelu:
+      return "gelu";
+    case Activation::kSilu:
+      return "silu";
+  }
+  return "";
+}
+
+Activation activation_from_name(std::string_view name) {
+  for (const auto value : {Activation::kRelu, Activation::kGelu, Activation::kSilu}) {
+    if (activation_name(value) == name) return value;
+  }
+  throw Error("INVALID_OPTION",
+              fmt::format("There is no activation `{}`; use relu, gelu or silu.", name));
+}
+
+torch::Tensor activated(const torch::Tensor& input, Activation activation) {
+  switch (activation) {
+    case Activation::kRelu:
+      return torch::relu(input);
+    case Activation::kGelu:
+      return torch::gelu(input);
+    case Activation::kSilu:
+      return torch::silu(input);
+  }
+  return input;
+}
+
+torch::nn::ModuleList make_embeddings(const std::vector<int64_t>& cardinalities,
+                                      int64_t dimension) {
+  torch::nn::ModuleList list;
+  for (const int64_t cardinality : cardinalities) {
+    torch::nn::Embedding embedding(cardinality, embedding_width(cardinality, dimension));
+    torch::NoGradGuard no_grad;
+    embedding->weight.normal_(0, 0.05);
+    list->push_back(embedding);
+  }
+  return list;
+}
+
+std::vector<torch::Tensor> embedding_tables(const torch::nn::ModuleList& embeddings) {
+  std::vector<torch::Tensor> tables;
+  for (const auto& module : *embeddings) {
+    tables.push_back(module->as<torch::nn::Embedding>()->weight);
+  }
+  return tables;
+}
+
+int64_t total_width(const torch::nn::ModuleList& embeddings) {
+  int64_t width = 0;
+  for (const auto& table : embedding_tables(embeddings)) width += table.size(1);
+  return width;
+}
+
+torch::nn::Sequential make_layers(int64_t inputs, const TabularNetOptions& options,
+                                  int64_t outputs) {
+  torch::nn::Sequential layers;
+  int64_t width = inputs;
+  for (const int64_t hidden : options.hidden) {
+    layers->push_back(torch::nn::Linear(width, hidden));
+    if (options.batch_norm) layers->push_back(torch::nn::BatchNorm1d(hidden));
+    layers->push_back(torch::nn::Functional(activated, options.activation));
+    if (options.dropout > 0) layers->push_back(Dropout(options.dropout));
+    width = hidden;
+  }
+  if (outputs > 0) layers->push_back(torch::nn::Linear(width, outputs));
+  return layers;
+}
+
+}  // namespace firesteel::nn

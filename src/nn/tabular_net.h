@@ -1,0 +1,60 @@
+// Networks of tabular rows: what they have in common, and the table of their kinds.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace firesteel::nn {
+
+enum class Activation { kRelu, kGelu, kSilu };
+std::string_view activation_name(Activation activation);
+/// Throws INVALID_OPTION.
+Activation activation_from_name(std::string_view name);
+torch::Tensor activated(const torch::Tensor& input, Activation activation);
+
+/// Each kind of network says which of these it reads.
+struct TabularNetOptions {
+  int64_t numeric = 0;                 // float features
+  std::vector<int64_t> cardinalities;  // ids of each categorical feature
+  std::vector<int64_t> hidden = {256, 128};
+  double dropout = 0;
+  Activation activation = Activation::kRelu;
+  /// Width of every embedding; 0: the kind's choice.
+  int64_t embedding_dimension = 0;
+  bool batch_norm = false;
+  int64_t blocks = 3;  // residual blocks, cross layers or transformer blocks
+  int64_t heads = 8;   // of attention
+  int64_t outputs = 1;
+};
+
+/// One thread at a time.
+struct TabularNet : torch::nn::Module {
+  /// numeric [B, N] float32, categorical [B, C] int64 → logits [B, outputs] float32.
+  virtual torch::Tensor forward(const torch::Tensor& numeric, const torch::Tensor& categorical) = 0;
+};
+
+/// "mlp", "resnet", "dcn", "dlrm", "deepfm", "ft_transformer".
+std::vector<std::string> tabular_net_kinds();
+/// New weights from PyTorch's generator. Throws INVALID_OPTION when the options make no model.
+std::shared_ptr<TabularNet> make_tabular_net(std::string_view kind,
+                                             const TabularNetOptions& options);
+
+/// An embedding per categorical feature, N(0, 0.05): PyTorch's N(0, 1) drowns the standardised
+/// numbers in noise. `dimension` 0: min(50, round(1.6 * ids^0.56)), fastai's rule.
+torch::nn::ModuleList make_embeddings(const std::vector<int64_t>& cardinalities, int64_t dimension);
+std::vector<torch::Tensor> embedding_tables(const torch::nn::ModuleList& embeddings);
+/// Sum of the embeddings' widths.
+int64_t total_width(const torch::nn::ModuleList& embeddings);
+/// Linear layers of these widths, each with its activation and dropout, then one to `outputs`
+/// (0: none). Named by number, as in torch.nn.Sequential.
+torch::nn::Sequential make_layers(int64_t inputs, const TabularNetOptions& options,
+                                  int64_t outputs);
+/// Throws INVALID_OPTION.
+void check(const TabularNetOptions& options);
+
+}  // namespace firesteel::nn

@@ -1,0 +1,164 @@
+"""Records what the tabular networks give when they are written in Python PyTorch, after their papers and with the same
+parameter names, for the unit tests of src/nn.
+
+Run: .deps/venv/bin/python tests/reference/record_nets.py   (writes nets.json beside this file)
+"""
+
+import json
+import math
+import pathlib
+
+import torch
+from torch import nn
+
+NUMERIC, IDS, ROWS, OUTPUTS = 3, [5, 4], 6, 1
+
+
+def pattern(*shape):
+    """Values that any language can make again: sin(0.7 i + 0.3) / 2 over the elements."""
+    count = math.prod(shape)
+    return (torch.sin(torch.arange(count, dtype=torch.float64) * 0.7 + 0.3) / 2).float().reshape(shape)
+
+
+def embeddings(width):
+    return nn.ModuleList(nn.Embedding(count, width) for count in IDS)
+
+
+def embed(tables, ids):
+    return [table(ids[:, i]) for i, table in enumerate(tables)]
+
+
+def layers(width, hidden, outputs):
+    parts = []
+    for size in hidden:
+        parts += [nn.Linear(width, size), nn.ReLU()]
+        width = size
+    return nn.Sequential(*parts, *([nn.Linear(width, outputs)] if outputs else []))
+
+
+class Mlp(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embeddings = embeddings(4)
+        self.layers = layers(NUMERIC + 8, [6, 4], OUTPUTS)
+
+    def forward(self, numbers, ids):
+        return self.layers(torch.cat([numbers, *embed(self.embeddings, ids)], 1))
+
+
+class ResNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embeddings = embeddings(4)
+        self.first = nn.Linear(NUMERIC + 8, 6)
+        self.blocks = nn.ModuleList(nn.Sequential(nn.BatchNorm1d(6), nn.Linear(6, 12), nn.ReLU(), nn.Dropout(0), nn.Linear(12, 6),
+                                                  nn.Dropout(0)) for _ in range(2))
+        self.norm, self.head = nn.BatchNorm1d(6), nn.Linear(6, OUTPUTS)
+
+    def forward(self, numbers, ids):
+        x = self.first(torch.cat([numbers, *embed(self.embeddings, ids)], 1))
+        for block in self.blocks:
+            x = x + block(x)
+        return self.head(torch.relu(self.norm(x)))
+
+
+class Dcn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embeddings = embeddings(4)
+        width = NUMERIC + 8
+        self.cross = nn.ModuleList(nn.Linear(width, width) for _ in range(2))
+        self.deep = layers(width, [6, 4], 0)
+        self.head = nn.Linear(width + 4, OUTPUTS)
+
+    def forward(self, numbers, ids):
+        x0 = x = torch.cat([numbers, *embed(self.embeddings, ids)], 1)
+        for layer in self.cross:
+            x = x0 * layer(x) + x
+        return self.head(torch.cat([x, self.deep(x0)], 1))
+
+
+class Dlrm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embeddings = embeddings(4)
+        self.bottom = layers(NUMERIC, [16, 4], 0)
+        self.top = layers(4 + 3, [6, 4], OUTPUTS)
+
+    def forward(self, numbers, ids):
+        dense = self.bottom(numbers)
+        vectors = torch.stack([dense, *embed(self.embeddings, ids)], 1)
+        products = vectors @ vectors.transpose(1, 2)
+        rows, columns = torch.tril_indices(3, 3, -1)
+        return self.top(torch.cat([dense, products[:, rows, columns]], 1))
+
+
+class DeepFm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embeddings, self.weights = embeddings(4), embeddings(1)
+        self.linear = nn.Linear(NUMERIC, 1)
+        self.number_vectors = nn.Parameter(torch.empty(NUMERIC, 4))
+        self.deep = layers((NUMERIC + 2) * 4, [6, 4], 1)
+
+    def forward(self, numbers, ids):
+        vectors = torch.cat([numbers.unsqueeze(2) * self.number_vectors, torch.stack(embed(self.embeddings, ids), 1)], 1)
+        machine = sum((vectors[:, i] * vectors[:, j]).sum(1, keepdim=True) for i in range(5) for j in range(i))
+        return self.linear(numbers) + sum(embed(self.weights, ids)) + machine + self.deep(vectors.flatten(1))
+
+
+class Block(nn.Module):
+    def __init__(self, width, heads, first):
+        super().__init__()
+        self.heads = heads
+        self.attention_norm = None if first else nn.LayerNorm(width)
+        self.attention_in, self.attention_out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        inner = width * 4 // 3
+        self.norm, self.inner_in, self.inner_out = nn.LayerNorm(width), nn.Linear(width, 2 * inner), nn.Linear(inner, width)
+
+    def attended(self, x):
+        rows, tokens, width = x.shape
+        q, k, v = (part.view(rows, tokens, self.heads, -1).transpose(1, 2) for part in self.attention_in(x).chunk(3, -1))
+        weights = torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(width / self.heads), -1)
+        return self.attention_out((weights @ v).transpose(1, 2).flatten(2))
+
+    def forward(self, x):
+        x = x + self.attended(self.attention_norm(x) if self.attention_norm else x)
+        value, gate = self.inner_in(self.norm(x)).chunk(2, -1)
+        return x + self.inner_out(value * torch.relu(gate))
+
+
+class FtTransformer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.number_weight, self.number_bias = nn.Parameter(torch.empty(NUMERIC, 8)), nn.Parameter(torch.empty(NUMERIC, 8))
+        self.category_bias, self.whole = nn.Parameter(torch.empty(2, 8)), nn.Parameter(torch.empty(8))
+        self.embeddings = embeddings(8)
+        self.blocks = nn.ModuleList(Block(8, 2, i == 0) for i in range(2))
+        self.norm, self.head = nn.LayerNorm(8), nn.Linear(8, OUTPUTS)
+
+    def forward(self, numbers, ids):
+        x = torch.cat([self.whole.expand(len(ids), 1, 8), numbers.unsqueeze(2) * self.number_weight + self.number_bias,
+                       torch.stack(embed(self.embeddings, ids), 1) + self.category_bias], 1)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(torch.relu(self.norm(x[:, 0])))
+
+
+def recorded(net):
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(pattern(*parameter.shape))
+    ids = torch.tensor([[i % 5, i % 4] for i in range(ROWS)])
+    logits = net(pattern(ROWS, NUMERIC), ids)
+    (logits * pattern(ROWS, OUTPUTS)).sum().backward()
+    return {"logits": logits.flatten().tolist(),
+            "gradients": {name: (p.grad if p.grad is not None else torch.zeros_like(p)).flatten().tolist()
+                          for name, p in net.named_parameters()}}
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    nets = {"mlp": Mlp, "resnet": ResNet, "dcn": Dcn, "dlrm": Dlrm, "deepfm": DeepFm, "ft_transformer": FtTransformer}
+    path = pathlib.Path(__file__).with_name("nets.json")
+    path.write_text(json.dumps({"torch": torch.__version__, "nets": {name: recorded(net()) for name, net in nets.items()}}) + "\n")

@@ -1,0 +1,101 @@
+// Every kind of network against the same network in Python PyTorch
+// (tests/reference/record_nets.py): logits and gradients by parameter name; and what all kinds must
+// bear.
+#include "nn/tabular_net.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace firesteel::nn {
+namespace {
+
+torch::Tensor pattern(torch::IntArrayRef shape) {
+  const auto count = c10::multiply_integers(shape);
+  return (torch::sin(torch::arange(count, torch::kFloat64) * 0.7 + 0.3) / 2)
+      .to(torch::kFloat32)
+      .reshape(shape);
+}
+
+TabularNetOptions small(const std::string& kind) {
+  TabularNetOptions options;
+  options.numeric = 3;
+  options.cardinalities = {5, 4};
+  options.hidden = {6, 4};
+  options.embedding_dimension = kind == "ft_transformer" ? 8 : 4;
+  options.blocks = 2;
+  options.heads = 2;
+  return options;
+}
+
+TEST(TabularNet, LogitsAndGradientsAreThoseOfPython) {
+  const auto reference = nlohmann::json::parse(
+      read_file(std::string(FIRESTEEL_SOURCE_DIR) + "/tests/reference/nets.json"));
+  for (const auto& kind : tabular_net_kinds()) {
+    SCOPED_TRACE(kind);
+    const auto& expected = reference.at("nets").at(kind);
+    const auto net = make_tabular_net(kind, small(kind));
+    {
+      torch::NoGradGuard no_grad;
+      for (auto& parameter : net->parameters()) parameter.copy_(pattern(parameter.sizes()));
+    }
+    std::vector<int64_t> ids;
+    for (int64_t i = 0; i < 6; ++i) ids.insert(ids.end(), {i % 5, i % 4});
+    const auto logits = net->forward(pattern({6, 3}), torch::tensor(ids).reshape({6, 2}));
+    (logits * pattern({6, 1})).sum().backward();
+    const auto same = [](const torch::Tensor& found, const nlohmann::json& values) {
+      return torch::allclose(found.flatten(), torch::tensor(values.get<std::vector<float>>()), 1e-5,
+                             1e-6);
+    };
+    EXPECT_TRUE(same(logits, expected.at("logits")));
+    EXPECT_EQ(net->named_parameters().size(), expected.at("gradients").size());
+    for (const auto& parameter : net->named_parameters()) {
+      ASSERT_TRUE(expected.at("gradients").contains(parameter.key())) << parameter.key();
+      const auto gradient = parameter.value().grad().defined()
+                                ? parameter.value().grad()
+                                : torch::zeros_like(parameter.value());
+      EXPECT_TRUE(same(gradient, expected.at("gradients").at(parameter.key()))) << parameter.key();
+    }
+  }
+}
+
+TEST(TabularNet, NumbersOrCategoriesAloneWillDo) {
+  for (const auto& kind : tabular_net_kinds()) {
+    SCOPED_TRACE(kind);
+    auto options = small(kind);
+    options.dropout = 0.2;
+    options.cardinalities = {5, 4, 3};
+    options.numeric = 0;
+    const auto ids = torch::randint(0, 3, {4, 3});
+    EXPECT_EQ(make_tabular_net(kind, options)->forward(torch::zeros({4, 0}), ids).sizes(),
+              (std::vector<int64_t>{4, 1}));
+    options = small(kind);
+    options.cardinalities = {};
+    if (kind == "dlrm") {
+      EXPECT_THROW(make_tabular_net(kind, options), Error);
+      continue;
+    }
+    const auto none = torch::zeros({4, 0}, torch::kInt64);
+    EXPECT_EQ(make_tabular_net(kind, options)->forward(torch::randn({4, 3}), none).sizes(),
+              (std::vector<int64_t>{4, 1}));
+  }
+}
+
+TEST(TabularNet, RefusesWhatMakesNoModel) {
+  EXPECT_THROW(make_tabular_net("transformer", small("")), Error);
+  auto options = small("ft_transformer");
+  options.heads = 3;
+  EXPECT_THROW(make_tabular_net("ft_transformer", options), Error);
+  options = small("deepfm");
+  options.outputs = 3;
+  EXPECT_THROW(make_tabular_net("deepfm", options), Error);
+  options = small("resnet");
+  options.hidden = {};
+  EXPECT_THROW(make_tabular_net("resnet", options), Error);
+}
+
+}  // namespace
+}  // namespace firesteel::nn
