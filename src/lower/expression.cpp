@@ -48,7 +48,20 @@ std::string interval_sql(int64_t micros) {
   return fmt::format("(to_days({}) + to_microseconds({}))", micros / day, micros % day);
 }
 
+[[noreturn]] void not_extractable(const Resolved& value, Span span) {
+  throw Error(
+      "INVALID_EXTRACT_BASE_FIELD_TYPE",
+      fmt::format("Can't extract a value from \"{}\". Need a complex type [STRUCT, ARRAY, MAP] "
+                  "but got \"{}\".",
+                  value.name, value.type.sql()))
+      .at(span);
+}
+
 }  // namespace
+
+Resolved counted_row() {
+  return {.sql = "1", .type = make_type(kInteger), .nullable = false, .literal = "1", .name = "1"};
+}
 
 Span span_of(const proto::Expression& expression) {
   return to_span(expression.common().origin().jvm_origin());
@@ -346,14 +359,7 @@ Resolved Resolver::field_of(Resolved value, const std::string& field, Span span)
             .span = span};
   }
   const bool list = value.type.kind == kArray && value.type.element().kind == kStruct;
-  if (value.type.kind != kStruct && !list) {
-    throw Error(
-        "INVALID_EXTRACT_BASE_FIELD_TYPE",
-        fmt::format("Can't extract a value from \"{}\". Need a complex type [STRUCT, ARRAY, MAP] "
-                    "but got \"{}\".",
-                    value.name, value.type.sql()))
-        .at(span);
-  }
+  if (value.type.kind != kStruct && !list) not_extractable(value, span);
   const auto& fields = *(list ? value.type.element().fields : value.type.fields);
   for (const auto& candidate : fields) {
     if (!same_name(candidate.name, field)) continue;
@@ -396,14 +402,7 @@ Resolved Resolver::extract_value(const proto::Expression::UnresolvedExtractValue
     return {
         .sql = fmt::format("{}[{}]", value.sql, key.sql), .type = value.type.value(), .name = name};
   }
-  if (value.type.kind != kArray) {
-    throw Error(
-        "INVALID_EXTRACT_BASE_FIELD_TYPE",
-        fmt::format("Can't extract a value from \"{}\". Need a complex type [STRUCT, ARRAY, MAP] "
-                    "but got \"{}\".",
-                    value.name, value.type.sql()))
-        .at(span);
-  }
+  if (value.type.kind != kArray) not_extractable(value, span);
   if (!key.type.is_integral() && !key.is_null()) {
     throw Error(
         "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
@@ -657,12 +656,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   std::vector<Resolved> arguments;
   for (const auto& argument : call.arguments()) {
     if (argument.has_unresolved_star()) {
-      // count(*): a row counts whatever is in it.
-      arguments.push_back({.sql = "1",
-                           .type = make_type(kInteger),
-                           .nullable = false,
-                           .literal = "1",
-                           .name = "1"});
+      arguments.push_back(counted_row());
     } else if (argument.has_lambda_function()) {
       const auto& lambda_proto = argument.lambda_function();
       arguments.push_back(lambda(lambda_proto, lambda_types(name, arguments), scope));

@@ -160,6 +160,8 @@ bool is_generator_name(std::string name);
                                     const std::vector<const std::vector<Attribute>*>& levels,
                                     Span span);
 
+/// What the star of count(*) stands for: a row counts whatever is in it.
+Resolved counted_row();
 std::vector<proto::Expression> list_of(
     const google::protobuf::RepeatedPtrField<proto::Expression>& field);
 /// The column of a name as it is written in SQL: "`a`.`b c`".

@@ -80,11 +80,7 @@ Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope,
     std::vector<Resolved> arguments;
     for (const auto& argument : call.arguments()) {
       if (argument.has_unresolved_star()) {
-        arguments.push_back({.sql = "1",
-                             .type = make_type(kInteger),
-                             .nullable = false,
-                             .literal = "1",
-                             .name = "1"});
+        arguments.push_back(counted_row());
       } else {
         arguments.push_back(expression(argument, scope));
       }

@@ -52,13 +52,12 @@ TORCH_MODULE(Block);
 
 }  // namespace
 
-FtTransformerImpl::FtTransformerImpl(const TabularNetOptions& options)
-    : heads(options.heads), dropout(options.dropout) {
+FtTransformerImpl::FtTransformerImpl(const TabularNetOptions& options) {
   const int64_t width = options.embedding_dimension > 0 ? options.embedding_dimension : 64;
-  if (width % heads != 0) {
-    throw Error(
-        "INVALID_OPTION",
-        fmt::format("`embedding_dimension` {} is not a multiple of `heads` {}.", width, heads));
+  if (width % options.heads != 0) {
+    throw Error("INVALID_OPTION",
+                fmt::format("`embedding_dimension` {} is not a multiple of `heads` {}.", width,
+                            options.heads));
   }
   const auto columns = static_cast<int64_t>(options.cardinalities.size());
   const double range = 1 / std::sqrt(static_cast<double>(width));
@@ -76,7 +75,7 @@ FtTransformerImpl::FtTransformerImpl(const TabularNetOptions& options)
   }
   torch::nn::ModuleList list;
   for (int64_t i = 0; i < options.blocks; ++i) {
-    list->push_back(Block(width, heads, dropout, i == 0));
+    list->push_back(Block(width, options.heads, options.dropout, i == 0));
   }
   blocks = register_module("blocks", list);
   norm = register_module("norm", torch::nn::LayerNorm(std::vector<int64_t>{width}));

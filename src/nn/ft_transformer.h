@@ -12,8 +12,6 @@ struct FtTransformerImpl : TabularNet {
   explicit FtTransformerImpl(const TabularNetOptions& options);
   torch::Tensor forward(const torch::Tensor& numeric, const torch::Tensor& categorical) override;
 
-  int64_t heads = 0;
-  double dropout = 0;
   torch::Tensor number_weight, number_bias, category_bias, whole;  // [N, D], [N, D], [C, D], [D]
   torch::nn::ModuleList embeddings, blocks;
   torch::nn::LayerNorm norm{nullptr};

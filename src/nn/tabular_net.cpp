@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/error.h"
+#include "base/named.h"
 #include "nn/dcn.h"
 #include "nn/deepfm.h"
 #include "nn/dlrm.h"
@@ -25,6 +25,9 @@ std::shared_ptr<TabularNet> make(const TabularNetOptions& options) {
   check(options);
   return std::make_shared<Net>(options);
 }
+
+constexpr Named<Activation> kActivations[] = {
+    {Activation::kRelu, "relu"}, {Activation::kGelu, "gelu"}, {Activation::kSilu, "silu"}};
 
 struct KindRow {
   std::string_view name;
@@ -74,23 +77,11 @@ void check(const TabularNetOptions& options) {
 }
 
 std::string_view activation_name(Activation activation) {
-  switch (activation) {
-    case Activation::kRelu:
-      return "relu";
-    case Activation::kGelu:
-      return "gelu";
-    case Activation::kSilu:
-      return "silu";
-  }
-  return "";
+  return name_of(kActivations, activation);
 }
 
 Activation activation_from_name(std::string_view name) {
-  for (const auto value : {Activation::kRelu, Activation::kGelu, Activation::kSilu}) {
-    if (activation_name(value) == name) return value;
-  }
-  throw Error("INVALID_OPTION",
-              fmt::format("There is no activation `{}`; use relu, gelu or silu.", name));
+  return value_named(kActivations, "activation", name);
 }
 
 torch::Tensor activated(const torch::Tensor& input, Activation activation) {

@@ -9,7 +9,7 @@
 #include <array>
 #include <vector>
 
-#include "base/error.h"
+#include "base/named.h"
 
 namespace firesteel {
 
@@ -18,7 +18,7 @@ namespace {
 namespace F = torch::nn::functional;
 
 struct LossRow {
-  Loss loss;
+  Loss value;
   std::string_view name;
   bool classes;  // for binary and multiclass tasks, else for regression
 };
@@ -123,7 +123,7 @@ void check_loss(Task task, const LossOptions& options) {
     for (const auto& row : kLosses) {
       if (!fits(row, task)) continue;
       names.push_back(row.name);
-      found = found || row.loss == options.kind;
+      found = found || row.value == options.kind;
     }
     if (!found) {
       refuse(fmt::format("A {} task has no loss `{}`; it has {}.", task_name(task),
@@ -139,21 +139,8 @@ void check_loss(Task task, const LossOptions& options) {
   if (!(options.quantile > 0 && options.quantile < 1)) refuse("`quantile` must be in (0, 1).");
 }
 
-std::string_view loss_name(Loss loss) {
-  for (const auto& row : kLosses) {
-    if (row.loss == loss) return row.name;
-  }
-  return "";
-}
+std::string_view loss_name(Loss loss) { return name_of(kLosses, loss); }
 
-Loss loss_from_name(std::string_view name) {
-  std::vector<std::string_view> names;
-  for (const auto& row : kLosses) {
-    if (row.name == name) return row.loss;
-    names.push_back(row.name);
-  }
-  throw Error("INVALID_OPTION",
-              fmt::format("There is no loss `{}`; use {}.", name, fmt::join(names, ", ")));
-}
+Loss loss_from_name(std::string_view name) { return value_named(kLosses, "loss", name); }
 
 }  // namespace firesteel

@@ -7,11 +7,16 @@
 
 #include <utility>
 
-#include "base/error.h"
+#include "base/named.h"
 
 namespace firesteel {
 
 namespace {
+
+constexpr Named<OptimizerKind> kOptimizers[] = {{OptimizerKind::kAdamW, "adamw"},
+                                                {OptimizerKind::kAdam, "adam"},
+                                                {OptimizerKind::kSgd, "sgd"},
+                                                {OptimizerKind::kLion, "lion"}};
 
 bool has_average(const OptimizerOptions& options) {
   return options.kind != OptimizerKind::kSgd || options.momentum > 0;
@@ -136,27 +141,10 @@ void Optimizer::load(const std::map<std::string, torch::Tensor>& state) {
   }
 }
 
-std::string_view optimizer_name(OptimizerKind kind) {
-  switch (kind) {
-    case OptimizerKind::kAdamW:
-      return "adamw";
-    case OptimizerKind::kAdam:
-      return "adam";
-    case OptimizerKind::kSgd:
-      return "sgd";
-    case OptimizerKind::kLion:
-      return "lion";
-  }
-  return "";
-}
+std::string_view optimizer_name(OptimizerKind kind) { return name_of(kOptimizers, kind); }
 
 OptimizerKind optimizer_from_name(std::string_view name) {
-  for (const auto kind :
-       {OptimizerKind::kAdamW, OptimizerKind::kAdam, OptimizerKind::kSgd, OptimizerKind::kLion}) {
-    if (optimizer_name(kind) == name) return kind;
-  }
-  throw Error("INVALID_OPTION",
-              fmt::format("There is no optimizer `{}`; use adamw, adam, sgd or lion.", name));
+  return value_named(kOptimizers, "optimizer", name);
 }
 
 }  // namespace firesteel

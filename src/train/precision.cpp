@@ -2,16 +2,20 @@
 #include "train/precision.h"
 
 #include <ATen/autocast_mode.h>
-#include <fmt/format.h>
 #include <torch/torch.h>
 
-#include "base/error.h"
+#include "base/named.h"
 
 namespace firesteel {
 
 namespace {
+
+constexpr Named<Precision> kPrecisions[] = {{Precision::kFloat32, "float32"},
+                                            {Precision::kBFloat16, "bfloat16"},
+                                            {Precision::kFloat16, "float16"}};
 constexpr double kFirstScale = 65536, kGrowth = 2, kBackoff = 0.5;
 constexpr int64_t kGrowthSteps = 2000;
+
 }  // namespace
 
 Autocast::Autocast(Precision precision, torch::Device device)
@@ -59,24 +63,10 @@ void LossScale::load(const std::map<std::string, torch::Tensor>& state) {
   good_steps_.copy_(state.at("good_steps"));
 }
 
-std::string_view precision_name(Precision precision) {
-  switch (precision) {
-    case Precision::kFloat32:
-      return "float32";
-    case Precision::kBFloat16:
-      return "bfloat16";
-    case Precision::kFloat16:
-      return "float16";
-  }
-  return "";
-}
+std::string_view precision_name(Precision precision) { return name_of(kPrecisions, precision); }
 
 Precision precision_from_name(std::string_view name) {
-  for (const auto value : {Precision::kFloat32, Precision::kBFloat16, Precision::kFloat16}) {
-    if (precision_name(value) == name) return value;
-  }
-  throw Error("INVALID_OPTION",
-              fmt::format("There is no precision `{}`; use float32, bfloat16 or float16.", name));
+  return value_named(kPrecisions, "precision", name);
 }
 
 }  // namespace firesteel

@@ -1,14 +1,11 @@
 // Schedules as pure functions of the step, so that a resumed run needs no more than its step.
 #include "train/schedule.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
-#include "base/error.h"
+#include "base/named.h"
 
 namespace firesteel {
 
@@ -25,12 +22,8 @@ double one_cycle(double step, double steps, double rise) {
   return cosine_between(1, kEnd, std::min(1.0, (step - top) / (steps - 1 - top)));
 }
 
-}  // namespace
-
-namespace {
-
 struct ScheduleRow {
-  Schedule schedule;
+  Schedule value;
   std::string_view name;
   bool needs_steps;
 };
@@ -40,23 +33,12 @@ constexpr ScheduleRow kSchedules[] = {
     {Schedule::kPolynomial, "polynomial", true}, {Schedule::kPlateau, "plateau", false},
 };
 
-const ScheduleRow& row_of(Schedule schedule) {
-  return *std::find_if(std::begin(kSchedules), std::end(kSchedules),
-                       [&](const ScheduleRow& row) { return row.schedule == schedule; });
-}
-
 }  // namespace
 
-std::string_view schedule_name(Schedule schedule) { return row_of(schedule).name; }
+std::string_view schedule_name(Schedule schedule) { return name_of(kSchedules, schedule); }
 
 Schedule schedule_from_name(std::string_view name) {
-  std::vector<std::string_view> names;
-  for (const auto& row : kSchedules) {
-    if (row.name == name) return row.schedule;
-    names.push_back(row.name);
-  }
-  throw Error("INVALID_OPTION",
-              fmt::format("There is no schedule `{}`; use {}.", name, fmt::join(names, ", ")));
+  return value_named(kSchedules, "schedule", name);
 }
 
 double schedule_factor(const ScheduleOptions& options, int64_t step, int64_t steps) {
@@ -105,7 +87,9 @@ double plateau_factor(const ScheduleOptions& options, const std::vector<double>&
 }
 
 bool needs_steps(const ScheduleOptions& options) {
-  return row_of(options.kind).needs_steps || options.warm_up > 0;
+  const auto row = std::find_if(std::begin(kSchedules), std::end(kSchedules),
+                                [&](const auto& any) { return any.value == options.kind; });
+  return row->needs_steps || options.warm_up > 0;
 }
 
 }  // namespace firesteel
