@@ -359,14 +359,10 @@ void Run::not_finite(const Batch& batch) const {
       break;
     }
   }
-  throw Error(
-      "TRAINING_DATA_INVALID",
-      fmt::format("The loss is no longer a number after {} steps: {}. Lower "
-                  "`learning_rate`, or set `clip_norm`.{}",
-                  state.steps_done, cause,
-                  options.checkpoints.empty() || steps_saved == 0
-                      ? ""
-                      : fmt::format(" The checkpoint after step {} is kept.", steps_saved)));
+  throw Error("TRAINING_DATA_INVALID",
+              fmt::format("The loss is no longer a number after {} steps: {}. Lower "
+                          "`learning_rate`, or set `clip_norm`.",
+                          state.steps_done, cause));
 }
 
 void Run::validate(EpochRecord* record) {
