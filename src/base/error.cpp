@@ -146,6 +146,7 @@ constexpr ConditionState kStates[] = {
     {"MODEL_INPUT_INVALID", "22000"},
     {"RECORDS_DAMAGED", "22000"},
     {"TRAINING_DATA_INVALID", "22000"},
+    {"WORKER_LOST", "08006"},
 };
 
 /// Levenshtein distance, ignoring case.

@@ -58,6 +58,8 @@ inline constexpr CommandRow kCommands[] = {
     {"functions", "List the SQL functions, or describe one",
      "firesteel functions\nfiresteel functions substring_index"},
     {"doctor", "Check this machine: versions, threads, memory, GPU", "firesteel doctor"},
+    {"worker", "Train as one process of a job that `run --workers` or a cluster started",
+     "firesteel worker out/flights.work/job --rank 0 --world 2 --rendezvous 10.0.0.1:29500"},
     {"completion", "Print a shell's completion script", "source <(firesteel completion bash)"},
 };
 

@@ -13,6 +13,7 @@ namespace {
 struct Running {
   std::mutex mutex;
   std::weak_ptr<Executor> executor;
+  bool looks = false;  // the program looks at the flag though it has no executor
 };
 
 Running& running() {
@@ -32,6 +33,11 @@ void interrupt_on_signal(const std::shared_ptr<Executor>& executor) {
   running().executor = executor;
 }
 
+void finish_step_on_signal() {
+  std::lock_guard lock(running().mutex);
+  running().looks = true;
+}
+
 void wait_for_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -45,12 +51,14 @@ void wait_for_signals() {
       int signal = 0;
       if (sigwait(&set, &signal) != 0) continue;
       std::shared_ptr<Executor> alive;
+      bool looks = false;
       {
         std::lock_guard lock(running().mutex);
         alive = running().executor.lock();
+        looks = running().looks;
       }
-      if (!alive || interrupted().exchange(true)) std::_Exit(128 + signal);
-      alive->interrupt();
+      if ((!alive && !looks) || interrupted().exchange(true)) std::_Exit(128 + signal);
+      if (alive) alive->interrupt();
     }
   }).detach();
 }

@@ -12,6 +12,8 @@ namespace firesteel::cli {
 std::atomic<bool>& interrupted();
 /// Called first in main: every thread made later leaves the signals to the one that waits for them.
 void wait_for_signals();
+/// Without an executor: Ctrl-C only sets the flag, and the program ends in its own time.
+void finish_step_on_signal();
 /// Whose queries Ctrl-C stops.
 void interrupt_on_signal(const std::shared_ptr<Executor>& executor);
 

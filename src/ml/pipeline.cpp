@@ -39,7 +39,7 @@ struct PipelineRun {
   const fs::path output, work;
 
   std::map<std::string, std::string> input_hashes;
-  std::string plan_bytes, plan_text;
+  std::string plan_bytes, plan_text, rows_key;
   RunResult result = {};
 
   RunResult run();
@@ -171,10 +171,16 @@ RunResult run_pipeline(const Pipeline& pipeline, std::shared_ptr<Executor> execu
   try {
     return run.run();
   } catch (const Error& error) {
-    // Only a run that was stopped is gone on with.
+    // What was trained is kept; a run that did not get so far leaves nothing.
     std::error_code ignored;
-    if (error.condition() != "OPERATION_CANCELED" && !options.resume)
-      fs::remove_all(run.work, ignored);
+    const bool trained = fs::exists(run.work / "checkpoints", ignored) &&
+                         !fs::is_empty(run.work / "checkpoints", ignored);
+    if (trained && error.condition() != "OPERATION_CANCELED") {
+      throw Error(error.condition(),
+                  fmt::format("{} The last checkpoint is kept in `{}`: `--resume` goes on from it.",
+                              error.message(), run.work.string()));
+    }
+    if (!trained && error.condition() != "OPERATION_CANCELED") fs::remove_all(run.work, ignored);
     throw;
   }
 }
@@ -215,6 +221,12 @@ RunResult PipelineRun::run() {
   train_options.trainer.interrupt = options.interrupt;
   train_options.trainer.checkpoints = work / "checkpoints";
   train_options.trainer.resume = options.resume;
+  train_options.batches.records = work / "records";
+  train_options.batches.records_key = rows_key;
+  if (options.workers > 0) train_options.workers = options.workers;
+  train_options.job = work / "job";
+  train_options.launch = options.launch;
+  train_options.log = options.log;
   train_options.progress = options.progress;
   if (validation_count == 0 && train_options.trainer.patience > 0) {
     throw Error("TRAINING_DATA_INVALID",
@@ -255,6 +267,12 @@ RunResult PipelineRun::run() {
   info.input_hashes = input_hashes;
   save_artifact(output, info, [&](const fs::path& folder) {
     model.model().save(folder);
+    for (const auto& entry : fs::directory_iterator(work / "checkpoints")) {
+      if (entry.path().extension() == ".safetensors") {  // of the best epochs
+        fs::create_directories(folder / "best");
+        fs::copy_file(entry.path(), folder / "best" / entry.path().filename());
+      }
+    }
     write_file_aside(folder / "pipeline.toml", pipeline.text);
     write_file_aside(folder / "plan.pb", plan_bytes);
     write_file_aside(folder / "plan.txt", plan_text);
@@ -339,7 +357,8 @@ std::string PipelineRun::part_expression(const DataFrame& rows) const {
 DataFrame PipelineRun::stored_rows(const DataFrame& rows) {
   const Session spark(executor);
   const fs::path path = work / "rows.parquet", key_path = work / "rows.key";
-  std::string key = pipeline.text;
+  std::string& key = rows_key;
+  key = pipeline.text;
   for (const auto& step : pipeline.steps) key += "\n" + step.sql;
   for (const auto& [name, hash] : input_hashes) key += "\n" + name + " " + hash;
   key = hash_text(hash_bytes(key));

@@ -78,6 +78,8 @@ struct RunOptions {
   std::filesystem::path output;  // in place of the file's, when given
   std::string program_version;
   std::map<std::string, std::string> versions;  // of the engine, for the manifest
+  int64_t workers = 0;                          // in place of the file's, when given
+  WorkerLaunch launch;
   const std::atomic<bool>* interrupt = nullptr;
   std::function<void(const TrainProgress&)> progress;
   /// One line per stage: "read 5,000,000 rows".

@@ -134,6 +134,8 @@ class Section {
 
 /// One reading of a file.
 struct Parser {
+  explicit Parser(const fs::path& path) : file(path) {}
+
   const fs::path& file;
   Pipeline pipeline;
   toml::table root;
@@ -154,7 +156,7 @@ struct Parser {
 }  // namespace
 
 Pipeline parse_pipeline(const fs::path& file) {
-  Parser parser{.file = file, .pipeline = {}, .root = {}};
+  Parser parser(file);
   parser.pipeline.file = file;
   parser.pipeline.text = read_file(file);
   try {
@@ -431,7 +433,11 @@ void Parser::training() {
                                        "seed",
                                        "checkpoint_seconds",
                                        "device",
-                                       "memory"});
+                                       "memory",
+                                       "sampling",
+                                       "workers",
+                                       "keep_best",
+                                       "deterministic"});
   auto& train = pipeline.train;
   auto& options = train.trainer;
   constexpr double kNoEnd = std::numeric_limits<double>::infinity();
@@ -494,6 +500,11 @@ void Parser::training() {
   }
   options.seed = static_cast<uint64_t>(table.integer("seed", 0, 0));
   options.device = table.choice("device", "auto", {"auto", "cpu", "cuda"});
+  train.batches.sampling =
+      sampling_from_name(table.choice("sampling", "each", {"each", "weighted", "balanced"}));
+  train.workers = table.integer("workers", 1, 1);
+  options.best_kept = table.integer("keep_best", 0, 0);
+  options.deterministic = table.flag("deterministic", false);
   train.batches.memory_bytes_max = table.integer("memory", 1024, 1) << 20;  // in MB
   if (pipeline.split.by == PipelineSplit::By::kHash && pipeline.split.validation == 0 &&
       options.patience > 0) {

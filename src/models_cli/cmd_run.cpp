@@ -53,11 +53,14 @@ Run run_command(CLI::App& app, const GlobalOptions& options) {
   struct Options {
     std::string file, output;
     bool resume = false, quiet = false;
+    int64_t workers = 0;
   };
   auto run = std::make_shared<Options>();
   app.add_option("file", run->file, "The pipeline file (TOML); see docs/pipeline.md")->required();
   app.add_option("-o,--output", run->output, "Folder of the artifact, in place of the file's");
   app.add_flag("--resume", run->resume, "Go on from the last checkpoint of a stopped run");
+  app.add_option("--workers", run->workers, "Processes that train together (default: the file's)")
+      ->check(CLI::PositiveNumber);
   app.add_flag("-q,--quiet", run->quiet, "Print the table alone");
   return [run, &options] {
     const auto start = std::chrono::steady_clock::now();
@@ -66,6 +69,7 @@ Run run_command(CLI::App& app, const GlobalOptions& options) {
     RunOptions settings;
     settings.resume = run->resume;
     settings.output = run->output;
+    settings.workers = run->workers;
     settings.program_version = FIRESTEEL_VERSION;
     settings.versions["duckdb"] = Database::version();
     settings.interrupt = &interrupted();

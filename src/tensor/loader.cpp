@@ -230,35 +230,35 @@ class Loader::Worker {
   /// All rows, in memory or in a file. Rows in order that fit in neither stay in the open stream,
   /// after those in memory.
   void pack() {
-    const auto& path = options_.records;
-    const auto key = path.empty() ? "" : options_.records_key;
-    if (!path.empty()) {
+    const auto& key = options_.records_key;
+    const fs::path path = options_.records.empty() ? temporary_file() : options_.records;
+    if (!key.empty()) {
       file_ = RecordFile::open(path, key, layout_.record_bytes);
       if (file_) return check_if_full();
-      if (!source_) {
-        throw Error("PATH_NOT_FOUND",
-                    fmt::format("The packed rows `{}` are not there, or are those of other data.",
-                                path.string()));
-      }
+    }
+    if (!source_) {
+      throw Error("PATH_NOT_FOUND",
+                  fmt::format("The packed rows `{}` are not there, or are those of other data.",
+                              path.string()));
     }
     store_.clear();
     open();
     fill();
-    const bool fits = !stream_;
-    if (path.empty() && (fits || !options_.shuffle)) return;
+    const bool fits = !stream_, kept = !key.empty();
+    if (!options_.share_records && (fits || (!options_.shuffle && !kept))) return;
 
-    const auto target = path.empty() ? temporary_file() : path;
-    RecordFileWriter writer(target, key, layout_.record_bytes);
+    RecordFileWriter writer(path, key, layout_.record_bytes);
     for (int64_t row = 0; row < store_.rows(); row += RecordStore::kChunkRows) {
       writer.append(store_.at(row), std::min(RecordStore::kChunkRows, store_.rows() - row));
     }
     store_.clear();
     each_staged([&](const std::byte* records, int64_t count) { writer.append(records, count); });
     writer.commit();
-    file_ = RecordFile::open(target, key, layout_.record_bytes);
-    if (path.empty()) fs::remove(target);  // The mapping holds it until the loader ends.
-    if (!file_)
-      throw Error("IO_ERROR", fmt::format("`{}` was changed by another program.", target.string()));
+    file_ = RecordFile::open(path, key, layout_.record_bytes);
+    if (!kept) fs::remove(path);  // The mapping holds it until the loader ends.
+    if (!file_) {
+      throw Error("IO_ERROR", fmt::format("`{}` was changed by another program.", path.string()));
+    }
     check_if_full();
   }
 
@@ -442,8 +442,11 @@ class Loader::Worker {
     if (skip_ > 0) {
       skip_ -= count;
     } else {
-      const int64_t begin = count * options_.rank / options_.world;
-      const int64_t mine = count * (options_.rank + 1) / options_.world - begin;
+      // Fewer rows than processes go to each: their mean is the same, and no process has none.
+      const bool shared = count >= options_.world;
+      const int64_t begin = shared ? count * options_.rank / options_.world : 0;
+      const int64_t end = shared ? count * (options_.rank + 1) / options_.world : count;
+      const int64_t mine = end - begin;
       Batch batch = layout_.make_batch(mine);
       layout_.unpack(pending_.data() + begin, mine, &batch);
       if (options_.sampling == Sampling::kWeighted) batch.weight.reset();  // It has had its effect.

@@ -14,17 +14,9 @@
 
 #include "base/arrow_stream.h"
 #include "tensor/encoder.h"
+#include "tensor/sampling.h"
 
 namespace firesteel {
-
-enum class Sampling {
-  kEach,      // every row once per epoch
-  kWeighted,  // as many draws as rows, with replacement, by the weight column
-  kBalanced,  // the same with every class as often as the others
-};
-std::string_view sampling_name(Sampling sampling);
-/// "each", "weighted", "balanced". Throws INVALID_OPTION.
-Sampling sampling_from_name(std::string_view name);
 
 struct LoaderOptions {
   int64_t batch_rows = 8192;
@@ -37,11 +29,13 @@ struct LoaderOptions {
   int64_t memory_bytes_max = int64_t{1} << 30;
   int batches_ahead = 4;
   bool with_label = true;
-  /// Packed rows that outlive the loader: a file that is taken when `records_key` is that of its
-  /// writing, and else written, even when the rows fit. Empty: rows that do not fit go to a file in
-  /// the system's folder for temporary files, which goes with the loader.
+  /// Where rows that do not fit are packed: a file that goes with the loader when it has no key,
+  /// else one that stays, and is taken again by loaders with this key. Empty: a file in the
+  /// system's folder for temporary files.
   std::filesystem::path records;
   std::string records_key;
+  /// Rows that fit are written there too, for other processes.
+  bool share_records = false;
   /// The part of every batch that this process gets, of `world` processes with the same options.
   int64_t rank = 0, world = 1;
   /// Batches in memory that a CUDA device reads without the processor.

@@ -130,6 +130,7 @@ struct LoaderFile : ::testing::Test {
     options.memory_bytes_max = memory;
     options.records = folder / "rows.records";
     options.records_key = "key";
+    options.share_records = true;
     return options;
   }
   std::filesystem::path folder;
