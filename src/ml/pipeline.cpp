@@ -221,6 +221,7 @@ RunResult PipelineRun::run() {
   train_options.trainer.interrupt = options.interrupt;
   train_options.trainer.checkpoints = work / "checkpoints";
   train_options.trainer.resume = options.resume;
+  train_options.trainer.resume_changed = options.resume_changed;
   train_options.batches.records = work / "records";
   train_options.batches.records_key = rows_key;
   if (options.workers > 0) train_options.workers = options.workers;
@@ -363,14 +364,18 @@ DataFrame PipelineRun::stored_rows(const DataFrame& rows) {
   for (const auto& [name, hash] : input_hashes) key += "\n" + name + " " + hash;
   key = hash_text(hash_bytes(key));
   if (options.resume && fs::exists(key_path)) {
-    if (read_file(key_path) == key) return spark.read().parquet(path.string());
-    throw Error(
-        "INVALID_OPTION",
-        "The pipeline or its inputs changed since the run that is to be resumed. Start anew "
-        "without resuming.");
+    if (read_file(key_path) == key && fs::exists(path)) return spark.read().parquet(path.string());
+    if (!options.resume_changed) {
+      throw Error(
+          "INVALID_OPTION",
+          "The pipeline or its inputs changed since the run that is to be resumed. Start anew "
+          "without resuming, or add `--resume-changed` to train on from its weights all the same.");
+    }
+    for (const auto& stale : {path, work / "records", work / "job"}) fs::remove_all(stale);
+  } else {
+    std::error_code ignored;
+    fs::remove_all(work, ignored);
   }
-  std::error_code ignored;
-  fs::remove_all(work, ignored);
   fs::create_directories(work);
   std::vector<std::string> columns;
   for (const auto& name : pipeline.features.columns()) columns.push_back("`" + name + "`");

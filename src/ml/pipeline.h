@@ -75,6 +75,7 @@ DataFrame artifact_rows(const std::filesystem::path& artifact, std::shared_ptr<E
 
 struct RunOptions {
   bool resume = false;
+  bool resume_changed = false;   // though the pipeline or its inputs did
   std::filesystem::path output;  // in place of the file's, when given
   std::string program_version;
   std::map<std::string, std::string> versions;  // of the engine, for the manifest

@@ -52,13 +52,15 @@ DataFrame summary(const DataFrame& rows) {
 Run run_command(CLI::App& app, const GlobalOptions& options) {
   struct Options {
     std::string file, output;
-    bool resume = false, quiet = false;
+    bool resume = false, resume_changed = false, quiet = false;
     int64_t workers = 0;
   };
   auto run = std::make_shared<Options>();
   app.add_option("file", run->file, "The pipeline file (TOML); see docs/pipeline.md")->required();
   app.add_option("-o,--output", run->output, "Folder of the artifact, in place of the file's");
   app.add_flag("--resume", run->resume, "Go on from the last checkpoint of a stopped run");
+  app.add_flag("--resume-changed", run->resume_changed,
+               "The same though the pipeline or its inputs changed");
   app.add_option("--workers", run->workers, "Processes that train together (default: the file's)")
       ->check(CLI::PositiveNumber);
   app.add_flag("-q,--quiet", run->quiet, "Print the table alone");
@@ -67,7 +69,8 @@ Run run_command(CLI::App& app, const GlobalOptions& options) {
     const auto pipeline = parse_pipeline(run->file);
     const auto spark = open_session(options);
     RunOptions settings;
-    settings.resume = run->resume;
+    settings.resume = run->resume || run->resume_changed;
+    settings.resume_changed = run->resume_changed;
     settings.output = run->output;
     settings.workers = run->workers;
     settings.program_version = FIRESTEEL_VERSION;

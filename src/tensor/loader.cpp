@@ -247,6 +247,8 @@ class Loader::Worker {
     const bool fits = !stream_, kept = !key.empty();
     if (!options_.share_records && (fits || (!options_.shuffle && !kept))) return;
 
+    std::error_code ignored;  // The writer says what is wrong.
+    fs::create_directories(path.parent_path(), ignored);
     RecordFileWriter writer(path, key, layout_.record_bytes);
     for (int64_t row = 0; row < store_.rows(); row += RecordStore::kChunkRows) {
       writer.append(store_.at(row), std::min(RecordStore::kChunkRows, store_.rows() - row));

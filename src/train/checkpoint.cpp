@@ -70,16 +70,16 @@ TrainState state_from_json(const std::string& text) {
 }
 
 void check_settings(const std::string& saved, const std::string& now, const fs::path& path) {
-  if (saved == now) return;
+  if (saved == now || now.empty()) return;
   const auto before = nlohmann::json::parse(saved), after = nlohmann::json::parse(now);
   for (const auto& [key, value] : after.items()) {
     if (!before.contains(key) || before[key] != value) {
       throw Error(
           "INVALID_OPTION",
-          fmt::format("The checkpoint `{}` was made with {} = {}, and this run has {}. Resume "
-                      "with the same settings, or start anew without resuming.",
-                      path.string(), key, before.value(key, nlohmann::json()).dump(),
-                      value.dump()));
+          fmt::format(
+              "The checkpoint `{}` was made with {} = {}, and this run has {}. Resume "
+              "with the same settings, start anew without resuming, or resume though it changed.",
+              path.string(), key, before.value(key, nlohmann::json()).dump(), value.dump()));
     }
   }
 }

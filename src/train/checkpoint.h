@@ -53,7 +53,7 @@ void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& chec
 
 /// The newest whole checkpoint, or nothing when the folder has none at
 /// all. A damaged one is passed over for the one before it; CHECKPOINT_DAMAGED when all are.
-/// INVALID_OPTION when it was written with other settings.
+/// INVALID_OPTION when it was written with other settings, unless those are empty.
 std::optional<Checkpoint> load_checkpoint(const std::filesystem::path& folder,
                                           const std::string& settings);
 

@@ -122,6 +122,8 @@ struct TrainerOptions {
   GroupOptions group;
   /// Continue from the newest whole checkpoint there, if there is one.
   bool resume = false;
+  /// Though it was written with other settings or of other rows.
+  bool resume_changed = false;
   /// Names the rows' state: a checkpoint of rows with another name is refused.
   std::string data;
   std::string device = "auto";  // or "cpu", "cuda"

@@ -62,7 +62,7 @@ FIRESTEEL_JSON(BatchOptions, rows, sampling, memory_bytes_max, records, records_
 FIRESTEEL_JSON(TrainerOptions, epochs, learning_rate, optimizer, loss, schedule, rows, accumulate,
                clip_norm, precision, average, patience, metric, seed, checkpoints,
                checkpoint_seconds, checkpoint_steps, checkpoints_kept, best_kept, pause_after,
-               deterministic, group, resume, data, device)
+               deterministic, group, resume, resume_changed, data, device)
 
 json number_or_null(double value) { return std::isfinite(value) ? json(value) : json(); }
 double number_of(const json& in) {
@@ -99,7 +99,7 @@ std::string resume_settings(const TrainerOptions& trainer) {
   // These may change: they say where and how long, not what is computed.
   for (const auto* key :
        {"rows", "checkpoints", "checkpoint_seconds", "checkpoint_steps", "checkpoints_kept",
-        "best_kept", "pause_after", "group", "resume", "device"}) {
+        "best_kept", "pause_after", "group", "resume", "resume_changed", "device"}) {
     settings.erase(key);
   }
   json named = json::object();

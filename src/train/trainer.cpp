@@ -217,7 +217,7 @@ void Run::train(const OpenLoader& open_rows) {
 }
 
 void Run::resume() {
-  const auto saved = load_checkpoint(options.checkpoints, settings());
+  const auto saved = load_checkpoint(options.checkpoints, options.resume_changed ? "" : settings());
   if (!saved) return;
   state = saved->state;
   assign_weights(*model.module, saved->with_prefix("model."), options.checkpoints.string());
