@@ -69,6 +69,7 @@ Run run_command(CLI::App& app, const GlobalOptions& options) {
     settings.program_version = FIRESTEEL_VERSION;
     settings.versions["duckdb"] = Database::version();
     settings.interrupt = &interrupted();
+    settings.warn = [](const std::string& line) { fmt::print(stderr, "warning: {}\n", line); };
     if (!run->quiet) {
       settings.progress = ProgressBar();
       settings.log = [start](const std::string& line) {

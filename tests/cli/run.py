@@ -400,6 +400,14 @@ class PipelineFile(Case):
         path.write_text(path.read_text() + '[baselines]\nlist = ["xgbost"]\n')
         self.refused("INVALID_PIPELINE", f"p.toml:{self.line_of(path, 'xgbost')}:", "Did you mean `xgboost`?", call=["run", "p.toml"])
 
+    def test_wrong_track(self):
+        self.wrong("tensorbord", "[track]", "Did you mean `tensorboard`?", train='[track]\ntensorbord = "b"')
+        self.wrong("mlflow", "`mlflow`", "http://", train='[track]\nmlflow = "127.0.0.1:5000"')
+        self.wrong("required", "`required`", "`mlflow`", train="[track]\nrequired = true")
+        self.wrong("run =", "`run`", "`/`", train='[track]\nrun = "a/b"')
+        self.wrong("log =", "`log`", "empty", train='[track]\nlog = ""')
+        self.wrong("log =", "`log`", "string", train="[track]\nlog = true")
+
     def test_wrong_type(self):
         self.wrong("epochs =", "`epochs`", "whole number", epochs='"three"')
         self.wrong("epochs =", "`epochs`", "at least 1", epochs=0)
@@ -538,6 +546,53 @@ class Training(Case):
         self.write(sql="SELECT id, x1, x2, kind, 1 AS late FROM raw")
         self.refused("TRAINING_DATA_INVALID", "`late`", call=["run", "p.toml"])
         self.assertEqual(before, {f: (self.folder / "model" / f).read_bytes() for f in os.listdir(self.folder / "model")})
+
+
+class Log(Case):
+    """The log of a run, as JSON lines."""
+
+    def events(self, path):
+        return [json.loads(line) for line in (self.folder / path).read_text().splitlines()]
+
+    def test_run_is_in_the_artifact_and_the_log(self):
+        self.write(train='[track]\nlog = "logs/runs.jsonl"\nrun = "first"')
+        self.good("run", "-q", "p.toml")
+        for path in ("model/log.jsonl", "logs/runs.jsonl"):
+            first, *epochs, last = self.events(path)
+            self.assertEqual([row["epoch"] for row in epochs if row["event"] == "epoch"], [1, 2])
+            self.assertEqual((first["event"], first["run"], first["model"], first["epochs"], first["resumed"]), ("start", "first", "mlp", 2, False))
+            self.assertEqual((first["settings"]["train.learning_rate"], first["settings"]["train.schedule"], first["settings"]["model.hidden"]),
+                             ("0.01", "constant", "16"))
+            self.assertEqual(sum(first["rows"].values()), 20_000)
+            self.assertEqual((last["event"], last["state"]), ("end", "finished"))
+            metrics = self.metrics(self.folder / "model")
+            self.assertEqual(last["test"], metrics["test"])
+            self.assertEqual(last["epoch"], metrics["best_epoch"])
+            self.assertEqual([(row["loss"], row["validation"]) for row in epochs], [(row["loss"], row["validation"]) for row in metrics["history"]])
+        self.good("run", "-q", "p.toml")
+        self.assertEqual([row["event"] for row in self.events("logs/runs.jsonl")].count("start"), 2)
+        self.assertEqual([row["event"] for row in self.events("model/log.jsonl")].count("start"), 1)
+
+    def test_failed_run_says_why(self):
+        self.write(train='clip_norm = 0\n[track]\nlog = "runs.jsonl"', epochs=1)
+        path = self.folder / "p.toml"
+        path.write_text(path.read_text().replace("learning_rate = 0.01", "learning_rate = 1e30"))
+        self.assertEqual(self.call("run", "-q", "p.toml").code, 1)
+        last = self.events("runs.jsonl")[-1]
+        self.assertEqual((last["event"], last["state"]), ("end", "failed"))
+        self.assertIn("TRAINING_DATA_INVALID", last["error"])
+
+    def test_log_that_cannot_be_written(self):
+        (self.folder / "taken").mkdir()
+        self.write(train='[track]\nlog = "taken"')
+        self.refused("IO_ERROR", "taken", "folder", call=["run", "p.toml"])
+        self.write(train='[track]\nlog = "p.toml/runs.jsonl"')
+        self.refused("IO_ERROR", "runs.jsonl", "p.toml", "folder", call=["run", "p.toml"])
+
+    def test_full_disk_costs_a_warning(self):
+        self.write(train='[track]\nlog = "/dev/full"')
+        result = self.good("run", "-q", "p.toml")
+        self.assertEqual(len(re.findall(r"(?m)^warning: .*/dev/full", result.err)), 1, result.err)
 
 
 class Artifact(Case):
