@@ -1,6 +1,8 @@
 // A signal handler may do little, so a thread waits for the signals and stops the queries.
 #include "cli/interrupt.h"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <mutex>
@@ -27,6 +29,11 @@ std::atomic<bool>& interrupted() {
   return flag;
 }
 
+std::atomic<int>& hidden_cursor() {
+  static std::atomic<int> terminal{-1};
+  return terminal;
+}
+
 void interrupt_on_signal(const std::shared_ptr<Executor>& executor) {
   std::lock_guard lock(running().mutex);
   running().executor = executor;
@@ -39,6 +46,7 @@ void wait_for_signals() {
   sigaddset(&set, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   interrupted();
+  hidden_cursor();
   running();
   std::thread([set] {
     for (;;) {
@@ -49,7 +57,12 @@ void wait_for_signals() {
         std::lock_guard lock(running().mutex);
         alive = running().executor.lock();
       }
-      if (!alive || interrupted().exchange(true)) std::_Exit(128 + signal);
+      if (!alive || interrupted().exchange(true)) {
+        const int terminal = hidden_cursor();
+        if (terminal >= 0 && ::write(terminal, kShowCursor, sizeof kShowCursor - 1) < 0) {
+        }  // Then there is no cursor to show.
+        std::_Exit(128 + signal);
+      }
       alive->interrupt();
     }
   }).detach();

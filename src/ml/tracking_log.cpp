@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "ml/tracking.h"
+#include "train/metrics.h"
 
 namespace firesteel {
 
@@ -108,6 +109,7 @@ class LogTracker : public Tracker {
     json["loss"] = number(record.loss);
     json["learning_rate"] = number(record.learning_rate);
     json["metric"] = progress.metric;
+    json["larger_is_better"] = larger_is_better(progress.metric);
     json["validation"] = number(record.validation);
     json["validation_loss"] = number(record.validation_loss);
     json["rows_per_second"] = number(progress.rows_per_second);

@@ -4,10 +4,13 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 
 #include "cli/interrupt.h"
+#include "cli/run_view.h"
 #include "ml/pipeline.h"
 #include "models_cli/commands.h"
+#include "train/metrics.h"
 #include "train/progress.h"
 
 namespace firesteel::cli {
@@ -47,18 +50,59 @@ DataFrame summary(const DataFrame& rows) {
       .sql(fmt::format("SELECT inline(all) FROM (SELECT array({}) AS all FROM __shown)", parts));
 }
 
+/// A run that draws itself.
+struct WatchedRun {
+  explicit WatchedRun(const Pipeline& pipeline) : view(stderr) {
+    picture.pipeline = pipeline.file.filename().string();
+    picture.model = pipeline.settings.at("model.kind");
+    picture.run = pipeline.track.run;
+    picture.epochs = pipeline.train.trainer.epochs;
+  }
+  ~WatchedRun() {
+    if (picture.state == RunPicture::State::kTraining) picture.state = RunPicture::State::kStopped;
+    view.show(picture, true);
+  }
+  void show(const TrainProgress& now) {
+    if (const auto* record = now.finished) {
+      picture.metric = now.metric;
+      picture.larger_is_better = larger_is_better(now.metric);
+      picture.finish({.epoch = record->epoch + 1,
+                      .loss = record->loss,
+                      .validation = record->validation,
+                      .learning_rate = record->learning_rate,
+                      .rows_per_second = now.rows_per_second,
+                      .waited_share = now.waited_share,
+                      .seconds = record->seconds});
+    } else {
+      const double share = now.rows_total > 0 ? static_cast<double>(now.rows_done) /
+                                                    static_cast<double>(now.rows_total)
+                                              : 0;
+      picture.progress(now.epoch + 1, share, now.loss);
+    }
+    picture.rows_per_second = now.rows_per_second;
+    picture.waited_share = now.waited_share;
+    picture.seconds_left = now.seconds_left;
+    view.show(picture);
+  }
+
+  RunPicture picture;
+  RunView view;
+};
+
 }  // namespace
 
 Run run_command(CLI::App& app, const GlobalOptions& options) {
   struct Options {
     std::string file, output;
-    bool resume = false, quiet = false;
+    bool resume = false, quiet = false, watch = false;
   };
   auto run = std::make_shared<Options>();
   app.add_option("file", run->file, "The pipeline file (TOML); see docs/pipeline.md")->required();
   app.add_option("-o,--output", run->output, "Folder of the artifact, in place of the file's");
   app.add_flag("--resume", run->resume, "Go on from the last checkpoint of a stopped run");
-  app.add_flag("-q,--quiet", run->quiet, "Print the table alone");
+  auto* quiet = app.add_flag("-q,--quiet", run->quiet, "Print the table alone");
+  app.add_flag("--watch", run->watch, "Draw the curves and the last epochs while it trains")
+      ->excludes(quiet);
   return [run, &options] {
     const auto start = std::chrono::steady_clock::now();
     const auto pipeline = parse_pipeline(run->file);
@@ -69,14 +113,29 @@ Run run_command(CLI::App& app, const GlobalOptions& options) {
     settings.program_version = FIRESTEEL_VERSION;
     settings.versions["duckdb"] = Database::version();
     settings.interrupt = &interrupted();
-    settings.warn = [](const std::string& line) { fmt::print(stderr, "warning: {}\n", line); };
+    std::optional<WatchedRun> watched;
+    if (run->watch && RunView::possible(stderr)) watched.emplace(pipeline);
+    const auto print = [&watched](const std::string& line) {
+      if (watched) {
+        watched->view.print(line);
+      } else {
+        fmt::print(stderr, "{}\n", line);
+      }
+    };
+    settings.warn = [print](const std::string& line) { print("warning: " + line); };
     if (!run->quiet) {
-      settings.progress = ProgressBar();
-      settings.log = [start](const std::string& line) {
-        fmt::print(stderr, "{:6.1f} s  {}\n", since(start), line);
+      settings.log = [start, print](const std::string& line) {
+        print(fmt::format("{:6.1f} s  {}", since(start), line));
       };
     }
+    if (watched) {
+      settings.progress = [&watched](const TrainProgress& now) { watched->show(now); };
+    } else if (!run->quiet) {
+      settings.progress = ProgressBar();
+    }
     const auto result = run_pipeline(pipeline, spark.executor(), settings);
+    if (watched) watched->picture.state = RunPicture::State::kFinished;
+    watched.reset();
     fmt::print("\n{}\nartifact  {}\nreport    {}\ntime      {:.1f} s\n", result.table(),
                result.artifact.string(), (result.artifact / "report.html").string(), since(start));
     return 0;
