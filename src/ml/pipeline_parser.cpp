@@ -542,6 +542,9 @@ void Parser::track() {
       !track.mlflow.starts_with("https://")) {
     table.wrong("mlflow", "must be a server's address: \"http://127.0.0.1:5000\"");
   }
+  if (track.mlflow.find('@') != std::string::npos) {
+    table.wrong("mlflow", "may hold no password: set MLFLOW_TRACKING_TOKEN in the environment");
+  }
   track.experiment = table.text("experiment", track.experiment);
   track.run = table.text("run");
   if (track.run.find('/') != std::string::npos) {

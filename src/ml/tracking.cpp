@@ -29,7 +29,9 @@ constexpr TrackerRow kTrackers[] = {
     {[](const TrackOptions& options) { return !options.log.empty(); },
      [](const TrackOptions& options, const fs::path&) { return log_tracker(options.log); }},
     {[](const TrackOptions& options) { return !options.tensorboard.empty(); },
-     [](const TrackOptions& options, const fs::path&) { return tensorboard_tracker(options); }},
+     [](const TrackOptions& options, const fs::path& work) {
+       return tensorboard_tracker(options, work);
+     }},
     {[](const TrackOptions& options) { return !options.mlflow.empty(); },
      [](const TrackOptions& options, const fs::path& work) {
        return mlflow_tracker(options, work);

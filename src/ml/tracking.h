@@ -76,8 +76,9 @@ std::vector<std::pair<std::string, double>> scalars_of(const TrackedEnd& end);
 std::unique_ptr<Tracker> log_tracker(const std::filesystem::path& file);
 /// The last line of a run's log.
 std::string log_end(const std::string& run, const TrackedEnd& end);
-std::unique_ptr<Tracker> tensorboard_tracker(const TrackOptions& options);
-/// `work` is the folder where a resumed run finds which run of MLflow it goes on with.
+/// `work` is the folder where a resumed run finds the place that it goes on in.
+std::unique_ptr<Tracker> tensorboard_tracker(const TrackOptions& options,
+                                             const std::filesystem::path& work);
 std::unique_ptr<Tracker> mlflow_tracker(const TrackOptions& options,
                                         const std::filesystem::path& work);
 

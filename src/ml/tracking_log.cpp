@@ -69,7 +69,7 @@ class LogTracker : public Tracker {
     // A run that was killed may have left a part of a line.
     char last = '\n';
     const auto size = ::lseek(descriptor_, 0, SEEK_END);
-    if (size > 0 && ::pread(descriptor_, &last, 1, size - 1) == 1 && last != '\n') write("\n");
+    torn_ = size > 0 && ::pread(descriptor_, &last, 1, size - 1) == 1 && last != '\n';
     Json json = event("start", run_);
     json["pipeline"] = run.pipeline.string();
     json["output"] = run.output.string();
@@ -131,11 +131,13 @@ class LogTracker : public Tracker {
   }
 
   /// In one call, so that the lines of runs that share a file stay whole.
-  void write(const std::string& line) {
+  void write(std::string line) {
     if (descriptor_ < 0) return;
+    if (torn_) line.insert(0, "\n");
     const auto written = ::write(descriptor_, line.data(), line.size());
-    if (written == static_cast<ssize_t>(line.size())) return;
     const int code = errno;
+    if (written > 0) torn_ = line[static_cast<size_t>(written) - 1] != '\n';
+    if (written == static_cast<ssize_t>(line.size())) return;
     if (lost_++ > 0) return;
     warnings_.push_back(fmt::format("the log {} cannot be written, training goes on without: {}",
                                     file_.string(),
@@ -145,6 +147,7 @@ class LogTracker : public Tracker {
   const fs::path file_;
   std::string run_;
   int descriptor_ = -1;
+  bool torn_ = false;  // the file ends with a part of a line
   int64_t lost_ = 0;
   std::vector<std::string> warnings_;
   std::chrono::steady_clock::time_point told_ = std::chrono::steady_clock::now();

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "ml/tracking.h"
 
 namespace firesteel {
@@ -90,7 +91,8 @@ std::string record(const std::string& bytes) {
 
 class TensorboardTracker : public Tracker {
  public:
-  explicit TensorboardTracker(fs::path folder) : folder_(std::move(folder)) {}
+  TensorboardTracker(fs::path folder, const fs::path& work)
+      : folder_(std::move(folder)), run_file_(work / "tensorboard.run") {}
   ~TensorboardTracker() override {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
@@ -98,8 +100,13 @@ class TensorboardTracker : public Tracker {
   /// A resumed run adds a file to the folder of the run before; TensorBoard shows them as one.
   void start(const TrackedRun& run) override {
     fs::path folder = folder_ / run.name;
-    for (int i = 2; !run.resumed && fs::exists(folder); ++i) {
-      folder = folder_ / fmt::format("{}-{}", run.name, i);
+    if (run.resumed && fs::exists(run_file_)) {
+      folder = read_file(run_file_);
+    } else {
+      for (int i = 2; fs::exists(folder); ++i) {
+        folder = folder_ / fmt::format("{}-{}", run.name, i);
+      }
+      write_file_aside(run_file_, folder.string());
     }
     std::error_code failure;
     fs::create_directories(folder, failure);
@@ -139,7 +146,7 @@ class TensorboardTracker : public Tracker {
     ::close(std::exchange(descriptor_, -1));  // Behind a part of a record nothing can be read.
   }
 
-  const fs::path folder_;
+  const fs::path folder_, run_file_;
   fs::path file_;
   int descriptor_ = -1;
   std::vector<std::string> warnings_;
@@ -147,8 +154,8 @@ class TensorboardTracker : public Tracker {
 
 }  // namespace
 
-std::unique_ptr<Tracker> tensorboard_tracker(const TrackOptions& options) {
-  return std::make_unique<TensorboardTracker>(options.tensorboard);
+std::unique_ptr<Tracker> tensorboard_tracker(const TrackOptions& options, const fs::path& work) {
+  return std::make_unique<TensorboardTracker>(options.tensorboard, work);
 }
 
 }  // namespace firesteel

@@ -4,9 +4,11 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 
 #include "cli/interrupt.h"
+#include "cli/run_log.h"
 #include "cli/run_view.h"
 #include "ml/pipeline.h"
 #include "models_cli/commands.h"
@@ -52,10 +54,18 @@ DataFrame summary(const DataFrame& rows) {
 
 /// A run that draws itself.
 struct WatchedRun {
-  explicit WatchedRun(const Pipeline& pipeline) : view(stderr) {
+  /// A resumed run's epochs so far are those of the log in its work folder.
+  WatchedRun(const Pipeline& pipeline, const std::filesystem::path& log_before) : view(stderr) {
+    RunLog before;
+    std::ifstream lines(log_before);
+    for (std::string line; std::getline(lines, line);) before.take(line);
+    picture = std::move(before.picture);
+    picture.state = RunPicture::State::kTraining;
+    picture.note.clear();
+    picture.losses.clear();
     picture.pipeline = pipeline.file.filename().string();
     picture.model = pipeline.settings.at("model.kind");
-    picture.run = pipeline.track.run;
+    if (picture.run.empty()) picture.run = pipeline.track.run;
     picture.epochs = pipeline.train.trainer.epochs;
   }
   ~WatchedRun() {
@@ -114,7 +124,11 @@ Run run_command(CLI::App& app, const GlobalOptions& options) {
     settings.versions["duckdb"] = Database::version();
     settings.interrupt = &interrupted();
     std::optional<WatchedRun> watched;
-    if (run->watch && RunView::possible(stderr)) watched.emplace(pipeline);
+    if (run->watch && RunView::possible(stderr)) {
+      auto output = run->output.empty() ? pipeline.output : std::filesystem::path(run->output);
+      if (!output.has_filename()) output = output.parent_path();
+      watched.emplace(pipeline, run->resume ? output += ".work/log.jsonl" : "");
+    }
     const auto print = [&watched](const std::string& line) {
       if (watched) {
         watched->view.print(line);

@@ -404,6 +404,7 @@ class PipelineFile(Case):
     def test_wrong_track(self):
         self.wrong("tensorbord", "[track]", "Did you mean `tensorboard`?", train='[track]\ntensorbord = "b"')
         self.wrong("mlflow", "`mlflow`", "http://", train='[track]\nmlflow = "127.0.0.1:5000"')
+        self.wrong("mlflow", "`mlflow`", "MLFLOW_TRACKING_TOKEN", train='[track]\nmlflow = "http://me:word@host"')
         self.wrong("required", "`required`", "`mlflow`", train="[track]\nrequired = true")
         self.wrong("run =", "`run`", "`/`", train='[track]\nrun = "a/b"')
         self.wrong("log =", "`log`", "empty", train='[track]\nlog = ""')
@@ -1035,10 +1036,10 @@ class Watch(Case):
         watched = self.call("watch", "model")
         self.assertEqual(watched.code, 1)
         self.assertIn("stopped: [OPERATION_CANCELED]", watched.out)
-        self.good("run", "-q", "p.toml", "--resume")
-        terminal = Terminal(self, "watch", "model")
-        self.assertEqual(terminal.end(), 0)
-        self.shows(terminal, epoch=5, epochs=5)
+        for command in (["run", "--watch", "--resume", "p.toml"], ["watch", "model"]):
+            terminal = Terminal(self, *command)
+            self.assertEqual(terminal.end(), 0)
+            self.shows(terminal, epoch=5, epochs=5)
 
     def test_failed_run_gives_the_cursor_back(self):
         path = self.write()

@@ -207,7 +207,8 @@ class Tracking(unittest.TestCase):
             self.assertEqual([step for step, _ in scalars(self.folder / "board" / name)["train/loss"]], [1, 2, 3])
 
     def test_resumed_run_goes_on_in_the_same_places(self):
-        self.write(f'tensorboard = "board"\nmlflow = "{self.mlflow.address}"\nexperiment = "resumed"', epochs=200)
+        (self.folder / "board/again").mkdir(parents=True)
+        self.write(f'tensorboard = "board"\nmlflow = "{self.mlflow.address}"\nexperiment = "resumed"\nrun = "again"', epochs=200)
         code, err = self.when_epoch(3, lambda process: process.send_signal(signal.SIGINT))
         self.assertEqual(code, 130, err)
         run, = self.mlflow.runs("resumed")
@@ -217,9 +218,9 @@ class Tracking(unittest.TestCase):
         self.assertEqual(run["info"]["status"], "FINISHED")
         steps = list(range(1, 201))
         self.assertEqual([step for step, _ in self.mlflow.history(run, "train/loss")], steps)
-        name, = os.listdir(self.folder / "board")
-        self.assertEqual(len(os.listdir(self.folder / "board" / name)), 2)
-        self.assertEqual([step for step, _ in scalars(self.folder / "board" / name)["train/loss"]], steps)
+        self.assertEqual(sorted(os.listdir(self.folder / "board")), ["again", "again-2"])
+        self.assertEqual(len(os.listdir(self.folder / "board/again-2")), 2)
+        self.assertEqual([step for step, _ in scalars(self.folder / "board/again-2")["train/loss"]], steps)
         self.assertEqual([row["epoch"] for row in self.events("epoch")], steps)
         self.assertEqual([row["resumed"] for row in self.events("start")], [False, True])
 
