@@ -4,10 +4,14 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup build demo test test-all asan reference bench-flights bench-loader bench-query bench-training docs install clean
+.PHONY: setup peers build demo test test-all asan reference bench-flights bench-loader bench-query bench-training docs install clean
 
 setup:
 	@tools/setup.sh
+
+# What the tests talk to: TensorBoard and MLflow.
+peers: setup
+	@tools/setup.sh tracking
 
 build: setup
 	@mkdir -p build
@@ -17,13 +21,13 @@ build: setup
 demo: build
 	@$(FIRESTEEL) run examples/flights/pipeline.toml
 
-test: build
+test: build peers
 	@ctest --test-dir $(BUILD) --output-on-failure -LE long
 
-test-all: build
+test-all: build peers
 	@ctest --test-dir $(BUILD) --output-on-failure
 
-asan: setup
+asan: peers
 	@mkdir -p build
 	@cmake --preset asan > build/configure-asan.log 2>&1 || { tail -30 build/configure-asan.log; exit 1; }
 	@ninja -C build/asan -j $(JOBS) && ctest --test-dir build/asan --output-on-failure -LE long

@@ -94,5 +94,6 @@ case ${1:-build} in
     flights_data
     ;;
   reference) virtual_environment reference packages/requirements-reference.txt ;;
-  *) fail "unknown part '$1' (build, reference)" ;;
+  tracking) virtual_environment tracking packages/requirements-tracking.txt ;;
+  *) fail "unknown part '$1' (build, reference, tracking)" ;;
 esac

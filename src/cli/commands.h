@@ -29,6 +29,7 @@ using Run = std::function<int()>;
 using Command = Run (*)(CLI::App& app, const GlobalOptions& options);
 
 Run sql_command(CLI::App& app, const GlobalOptions& options);
+Run watch_command(CLI::App& app, const GlobalOptions& options);
 Run functions_command(CLI::App& app, const GlobalOptions& options);
 Run completion_command(CLI::App& app, const GlobalOptions& options);
 
@@ -41,7 +42,9 @@ struct CommandRow {
 inline constexpr CommandRow kCommands[] = {
     {"run", "Run a pipeline file: from raw data to a trained, tested, saved model",
      "firesteel run examples/flights/pipeline.toml\nfiresteel run pipeline.toml --output model "
-     "--resume"},
+     "--resume\nfiresteel run pipeline.toml --watch"},
+    {"watch", "Watch a run of another terminal, or look at one that is over",
+     "firesteel watch out/flights\nfiresteel watch runs.jsonl"},
     {"predict", "Predict with a saved model",
      "firesteel predict model --in tomorrow.parquet --out predictions\n"
      "firesteel predict out/flights --source flights=tomorrow.csv --out predictions --where \"late "

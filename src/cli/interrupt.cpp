@@ -1,6 +1,8 @@
 // A signal handler may do little, so a thread waits for the signals and stops the queries.
 #include "cli/interrupt.h"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <mutex>
@@ -28,6 +30,11 @@ std::atomic<bool>& interrupted() {
   return flag;
 }
 
+std::atomic<int>& hidden_cursor() {
+  static std::atomic<int> terminal{-1};
+  return terminal;
+}
+
 void interrupt_on_signal(const std::shared_ptr<Executor>& executor) {
   std::lock_guard lock(running().mutex);
   running().executor = executor;
@@ -45,6 +52,7 @@ void wait_for_signals() {
   sigaddset(&set, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   interrupted();
+  hidden_cursor();
   running();
   std::thread([set] {
     for (;;) {
@@ -57,7 +65,12 @@ void wait_for_signals() {
         alive = running().executor.lock();
         looks = running().looks;
       }
-      if ((!alive && !looks) || interrupted().exchange(true)) std::_Exit(128 + signal);
+      if ((!alive && !looks) || interrupted().exchange(true)) {
+        const int terminal = hidden_cursor();
+        if (terminal >= 0 && ::write(terminal, kShowCursor, sizeof kShowCursor - 1) < 0) {
+        }  // Then there is no cursor to show.
+        std::_Exit(128 + signal);
+      }
       if (alive) alive->interrupt();
     }
   }).detach();

@@ -14,6 +14,9 @@ std::atomic<bool>& interrupted();
 void wait_for_signals();
 /// Without an executor: Ctrl-C only sets the flag, and the program ends in its own time.
 void finish_step_on_signal();
+/// The terminal whose cursor is hidden, which a second Ctrl-C gives back; -1: none.
+std::atomic<int>& hidden_cursor();
+inline constexpr char kShowCursor[] = "\033[?7h\033[?25h";  // and lines that wrap
 /// Whose queries Ctrl-C stops.
 void interrupt_on_signal(const std::shared_ptr<Executor>& executor);
 

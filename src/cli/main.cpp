@@ -42,8 +42,10 @@ Run hand_over(CLI::App& app, const GlobalOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace firesteel::cli;
-  return run_program(
-      argc, argv,
-      {{"sql", sql_command}, {"functions", functions_command}, {"completion", completion_command}},
-      hand_over);
+  return run_program(argc, argv,
+                     {{"sql", sql_command},
+                      {"watch", watch_command},
+                      {"functions", functions_command},
+                      {"completion", completion_command}},
+                     hand_over);
 }

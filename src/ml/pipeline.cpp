@@ -41,10 +41,12 @@ struct PipelineRun {
   std::map<std::string, std::string> input_hashes;
   std::string plan_bytes, plan_text, rows_key;
   RunResult result = {};
+  std::unique_ptr<Tracking> tracking = {};
 
   RunResult run();
   DataFrame feature_rows();
   void hash_inputs();
+  std::string model_name() const;
   std::string part_expression(const DataFrame& rows) const;
   DataFrame stored_rows(const DataFrame& rows);
   void log(const std::string& line) const {
@@ -171,6 +173,7 @@ RunResult run_pipeline(const Pipeline& pipeline, std::shared_ptr<Executor> execu
   try {
     return run.run();
   } catch (const Error& error) {
+    if (run.tracking) run.tracking->fail(error);
     // What was trained is kept; a run that did not get so far leaves nothing.
     std::error_code ignored;
     const bool trained = fs::exists(run.work / "checkpoints", ignored) &&
@@ -188,6 +191,7 @@ RunResult run_pipeline(const Pipeline& pipeline, std::shared_ptr<Executor> execu
 namespace {
 
 RunResult PipelineRun::run() {
+  tracking = std::make_unique<Tracking>(pipeline.track, work, options.warn);
   hash_inputs();
   const DataFrame stored = stored_rows(feature_rows());
   const auto part = [&](int number) {
@@ -228,12 +232,24 @@ RunResult PipelineRun::run() {
   train_options.job = work / "job";
   train_options.launch = options.launch;
   train_options.log = options.log;
-  train_options.progress = options.progress;
+  train_options.progress = [this](const TrainProgress& now) {
+    if (options.progress) options.progress(now);
+    tracking->progress(now);
+  };
   if (validation_count == 0 && train_options.trainer.patience > 0) {
     throw Error("TRAINING_DATA_INVALID",
                 "The split leaves no validation row, which `patience` needs.");
   }
   train_options.validation_fraction = 0;
+  tracking->start({.name = pipeline.track.run,
+                   .pipeline = pipeline.file,
+                   .output = output,
+                   .model = model_name(),
+                   .label = pipeline.features.label(),
+                   .epochs = pipeline.train.trainer.epochs,
+                   .resumed = options.resume,
+                   .sizes = result.sizes,
+                   .settings = pipeline.settings});
   const auto start = std::chrono::steady_clock::now();
   const FittedModel model =
       train(train_rows, pipeline.features, pipeline.model, train_options,
@@ -241,8 +257,7 @@ RunResult PipelineRun::run() {
   result.task = model.features().task;
   result.training = model.training();
   BaselineResult own;
-  own.name = pipeline.model.kind == "mlp" && pipeline.model.hidden.empty() ? "linear"
-                                                                           : pipeline.model.kind;
+  own.name = model_name();
   own.metrics = model.evaluate(test_rows);
   own.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.models.push_back(std::move(own));
@@ -259,6 +274,10 @@ RunResult PipelineRun::run() {
     result.models.push_back(run_baseline(name, baseline_rows, linear, train_options.batches));
   }
 
+  const TrackedEnd end{.epoch = result.training.best_epoch >= 0
+                                    ? result.training.best_epoch + 1
+                                    : static_cast<int64_t>(result.training.history.size()),
+                       .models = result.models};
   const Report page = report(model, baseline_rows.test);
   ArtifactInfo info;
   info.seed = pipeline.train.trainer.seed;
@@ -279,11 +298,18 @@ RunResult PipelineRun::run() {
     write_file_aside(folder / "plan.txt", plan_text);
     write_file_aside(folder / "metrics.json", metrics_json(result).dump(1) + "\n");
     write_file_aside(folder / "report.html", report_html(page));
+    write_file_aside(folder / "log.jsonl", tracking->log_with(end));
   });
+  tracking->end(end);
   result.artifact = output;
   std::error_code ignored;
   fs::remove_all(work, ignored);
   return std::move(result);
+}
+
+std::string PipelineRun::model_name() const {
+  const auto& model = pipeline.model;
+  return model.kind == "mlp" && model.hidden.empty() ? "linear" : model.kind;
 }
 
 void PipelineRun::hash_inputs() {

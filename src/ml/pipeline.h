@@ -16,6 +16,7 @@
 #include "ml/baselines.h"
 #include "ml/features.h"
 #include "ml/model.h"
+#include "ml/tracking.h"
 
 namespace firesteel {
 
@@ -57,6 +58,10 @@ struct Pipeline {
   TrainOptions train;
   std::filesystem::path output;
   std::vector<std::string> baselines;
+  TrackOptions track;
+  /// What the keys of [model] and [train] came to, and those given of [split], [features] and
+  /// [baselines]: "train.learning_rate" → "0.001".
+  std::map<std::string, std::string> settings;
 };
 
 /// Relative paths are relative to the file. Throws PATH_NOT_FOUND, or INVALID_PIPELINE with
@@ -85,6 +90,8 @@ struct RunOptions {
   std::function<void(const TrainProgress&)> progress;
   /// One line per stage: "read 5,000,000 rows".
   std::function<void(const std::string&)> log;
+  /// One line per thing that went wrong and that the run goes on without.
+  std::function<void(const std::string&)> warn;
 };
 
 struct RunResult {

@@ -35,8 +35,8 @@ int64_t line_of(const toml::node& node) { return node.source().begin.line; }
 class Section {
  public:
   Section(const fs::path& file, std::string name, const toml::table* table, int64_t line,
-          std::vector<std::string> keys)
-      : file_(file), name_(std::move(name)), table_(table), line_(line) {
+          std::vector<std::string> keys, std::map<std::string, std::string>* settings = nullptr)
+      : file_(file), name_(std::move(name)), table_(table), line_(line), settings_(settings) {
     if (!table_) return;
     for (const auto& [key, node] : *table_) {
       const std::string text(key.str());
@@ -57,27 +57,28 @@ class Section {
   }
 
   std::string text(std::string_view key, std::string otherwise = "") const {
-    if (!has(key)) return otherwise;
+    if (!has(key)) return noted(key, std::move(otherwise));
     const auto value = table_->get(key)->value_exact<std::string>();
     if (!value) wrong(key, "must be a string");
-    return *value;
+    return noted(key, *value);
   }
   /// A string, a date or a time, as text.
   std::string moment(std::string_view key) const {
     if (!has(key)) return "";
     const auto* node = table_->get(key);
     if (const auto* date = node->as_date()) {
-      return fmt::format("{:04}-{:02}-{:02}", date->get().year, date->get().month, date->get().day);
+      return noted(key, fmt::format("{:04}-{:02}-{:02}", date->get().year, date->get().month,
+                                    date->get().day));
     }
     if (const auto* time = node->as_date_time()) {
       const auto& [date, clock] = std::pair(time->get().date, time->get().time);
-      return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", date.year, date.month, date.day,
-                         clock.hour, clock.minute, clock.second);
+      return noted(key, fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", date.year, date.month,
+                                    date.day, clock.hour, clock.minute, clock.second));
     }
     return text(key);
   }
   double number(std::string_view key, double otherwise, double low, double high) const {
-    if (!has(key)) return otherwise;
+    if (!has(key)) return noted(key, otherwise);
     const auto* node = table_->get(key);
     if (!node->is_number()) wrong(key, "must be a number");
     const double value = *node->value<double>();
@@ -86,24 +87,24 @@ class Section {
                      ? fmt::format("is {}; it must lie in [{}, {}]", value, low, high)
                      : fmt::format("is {}; it must be at least {}", value, low));
     }
-    return value;
+    return noted(key, value);
   }
   int64_t integer(std::string_view key, int64_t otherwise, int64_t low) const {
-    if (!has(key)) return otherwise;
+    if (!has(key)) return noted(key, otherwise);
     const auto value = table_->get(key)->value_exact<int64_t>();
     if (!value) wrong(key, "must be a whole number");
     if (*value < low) wrong(key, fmt::format("is {}; it must be at least {}", *value, low));
-    return *value;
+    return noted(key, *value);
   }
   bool flag(std::string_view key, bool otherwise) const {
-    if (!has(key)) return otherwise;
+    if (!has(key)) return noted(key, otherwise);
     const auto value = table_->get(key)->value_exact<bool>();
     if (!value) wrong(key, "must be true or false");
-    return *value;
+    return noted(key, *value);
   }
   template <typename T>
   std::vector<T> list(std::string_view key, std::vector<T> otherwise = {}) const {
-    if (!has(key)) return otherwise;
+    if (!has(key)) return noted(key, std::move(otherwise));
     const auto* array = table_->get(key)->as_array();
     if (!array) wrong(key, "must be a list");
     std::vector<T> values;
@@ -113,7 +114,7 @@ class Section {
         wrong(key, std::is_same_v<T, std::string> ? "must hold strings" : "must hold numbers");
       values.push_back(*value);
     }
-    return values;
+    return noted(key, std::move(values));
   }
   std::string choice(std::string_view key, std::string otherwise,
                      const std::vector<std::string>& names) const {
@@ -126,10 +127,26 @@ class Section {
   const toml::table* table() const { return table_; }
 
  private:
+  /// Remembers what a key came to. Of split and features only what the file says, since there a
+  /// default may be without a meaning.
+  template <typename T>
+  T noted(std::string_view key, T value) const {
+    if (!settings_ || (!has(key) && name_ != "model" && name_ != "train")) return value;
+    std::string text;
+    if constexpr (std::is_arithmetic_v<T> || std::is_convertible_v<T, std::string_view>) {
+      text = fmt::format("{}", value);
+    } else {
+      text = fmt::format("{}", fmt::join(value, ", "));
+    }
+    if (!text.empty()) (*settings_)[fmt::format("{}.{}", name_, key)] = text;
+    return value;
+  }
+
   const fs::path& file_;
   std::string name_;
   const toml::table* table_;
   int64_t line_;
+  std::map<std::string, std::string>* settings_;
 };
 
 /// One reading of a file.
@@ -151,6 +168,7 @@ struct Parser {
   void features();
   void model();
   void training();
+  void track();
 };
 
 }  // namespace
@@ -171,8 +189,8 @@ Pipeline parse_pipeline(const fs::path& file) {
 namespace {
 
 void Parser::run() {
-  const std::vector<std::string> tables = {"source", "step",  "split",  "features",
-                                           "model",  "train", "output", "baselines"};
+  const std::vector<std::string> tables = {"source", "step",   "split",     "features", "model",
+                                           "train",  "output", "baselines", "track"};
   for (const auto& [key, node] : root) {
     const std::string name(key.str());
     if (std::find(tables.begin(), tables.end(), name) == tables.end()) {
@@ -198,6 +216,7 @@ void Parser::run() {
                                           suggestion(name, names)));
     }
   }
+  track();
 }
 
 Section Parser::section(const std::string& name, std::vector<std::string> keys, bool needed) {
@@ -205,8 +224,13 @@ Section Parser::section(const std::string& name, std::vector<std::string> keys, 
   if (!node && needed) refuse(file, 1, fmt::format("The pipeline needs [{}].", name));
   if (node && !node->is_table())
     refuse(file, line_of(*node), fmt::format("`{0}` must be a table: [{0}].", name));
-  return {file, name, node ? node->as_table() : nullptr, node ? line_of(*node) : 1,
-          std::move(keys)};
+  const bool is_setting = name != "output" && name != "track";
+  return {file,
+          name,
+          node ? node->as_table() : nullptr,
+          node ? line_of(*node) : 1,
+          std::move(keys),
+          is_setting ? &pipeline.settings : nullptr};
 }
 
 void Parser::sources() {
@@ -509,6 +533,37 @@ void Parser::training() {
   if (pipeline.split.by == PipelineSplit::By::kHash && pipeline.split.validation == 0 &&
       options.patience > 0) {
     table.wrong("patience", "needs validation rows, and [split] gives none");
+  }
+}
+
+void Parser::track() {
+  const auto table =
+      section("track", {"log", "tensorboard", "mlflow", "experiment", "run", "required"});
+  auto& track = pipeline.track;
+  const auto path = [&](std::string_view key) {
+    if (!table.has(key)) return fs::path();
+    if (table.text(key).empty()) table.wrong(key, "is empty");
+    return path_of(table.text(key));
+  };
+  track.log = path("log");
+  track.tensorboard = path("tensorboard");
+  track.mlflow = table.text("mlflow");
+  while (track.mlflow.ends_with('/')) track.mlflow.pop_back();
+  if (table.has("mlflow") && !track.mlflow.starts_with("http://") &&
+      !track.mlflow.starts_with("https://")) {
+    table.wrong("mlflow", "must be a server's address: \"http://127.0.0.1:5000\"");
+  }
+  if (track.mlflow.find('@') != std::string::npos) {
+    table.wrong("mlflow", "may hold no password: set MLFLOW_TRACKING_TOKEN in the environment");
+  }
+  track.experiment = table.text("experiment", track.experiment);
+  track.run = table.text("run");
+  if (track.run.find('/') != std::string::npos) {
+    table.wrong("run", "is the name of a folder too, so it may not hold `/`");
+  }
+  track.required = table.flag("required", false);
+  for (const char* key : {"experiment", "required"}) {
+    if (table.has(key) && track.mlflow.empty()) table.wrong(key, "is read with `mlflow` alone");
   }
 }
 

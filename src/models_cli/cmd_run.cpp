@@ -4,10 +4,15 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
+#include <optional>
 
 #include "cli/interrupt.h"
+#include "cli/run_log.h"
+#include "cli/run_view.h"
 #include "ml/pipeline.h"
 #include "models_cli/commands.h"
+#include "train/metrics.h"
 #include "train/progress.h"
 
 namespace firesteel::cli {
@@ -47,12 +52,59 @@ DataFrame summary(const DataFrame& rows) {
       .sql(fmt::format("SELECT inline(all) FROM (SELECT array({}) AS all FROM __shown)", parts));
 }
 
+/// A run that draws itself.
+struct WatchedRun {
+  /// A resumed run's epochs so far are those of the log in its work folder.
+  WatchedRun(const Pipeline& pipeline, const std::filesystem::path& log_before) : view(stderr) {
+    RunLog before;
+    std::ifstream lines(log_before);
+    for (std::string line; std::getline(lines, line);) before.take(line);
+    picture = std::move(before.picture);
+    picture.state = RunPicture::State::kTraining;
+    picture.note.clear();
+    picture.losses.clear();
+    picture.pipeline = pipeline.file.filename().string();
+    picture.model = pipeline.settings.at("model.kind");
+    if (picture.run.empty()) picture.run = pipeline.track.run;
+    picture.epochs = pipeline.train.trainer.epochs;
+  }
+  ~WatchedRun() {
+    if (picture.state == RunPicture::State::kTraining) picture.state = RunPicture::State::kStopped;
+    view.show(picture, true);
+  }
+  void show(const TrainProgress& now) {
+    if (const auto* record = now.finished) {
+      picture.metric = now.metric;
+      picture.larger_is_better = larger_is_better(now.metric);
+      picture.finish({.epoch = record->epoch + 1,
+                      .loss = record->loss,
+                      .validation = record->validation,
+                      .learning_rate = record->learning_rate,
+                      .rows_per_second = now.rows_per_second,
+                      .waited_share = now.waited_share,
+                      .seconds = record->seconds});
+    } else {
+      const double share = now.rows_total > 0 ? static_cast<double>(now.rows_done) /
+                                                    static_cast<double>(now.rows_total)
+                                              : 0;
+      picture.progress(now.epoch + 1, share, now.loss);
+    }
+    picture.rows_per_second = now.rows_per_second;
+    picture.waited_share = now.waited_share;
+    picture.seconds_left = now.seconds_left;
+    view.show(picture);
+  }
+
+  RunPicture picture;
+  RunView view;
+};
+
 }  // namespace
 
 Run run_command(CLI::App& app, const GlobalOptions& options) {
   struct Options {
     std::string file, output;
-    bool resume = false, resume_changed = false, quiet = false;
+    bool resume = false, resume_changed = false, quiet = false, watch = false;
     int64_t workers = 0;
   };
   auto run = std::make_shared<Options>();
@@ -63,7 +115,9 @@ Run run_command(CLI::App& app, const GlobalOptions& options) {
                "The same though the pipeline or its inputs changed");
   app.add_option("--workers", run->workers, "Processes that train together (default: the file's)")
       ->check(CLI::PositiveNumber);
-  app.add_flag("-q,--quiet", run->quiet, "Print the table alone");
+  auto* quiet = app.add_flag("-q,--quiet", run->quiet, "Print the table alone");
+  app.add_flag("--watch", run->watch, "Draw the curves and the last epochs while it trains")
+      ->excludes(quiet);
   return [run, &options] {
     const auto start = std::chrono::steady_clock::now();
     const auto pipeline = parse_pipeline(run->file);
@@ -76,13 +130,33 @@ Run run_command(CLI::App& app, const GlobalOptions& options) {
     settings.program_version = FIRESTEEL_VERSION;
     settings.versions["duckdb"] = Database::version();
     settings.interrupt = &interrupted();
+    std::optional<WatchedRun> watched;
+    if (run->watch && RunView::possible(stderr)) {
+      auto output = run->output.empty() ? pipeline.output : std::filesystem::path(run->output);
+      if (!output.has_filename()) output = output.parent_path();
+      watched.emplace(pipeline, run->resume ? output += ".work/log.jsonl" : "");
+    }
+    const auto print = [&watched](const std::string& line) {
+      if (watched) {
+        watched->view.print(line);
+      } else {
+        fmt::print(stderr, "{}\n", line);
+      }
+    };
+    settings.warn = [print](const std::string& line) { print("warning: " + line); };
     if (!run->quiet) {
-      settings.progress = ProgressBar();
-      settings.log = [start](const std::string& line) {
-        fmt::print(stderr, "{:6.1f} s  {}\n", since(start), line);
+      settings.log = [start, print](const std::string& line) {
+        print(fmt::format("{:6.1f} s  {}", since(start), line));
       };
     }
+    if (watched) {
+      settings.progress = [&watched](const TrainProgress& now) { watched->show(now); };
+    } else if (!run->quiet) {
+      settings.progress = ProgressBar();
+    }
     const auto result = run_pipeline(pipeline, spark.executor(), settings);
+    if (watched) watched->picture.state = RunPicture::State::kFinished;
+    watched.reset();
     fmt::print("\n{}\nartifact  {}\nreport    {}\ntime      {:.1f} s\n", result.table(),
                result.artifact.string(), (result.artifact / "report.html").string(), since(start));
     return 0;

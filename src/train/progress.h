@@ -21,9 +21,5 @@ class ProgressBar {
 
 /// "epoch 3/10  loss 0.4321  1.20M rows/s  log_loss 0.4400".
 std::string epoch_line(const TrainProgress& progress);
-/// "52 s", "3 min 20 s", "2 h 05 min".
-std::string duration_text(double seconds);
-/// "950", "12.3k", "1.20M".
-std::string count_text(double count);
 
 }  // namespace firesteel

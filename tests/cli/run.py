@@ -16,6 +16,7 @@ import re
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -400,6 +401,15 @@ class PipelineFile(Case):
         path.write_text(path.read_text() + '[baselines]\nlist = ["xgbost"]\n')
         self.refused("INVALID_PIPELINE", f"p.toml:{self.line_of(path, 'xgbost')}:", "Did you mean `xgboost`?", call=["run", "p.toml"])
 
+    def test_wrong_track(self):
+        self.wrong("tensorbord", "[track]", "Did you mean `tensorboard`?", train='[track]\ntensorbord = "b"')
+        self.wrong("mlflow", "`mlflow`", "http://", train='[track]\nmlflow = "127.0.0.1:5000"')
+        self.wrong("mlflow", "`mlflow`", "MLFLOW_TRACKING_TOKEN", train='[track]\nmlflow = "http://me:word@host"')
+        self.wrong("required", "`required`", "`mlflow`", train="[track]\nrequired = true")
+        self.wrong("run =", "`run`", "`/`", train='[track]\nrun = "a/b"')
+        self.wrong("log =", "`log`", "empty", train='[track]\nlog = ""')
+        self.wrong("log =", "`log`", "string", train="[track]\nlog = true")
+
     def test_wrong_type(self):
         self.wrong("epochs =", "`epochs`", "whole number", epochs='"three"')
         self.wrong("epochs =", "`epochs`", "at least 1", epochs=0)
@@ -643,6 +653,53 @@ class Training(Case):
         self.write(sql="SELECT id, x1, x2, kind, 1 AS late FROM raw")
         self.refused("TRAINING_DATA_INVALID", "`late`", call=["run", "p.toml"])
         self.assertEqual(before, {f: (self.folder / "model" / f).read_bytes() for f in os.listdir(self.folder / "model")})
+
+
+class Log(Case):
+    """The log of a run, as JSON lines."""
+
+    def events(self, path):
+        return [json.loads(line) for line in (self.folder / path).read_text().splitlines()]
+
+    def test_run_is_in_the_artifact_and_the_log(self):
+        self.write(train='[track]\nlog = "logs/runs.jsonl"\nrun = "first"')
+        self.good("run", "-q", "p.toml")
+        for path in ("model/log.jsonl", "logs/runs.jsonl"):
+            first, *epochs, last = self.events(path)
+            self.assertEqual([row["epoch"] for row in epochs if row["event"] == "epoch"], [1, 2])
+            self.assertEqual((first["event"], first["run"], first["model"], first["epochs"], first["resumed"]), ("start", "first", "mlp", 2, False))
+            self.assertEqual((first["settings"]["train.learning_rate"], first["settings"]["train.schedule"], first["settings"]["model.hidden"]),
+                             ("0.01", "constant", "16"))
+            self.assertEqual(sum(first["rows"].values()), 20_000)
+            self.assertEqual((last["event"], last["state"]), ("end", "finished"))
+            metrics = self.metrics(self.folder / "model")
+            self.assertEqual(last["test"], metrics["test"])
+            self.assertEqual(last["epoch"], metrics["best_epoch"])
+            self.assertEqual([(row["loss"], row["validation"]) for row in epochs], [(row["loss"], row["validation"]) for row in metrics["history"]])
+        self.good("run", "-q", "p.toml")
+        self.assertEqual([row["event"] for row in self.events("logs/runs.jsonl")].count("start"), 2)
+        self.assertEqual([row["event"] for row in self.events("model/log.jsonl")].count("start"), 1)
+
+    def test_failed_run_says_why(self):
+        self.write(train='clip_norm = 0\n[track]\nlog = "runs.jsonl"', epochs=1)
+        path = self.folder / "p.toml"
+        path.write_text(path.read_text().replace("learning_rate = 0.01", "learning_rate = 1e30"))
+        self.assertEqual(self.call("run", "-q", "p.toml").code, 1)
+        last = self.events("runs.jsonl")[-1]
+        self.assertEqual((last["event"], last["state"]), ("end", "failed"))
+        self.assertIn("TRAINING_DATA_INVALID", last["error"])
+
+    def test_log_that_cannot_be_written(self):
+        (self.folder / "taken").mkdir()
+        self.write(train='[track]\nlog = "taken"')
+        self.refused("IO_ERROR", "taken", "folder", call=["run", "p.toml"])
+        self.write(train='[track]\nlog = "p.toml/runs.jsonl"')
+        self.refused("IO_ERROR", "runs.jsonl", "p.toml", "folder", call=["run", "p.toml"])
+
+    def test_full_disk_costs_a_warning(self):
+        self.write(train='[track]\nlog = "/dev/full"')
+        result = self.good("run", "-q", "p.toml")
+        self.assertEqual(len(re.findall(r"(?m)^warning: .*/dev/full", result.err)), 1, result.err)
 
 
 class Artifact(Case):
@@ -969,6 +1026,226 @@ class Shell(Case):
     def test_quit(self):
         self.type("quit\n")
         self.assertEqual(self.process.wait(20), 0)
+
+
+class Terminal:
+    """A terminal of 100 columns and 30 rows with a program in it, and what it shows: the few controls that the view uses."""
+
+    COLUMNS, ROWS = 100, 30
+
+    def __init__(self, case, *arguments):
+        self.case, self.bytes, self.frames = case, b"", []
+        self.master, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", self.ROWS, self.COLUMNS, 0, 0))
+        self.process = start(arguments, {**case.env, "TERM": "xterm", "GOMP_SPINCOUNT": "0"}, cwd=case.folder, stdin=theirs, stdout=theirs,
+                             stderr=theirs, start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(theirs)
+        case.addCleanup(Shell.end, self.process, self.master)
+
+    def read(self, seconds):
+        if not select.select([self.master], [], [], seconds)[0]:
+            return True
+        try:
+            more = os.read(self.master, 65536)
+        except OSError:  # the program's end
+            return False
+        self.bytes += more
+        self.frames += [time.monotonic()] * more.count(b"\x1b[?7l")
+        return bool(more)
+
+    def until(self, text):
+        deadline = time.monotonic() + TIMEOUT_S
+        while not any(text in line for line in self.lines()):
+            self.case.assertLess(time.monotonic(), deadline, f"no {text!r} in\n" + "\n".join(self.lines()))
+            if not self.read(0.2):
+                self.case.fail(f"the program ended without {text!r}:\n" + "\n".join(self.lines()))
+
+    def press(self, keys):
+        os.write(self.master, keys)
+
+    def end(self):
+        """The exit code, when all that was printed has been read."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while self.read(0.2):
+            self.case.assertLess(time.monotonic(), deadline, "the program does not end")
+        return self.process.wait(TIMEOUT_S)
+
+    def lines(self):
+        """All lines ever shown, those that were drawn over as they are now."""
+        lines, row, column = [""], 0, 0
+        for text, control in re.findall(r"([^\x1b\r\n]+)|(\x1b\[[?0-9;]*[A-Za-z]|[\r\n])", self.bytes.decode(errors="ignore")):
+            if control == "\r":
+                column = 0
+            elif control == "\n":
+                row, column = row + 1, 0
+                if row == len(lines):
+                    lines.append("")
+            elif control.endswith("A"):
+                row -= int(control[2:-1])
+            elif control.endswith("K"):
+                lines[row] = lines[row][:column]
+            elif control.endswith("J"):
+                del lines[row + 1:]
+                lines[row] = lines[row][:column]
+            elif text:
+                lines[row] = lines[row][:column].ljust(column) + text + lines[row][column + len(text):]
+                column += len(text)
+        return lines
+
+    def cursor_is_back(self):
+        self.case.assertEqual(self.bytes.count(b"\x1b[?25l"), 1)
+        self.case.assertGreater(self.bytes.rfind(b"\x1b[?25h"), self.bytes.rfind(b"\x1b[?25l"))
+        self.case.assertGreater(self.bytes.rfind(b"\x1b[?7h"), self.bytes.rfind(b"\x1b[?7l"))
+
+
+class Watch(Case):
+    """A run drawn while it trains, by itself and from its log."""
+
+    slow = Training.slow
+
+    def shows(self, terminal, *, epoch, epochs):
+        """The view is there once, fits the terminal and holds the epochs up to this one."""
+        lines = terminal.lines()
+        text = "\n".join(lines)
+        self.assertEqual(text.count("training loss"), 1, text)
+        self.assertEqual(len(re.findall(rf"(?m)^epoch {epoch}/{epochs} ", text)), 1, text)
+        self.assertRegex(text, "[\u2801-\u28ff]{3}")
+        self.assertLess(max(map(len, [line for line in lines if "┤" in line or "│" in line])), terminal.COLUMNS)
+        rows = [line.split() for line in lines if re.match(r" +\d+ +\d\.\d+ ", line)]
+        self.assertEqual([row[0] for row in rows], [str(number) for number in range(1, epoch + 1)], text)
+        self.assertEqual(sum("best" in row for row in rows), 1)
+
+    def test_run_draws_itself(self):
+        self.slow()
+        terminal = Terminal(self, "run", "p.toml", "--watch")
+        started = time.monotonic()
+        terminal.until("training loss")
+        self.assertEqual(terminal.end(), 0)
+        lines = terminal.lines()
+        self.assertIn("p.toml  mlp", [line.strip() for line in lines])
+        self.shows(terminal, epoch=5, epochs=5)
+        self.assertEqual(sum("rows to train on" in line for line in lines), 1)
+        self.assertTrue(any(re.match(r"mlp +0\.\d+", line) for line in lines), lines)
+        terminal.cursor_is_back()
+        # Beside the last one and those that a line above them makes.
+        self.assertLessEqual(len(terminal.frames), 5 * (time.monotonic() - started) + 5)
+
+    def test_interrupted_run_gives_the_cursor_back(self):
+        self.slow()
+        terminal = Terminal(self, "run", "p.toml", "--watch")
+        terminal.until("epoch 2/5")
+        terminal.press(b"\x03")
+        self.assertEqual(terminal.end(), 130)
+        terminal.cursor_is_back()
+        self.assertTrue(any(line.startswith("[OPERATION_CANCELED]") for line in terminal.lines()), terminal.lines())
+        last = json.loads((self.folder / "model.work/log.jsonl").read_text().splitlines()[-1])
+        self.assertEqual((last["event"], last["state"]), ("end", "stopped"))
+        watched = self.call("watch", "model")
+        self.assertEqual(watched.code, 1)
+        self.assertIn("stopped: [OPERATION_CANCELED]", watched.out)
+        for command in (["run", "--watch", "--resume", "p.toml"], ["watch", "model"]):
+            terminal = Terminal(self, *command)
+            self.assertEqual(terminal.end(), 0)
+            self.shows(terminal, epoch=5, epochs=5)
+
+    def test_failed_run_gives_the_cursor_back(self):
+        path = self.write()
+        path.write_text(path.read_text().replace("learning_rate = 0.01", "learning_rate = 1e30"))
+        terminal = Terminal(self, "run", "p.toml", "--watch")
+        self.assertEqual(terminal.end(), 1)
+        terminal.cursor_is_back()
+        self.assertTrue(any(line.startswith("[TRAINING_DATA_INVALID]") for line in terminal.lines()), terminal.lines())
+
+    def test_without_a_terminal(self):
+        self.write()
+        result = self.good("run", "p.toml", "--watch")
+        self.assertIn("epoch 2/2  loss", result.err)
+        self.assertNotIn("\x1b", result.err + result.out)
+        self.assertEqual(self.call("run", "p.toml", "--watch", "-q").code, 2)
+
+    def test_artifact(self):
+        terminal = Terminal(self, "watch", SHARED / "model/")
+        self.assertEqual(terminal.end(), 0)
+        self.shows(terminal, epoch=2, epochs=2)
+        terminal.cursor_is_back()
+        self.assertTrue(any(line.startswith("test mlp") and "auc 0.9" in line for line in terminal.lines()), terminal.lines())
+        printed = self.good("watch", SHARED / "model/log.jsonl")
+        self.assertRegex(printed.out, r"(?m)^epoch 1/2  loss 0\.\d+ .*validation log_loss 0\.\d+\nepoch 2/2 .*\nfinished$")
+
+    def test_run_of_another_terminal(self):
+        self.slow()
+        run = start(["run", "-q", "p.toml"], self.env, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(run.kill)
+        deadline = time.monotonic() + TIMEOUT_S
+        while not (self.folder / "model.work").exists():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        terminal = Terminal(self, "watch", "model.work")
+        plain = start(["watch", "model"], self.env, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(plain.kill)
+        self.assertEqual(terminal.end(), 0, terminal.lines())
+        out, err = finish(plain)
+        self.assertEqual(plain.returncode, 0, (out, err))
+        self.assertEqual(re.findall(r"(?m)^epoch (\d)/5 ", out.decode()), list("12345"))
+        self.shows(terminal, epoch=5, epochs=5)
+        _, err = finish(run)
+        self.assertEqual(run.returncode, 0, err)
+
+    def test_killed_run(self):
+        self.slow()
+        run = start(["run", "-q", "p.toml"], self.env, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(run.kill)
+        log, deadline = self.folder / "model.work/log.jsonl", time.monotonic() + TIMEOUT_S
+        while not (log.exists() and '"epoch":1,' in log.read_text()):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        terminal = Terminal(self, "watch", "model")
+        terminal.until("training loss")
+        run.kill()
+        finish(run)
+        self.assertEqual(terminal.end(), 1)
+        self.assertTrue(any("ended without a word" in line for line in terminal.lines()), terminal.lines())
+
+    def test_watching_is_left(self):
+        log = self.folder / "log.jsonl"
+        log.write_text('{"event": "start", "run": "r", "pipeline": "far.toml", "model": "mlp", "epochs": 9, "host": "elsewhere", "process": 1}\n')
+        terminal = Terminal(self, "watch", "log.jsonl")
+        terminal.until("far.toml")
+        terminal.press(b"\x03")
+        self.assertEqual(terminal.end(), 130)
+        terminal.cursor_is_back()
+
+    def test_log_with_anything_in_it(self):
+        (self.folder / "log.jsonl").write_bytes(
+            b'no json\n[1]\n{"event": 3}\n{"event": "end", "run": "r"}\n\xff\xfe\n\n'
+            b'{"event": "start", "run": "r", "epochs": "nine", "model": ["m"], "pipeline": "a\\u001b[31mb\\u0085\\n.toml"}\n'
+            b'{"event": "epoch", "run": "other", "epoch": 1, "loss": 7}\n'
+            b'{"event": "epoch", "run": "r", "epoch": 1, "loss": null, "validation": "x", "metric": "\\u001b]0;t\\u0007"}\n'
+            b'{"event": "epoch", "run": "r", "epoch": 2, "loss": 1e308, "rows_per_second": null}\n'
+            b'{"event": "epoch", "run": "r", "epoch": 3, "loss": -1e308}\n'
+            b'{"event": "progress", "run": "r", "epoch": -5, "rows": 1, "rows_total": 0, "loss": {}}\n'
+            b'{"event": "end", "run": "r", "state": "failed", "error": "\\u001b[2Jwhy", "test": {"m": 3, "n": {"auc": "x"}}}\n{"event": "cut')
+        terminal = Terminal(self, "watch", "log.jsonl")
+        self.assertEqual(terminal.end(), 1)
+        for control in (b"\x1b[31mb", b"\x1b]", b"\x07", b"\x1b[2J", b"\xc2\x85"):
+            self.assertNotIn(control, terminal.bytes)
+        self.assertTrue(any("why" in line for line in terminal.lines()), terminal.lines())
+        self.assertEqual(self.call("watch", "log.jsonl").code, 1)
+
+    def test_nothing_to_watch(self):
+        self.refused("PATH_NOT_FOUND", "absent", call=["watch", "absent"])
+        self.refused("PATH_NOT_FOUND", "temp", "log.jsonl", call=["watch", "temp"])
+
+    def test_small_terminal(self):
+        for columns, rows in ((20, 5), (45, 12), (1, 1), (300, 80)):
+            Terminal.COLUMNS, Terminal.ROWS = columns, rows
+            try:
+                terminal = Terminal(self, "watch", SHARED / "model")
+                self.assertEqual(terminal.end(), 0)
+                self.assertLess(max(map(len, terminal.lines())), max(columns, 2))
+                self.assertLessEqual(len(terminal.lines()), rows)
+            finally:
+                Terminal.COLUMNS, Terminal.ROWS = 100, 30
 
 
 class Commands(Case):

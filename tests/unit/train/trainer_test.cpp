@@ -15,6 +15,7 @@
 #include "../tensor/arrow_fixture.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/quantity.h"
 #include "nn/mlp.h"
 #include "train/checkpoint.h"
 #include "train/progress.h"
