@@ -45,6 +45,8 @@ inline constexpr CommandRow kCommands[] = {
      "--resume\nfiresteel run pipeline.toml --watch"},
     {"watch", "Watch a run of another terminal, or look at one that is over",
      "firesteel watch out/flights\nfiresteel watch runs.jsonl"},
+    {"tune", "Try many settings of a pipeline's model and training, and keep the best model",
+     "firesteel tune pipeline.toml --trials 30\nfiresteel tune pipeline.toml --resume"},
     {"predict", "Predict with a saved model",
      "firesteel predict model --in tomorrow.parquet --out predictions\n"
      "firesteel predict out/flights --source flights=tomorrow.csv --out predictions --where \"late "

@@ -37,6 +37,8 @@ struct TrainOptions {
 class FittedModel {
  public:
   explicit FittedModel(TabularModel model) : model_(std::move(model)) {}
+  FittedModel(TabularModel model, TrainResult training, FittedFeatures features)
+      : model_(std::move(model)), training_(std::move(training)), features_(std::move(features)) {}
 
   /// The rows with one more column, `prediction`: the probability of the label's second class, the
   /// most probable class, or the value.

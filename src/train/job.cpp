@@ -93,6 +93,7 @@ int run_worker(const fs::path& folder, const GroupOptions& group,
     if (first && !result.paused) {
       fs::create_directories(folder / "result");
       model.save(folder / "result");
+      write_file_aside(folder / "result" / "training.json", json(result).dump(1) + "\n");
     }
     say({{"result", result}});
     return 0;
@@ -108,6 +109,10 @@ int run_worker(const fs::path& folder, const GroupOptions& group,
     say(error_json(Error("INTERNAL_ERROR", error.what())));
     return 1;
   }
+}
+
+TrainResult training_of(const fs::path& folder) {
+  return json::parse(read_file(folder / "result" / "training.json"));
 }
 
 WorkerProcess::WorkerProcess(const fs::path& job, const GroupOptions& group,

@@ -29,6 +29,9 @@ void write_job(const std::filesystem::path& folder, const TabularModel& model,
 int run_worker(const std::filesystem::path& folder, const GroupOptions& group,
                const std::atomic<bool>* interrupt);
 
+/// What the training of a job that ran to its end came to. Throws PATH_NOT_FOUND.
+TrainResult training_of(const std::filesystem::path& folder);
+
 /// Where the program of workers is, and what each gets.
 struct WorkerLaunch {
   /// Of `firesteel-models`; empty: beside this program, or on PATH.

@@ -132,6 +132,10 @@ struct TrainerOptions {
   const std::atomic<bool>* interrupt = nullptr;
 };
 
+/// The metric that decides which epoch is best: the one named, or the task's. Throws
+/// INVALID_OPTION when the task has none of that name.
+std::string deciding_metric(Task task, const std::string& named);
+
 struct EpochRecord {
   int64_t epoch = 0;         // from 0
   double loss = 0;           // mean of the training rows

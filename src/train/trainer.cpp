@@ -73,17 +73,6 @@ struct Run {
   bool is_first() const { return !group || group->rank() == 0; }
 };
 
-std::string default_metric(const TrainerOptions& options) {
-  const auto names = metric_names(options.task);
-  if (options.metric.empty()) return options.task == Task::kRegression ? "rmse" : "log_loss";
-  if (std::find(names.begin(), names.end(), options.metric) == names.end()) {
-    throw Error("INVALID_OPTION",
-                fmt::format("A {} task has no metric `{}`; it has {}.", task_name(options.task),
-                            options.metric, fmt::join(names, ", ")));
-  }
-  return options.metric;
-}
-
 void check(const TrainerOptions& options) {
   const auto refuse = [](const std::string& what) { throw Error("INVALID_OPTION", what); };
   if (options.epochs < 1) refuse("`epochs` must be at least 1.");
@@ -149,7 +138,7 @@ TrainResult train(const Trainable& model, const OpenLoader& rows, const OpenLoad
           .options = options,
           .progress = progress,
           .device = device,
-          .metric = default_metric(options),
+          .metric = deciding_metric(options.task, options.metric),
           .optimizer = Optimizer(*model.module, options.optimizer),
           .scale = LossScale(options.precision, device),
           .average = {},
@@ -542,6 +531,16 @@ std::string Run::settings() const {
 }
 
 }  // namespace
+
+std::string deciding_metric(Task task, const std::string& named) {
+  const auto names = metric_names(task);
+  if (named.empty()) return task == Task::kRegression ? "rmse" : "log_loss";
+  if (std::find(names.begin(), names.end(), named) == names.end()) {
+    throw Error("INVALID_OPTION", fmt::format("A {} task has no metric `{}`; it has {}.",
+                                              task_name(task), named, fmt::join(names, ", ")));
+  }
+  return named;
+}
 
 Scores predict(const Trainable& model, Loader& loader, Task task, const std::string& device_name) {
   torch::NoGradGuard no_grad;
