@@ -482,6 +482,7 @@ Report PipelineRun::report(const FittedModel& fitted, const OpenRows& test) cons
       {"weight decay", fmt::format("{}", trainer.optimizer.weight_decay)},
       {"seed", std::to_string(trainer.seed)},
       {"training seconds", fmt::format("{:.1f}", result.training.seconds)}};
+  if (result.tuned) page.trials = result.tuned->table();
   page.plan = plan_text;
   page.pipeline = pipeline.text;
   page.notes = fitted.features().notes;

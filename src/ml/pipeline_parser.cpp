@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 namespace {
 
 [[noreturn]] void refuse(const fs::path& file, int64_t line, const std::string& what) {
-  throw Error("INVALID_PIPELINE", fmt::format("{}:{}: {}", file.string(), line, what));
+  const auto place = line > 0 ? fmt::format("{}:{}", file.string(), line) : file.string();
+  throw Error("INVALID_PIPELINE", fmt::format("{}: {}", place, what));
 }
 
 std::string suggestion(const std::string& name, const std::vector<std::string>& names) {
@@ -162,10 +163,45 @@ void merge(const toml::table& from, toml::table* to) {
   }
 }
 
+/// A value as a file would have it, on one line unless a text has several.
 std::string written(const toml::node& node) {
+  std::vector<std::string> parts;
+  if (const auto* list = node.as_array()) {
+    for (const auto& value : *list) parts.push_back(written(value));
+    return fmt::format("[{}]", fmt::join(parts, ", "));
+  }
+  if (const auto* table = node.as_table()) {
+    for (const auto& [key, value] : *table) {
+      parts.push_back(fmt::format("\"{}\" = {}", key.str(), written(value)));
+    }
+    return fmt::format("{{ {} }}", fmt::join(parts, ", "));
+  }
+  if (const auto number = node.value_exact<double>()) {
+    const auto text = fmt::format("{}", *number);  // toml++ writes 0.1 with 17 digits.
+    return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+  }
   std::ostringstream text;
   node.visit([&](const auto& value) { text << value; });
   return text.str();
+}
+
+/// A whole file.
+std::string written_file(const toml::table& root) {
+  std::string text;
+  const auto add = [&](const std::string& head, const toml::table& table) {
+    text += "\n" + head + "\n";
+    for (const auto& [key, value] : table) {
+      text += fmt::format("\"{}\" = {}\n", key.str(), written(value));
+    }
+  };
+  for (const auto& [key, value] : root) {
+    if (const auto* table = value.as_table()) add(fmt::format("[{}]", key.str()), *table);
+    if (!value.is_array()) continue;
+    for (const auto& step : *value.as_array()) {
+      add(fmt::format("[[{}]]", key.str()), *step.as_table());
+    }
+  }
+  return text;
 }
 
 /// One reading of a file.
@@ -227,9 +263,7 @@ Pipeline parse_pipeline(const fs::path& file, const TuneValues& set) {
     if (parser.root.contains("features")) {
       parser.root["features"].as_table()->insert_or_assign("from", parser.pipeline.from);
     }
-    std::ostringstream text;
-    text << "# " << values_text(set) << "\n" << parser.root << "\n";
-    parser.pipeline.text = text.str();
+    parser.pipeline.text = fmt::format("# {}\n{}", values_text(set), written_file(parser.root));
   }
   return std::move(parser.pipeline);
 }

@@ -702,6 +702,91 @@ class Log(Case):
         self.assertEqual(len(re.findall(r"(?m)^warning: .*/dev/full", result.err)), 1, result.err)
 
 
+class Tuning(Case):
+    """Searches over settings."""
+
+    SPACE = """
+[tune]
+trials = 6
+{tune}
+[tune.space]
+train.learning_rate = {{ low = 1e-4, high = 1e-1, log = true }}
+model.hidden = [[4], [16, 8]]
+{space}
+"""
+
+    def write(self, tune="", space="", **changes):
+        path = super().write(**changes)
+        path.write_text(path.read_text() + self.SPACE.format(tune=tune, space=space))
+        return path
+
+    def trials(self):
+        return json.loads((self.folder / "model/metrics.json").read_text())["trials"]
+
+    def test_the_best_trial_is_the_model(self):
+        self.write(epochs=3)
+        result = self.good("tune", "p.toml")
+        self.assertEqual(len(self.trials()), 6)
+        best = max(self.trials(), key=lambda trial: (len(trial["metrics"]), -min(trial["metrics"] or [9])))
+        self.assertEqual(len(best["metrics"]), 3)
+        self.assertLess(sum(len(trial["metrics"]) for trial in self.trials()), 18, "no trial ended early")
+        self.assertIn("(the model)", result.out)
+        tuned = (self.folder / "model/pipeline.toml").read_text()
+        for key, value in best["values"]:
+            self.assertIn(f"{key}={value}", tuned.split("\n")[0])
+        self.assertIn("learning_rate", (self.folder / "model/report.html").read_text().split("Trials")[1])
+        self.assertEqual(sorted(os.listdir(self.folder)), ["model", "p.toml", "temp"])
+        # The file of the artifact is the whole truth: it gives the same model again.
+        self.good("run", "-q", "model/pipeline.toml", "--output", "again")
+        self.assertEqual((self.folder / "again/model.safetensors").read_bytes(), (self.folder / "model/model.safetensors").read_bytes())
+
+    def test_a_stopped_search_goes_on(self):
+        self.write(data=SHARED / "big.parquet", epochs=3, batch_size=128)
+        process = start(["tune", "p.toml"], self.env, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        deadline, err = time.monotonic() + TIMEOUT_S, b""
+        while b"trial   2" not in err and b"trial   1" not in err:
+            self.assertLess(time.monotonic(), deadline, err)
+            if select.select([process.stderr], [], [], 1)[0]:
+                err += os.read(process.stderr.fileno(), 65536)
+        process.send_signal(signal.SIGINT)
+        out, rest = finish(process)
+        self.assertEqual(process.returncode, 130, rest)
+        resumed = self.good("tune", "p.toml", "--resume")
+        self.assertEqual(len(self.trials()), 6)
+        ended = re.search(rb"trial +(\d+) .* 1 epochs", err)[1].decode()
+        self.assertNotRegex(resumed.err, rf"trial +{ended} .* 1 epochs")
+
+    def test_settings_that_do_not_go_together_are_failed_trials(self):
+        self.write(tune='method = "grid"', space='model.kind = ["mlp", "resnet"]').write_text(
+            (self.folder / "p.toml").read_text().replace("{ low = 1e-4, high = 1e-1, log = true }", "[0.01]").replace("[[4], [16, 8]]", "[[], [4]]"))
+        result = self.good("tune", "p.toml")
+        self.assertIn("failed: A resnet needs one `hidden` width.", result.err)
+        self.assertEqual(len(self.trials()), 4)
+
+    def test_mistakes(self):
+        for space, message in (("data.x = [1]", "only keys of [model] and [train]"), ("train.epochs = [1, 2]", "must be the same in all trials"),
+                               ("model.dropout = []", "empty list"), ("model.dropout = 0.1", "must be a list of values"),
+                               ("model.dropout = { low = 0.5, high = 0.1 }", "`low` below its `high`"),
+                               ("model.dropout = { low = 0, high = 0.1, log = true }", "above 0 for `log`"),
+                               ("model.dropout = { low = 0.1, hi = 0.2 }", "has no key `hi`")):
+            path = self.write(space=space)
+            self.refused("INVALID_PIPELINE", message, f"p.toml:{self.line_of(path, space)}", call=["tune", "p.toml"])
+        self.write(tune='method = "grid"')
+        self.refused("INVALID_PIPELINE", 'must be a list for method = "grid"', call=["tune", "p.toml"])
+        self.write(space="model.width = [1]")
+        self.refused("TRAINING_DATA_INVALID", "Every one of 6 trials failed", "has no key `width`", call=["tune", "p.toml"])
+        super().write()
+        self.refused("INVALID_PIPELINE", "[tune.space]", call=["tune", "p.toml"])
+
+    def test_set(self):
+        super().write(epochs=5)
+        result = self.good("run", "p.toml", "--set", "train.epochs=1", "--set", 'model.activation="gelu"')
+        self.assertIn("epoch 1/1", result.err)
+        self.assertIn("gelu", (self.folder / "model/pipeline.toml").read_text())
+        for text, message in (("train.epochs=0", "(train.epochs=0 was set)"), ("train.epochs", "key=value"), ("train.schedule=cosine", "in quotes")):
+            self.refused("INVALID_(PIPELINE|OPTION)", message, call=["run", "p.toml", "--set", text])
+
+
 class Artifact(Case):
     """A saved model that was changed is refused, with the name of the file."""
 
