@@ -573,6 +573,7 @@ class Log(Case):
             self.assertEqual([(row["loss"], row["validation"]) for row in epochs], [(row["loss"], row["validation"]) for row in metrics["history"]])
         self.good("run", "-q", "p.toml")
         self.assertEqual([row["event"] for row in self.events("logs/runs.jsonl")].count("start"), 2)
+        self.assertEqual(self.good("watch", "logs/runs.jsonl").out.count("epoch "), 2)  # the last run's
         self.assertEqual([row["event"] for row in self.events("model/log.jsonl")].count("start"), 1)
 
     def test_failed_run_says_why(self):
