@@ -90,14 +90,14 @@ fs::path log_of(fs::path given) {
                   : fmt::format("There is neither a run nor an artifact `{}`.", given.string()));
 }
 
-/// Where no terminal is, a line for the start, each epoch and the end.
-void print_line(const RunPicture& picture, size_t epochs_printed) {
-  if (picture.done.size() > epochs_printed) {
-    const auto& last = picture.done.back();
-    fmt::print("epoch {}/{}  loss {:.4f}  {} rows/s", last.epoch, picture.epochs, last.loss,
-               count_text(last.rows_per_second));
-    if (std::isfinite(last.validation)) {
-      fmt::print("  validation {} {:.4f}", picture.metric, last.validation);
+/// Where no terminal is: a line for each epoch after this one, and one for the end.
+void print_lines(const RunPicture& picture, int64_t after) {
+  for (const auto& row : picture.done) {
+    if (row.epoch <= after) continue;
+    fmt::print("epoch {}/{}  loss {:.4f}  {} rows/s", row.epoch, picture.epochs, row.loss,
+               count_text(row.rows_per_second));
+    if (std::isfinite(row.validation)) {
+      fmt::print("  validation {} {:.4f}", picture.metric, row.validation);
     }
     fmt::print("\n");
   }
@@ -120,6 +120,7 @@ void print_line(const RunPicture& picture, size_t epochs_printed) {
 int watch(fs::path log) {
   Follower lines(log);
   RunLog run;
+  int64_t printed = 0;  // the last epoch that was
   std::optional<RunView> view;
   if (RunView::possible(stdout)) view.emplace(stdout);
   const auto fail = [&](const std::string& why) {
@@ -129,19 +130,14 @@ int watch(fs::path log) {
   for (;;) {
     // Looked at before the last lines are read, which it may write meanwhile.
     const bool gone = run.gone(), removed = lines.removed();
-    const size_t printed = run.picture.done.size();
     bool changed = false;
-    while (const auto line = lines.next()) {
-      const size_t before = run.picture.done.size();
-      if (!run.take(*line)) continue;
-      changed = true;
-      if (!view) print_line(run.picture, before);
-    }
+    while (const auto line = lines.next()) changed = run.take(*line) || changed;
     if (!run.ended()) {
       if (gone && !changed) {
         fail(fmt::format("its process {} ended without a word", run.process));
       } else if (removed && fs::exists(log)) {  // the run began anew
         lines.open(log);
+        printed = 0;
         continue;
       } else if ((removed || !lines.opened()) && !fs::is_directory(log.parent_path())) {
         // A run that ended before its log was opened has left it in the artifact.
@@ -153,15 +149,17 @@ int watch(fs::path log) {
         }
         fail("its log was removed");
       }
-      if (!view && run.picture.state == RunPicture::State::kFailed) {
-        print_line(run.picture, printed);
-      }
       if (!run.started && run.picture.state == RunPicture::State::kTraining) {
         run.picture.pipeline = log.string();
         run.picture.note = "waiting for the training to start";
       }
     }
-    if (view) view->show(run.picture, true);
+    if (view) {
+      view->show(run.picture, true);
+    } else {
+      print_lines(run.picture, printed);
+      if (!run.picture.done.empty()) printed = run.picture.done.back().epoch;
+    }
     if (run.picture.state != RunPicture::State::kTraining) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }

@@ -3,8 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -22,11 +22,16 @@ double number(const Json& json, const char* key) {
   return found != json.end() && found->is_number() ? found->get<double>() : RunPicture::kUnknown;
 }
 
-double or_zero(double value) { return std::isfinite(value) ? value : 0; }
+// What is larger than this is no duration, speed or epoch.
+constexpr double kMost = 1e15;
+
+double or_zero(double value) { return value > 0 ? std::min(value, kMost) : 0; }
 
 int64_t whole(const Json& json, const char* key) {
   const auto found = json.find(key);
-  return found != json.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
+  return found != json.end() && found->is_number_integer()
+             ? static_cast<int64_t>(or_zero(found->get<double>()))
+             : 0;
 }
 
 std::string text(const Json& json, const char* key) {

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 
 #include "base/quantity.h"
 #include "cli/interrupt.h"
@@ -298,7 +298,7 @@ void Drawing::table() {
               kDim);
   put(heading);
   const auto* best = picture.best();
-  const auto tests = picture.test.empty() ? 0 : static_cast<int>(picture.test.size()) + 1;
+  const auto tests = picture.test.empty() ? 0 : static_cast<int>(picture.test.size()) + 2;
   const int shown = std::min(static_cast<int>(picture.done.size()), std::max(left() - tests, 1));
   for (auto epoch = picture.done.end() - shown; epoch != picture.done.end(); ++epoch) {
     auto row = line();
@@ -316,12 +316,22 @@ void Drawing::table() {
 
 void Drawing::test() {
   if (picture.test.empty()) return;
+  std::set<std::string> names;
+  for (const auto& [model, metrics] : picture.test) {
+    for (const auto& [name, value] : metrics) names.insert(name);
+  }
   put(line());
+  auto heading = line();
+  heading.add(fmt::format("{:<20}", " test"), kDim);
+  for (const auto& name : names) heading.add(fmt::format("{:>11.10}", printable(name)), kDim);
+  put(heading);
   for (const auto& [model, metrics] : picture.test) {
     auto row = line();
-    row.add(fmt::format("test {:<20}", printable(model)));
-    for (const auto& [name, value] : metrics)
-      row.add(fmt::format("  {} {}", printable(name), number(value)));
+    row.add(fmt::format(" {:<19.19}", printable(model)));
+    for (const auto& name : names) {
+      const auto found = metrics.find(name);
+      row.add(fmt::format("{:>11}", found == metrics.end() ? "-" : number(found->second)));
+    }
     put(row);
   }
 }
@@ -338,7 +348,7 @@ std::pair<int, int> size_of(std::FILE* out) {
 void RunPicture::progress(int64_t now, double its_share, double its_loss) {
   if (now != epoch) losses.clear();
   epoch = now;
-  share = its_share;
+  share = its_share > 0 ? std::min(its_share, 1.0) : 0;
   loss = its_loss;
   // A curve has no more points than a wide terminal has dots.
   constexpr size_t kPointsMax = 400;
@@ -346,7 +356,7 @@ void RunPicture::progress(int64_t now, double its_share, double its_loss) {
     for (size_t i = 0; i < losses.size() / 2; ++i) losses[i] = losses[2 * i];
     losses.resize(losses.size() / 2);
   }
-  losses.emplace_back(its_share, its_loss);
+  losses.emplace_back(share, its_loss);
 }
 
 void RunPicture::finish(const Epoch& record) {

@@ -97,6 +97,9 @@ Server::Answer Server::call(const std::string& path, const Json* body,
       result.error() == httplib::Error::ConnectionTimeout) {
     throw std::runtime_error("it cannot be reached");
   }
+  if (result.error() == httplib::Error::SSLServerVerification) {
+    throw std::runtime_error("its certificate cannot be verified");
+  }
   if (!result) {
     throw std::runtime_error(fmt::format("no answer ({})", httplib::to_string(result.error())));
   }
@@ -104,7 +107,8 @@ Server::Answer Server::call(const std::string& path, const Json* body,
 }
 
 Json Server::must(const Answer& answer) const {
-  if (answer.status < 300) return answer.json;
+  if (answer.status < 300 && answer.json.is_object()) return answer.json;
+  if (answer.status < 300) throw std::runtime_error("its answer is not that of an MLflow server");
   const bool says_why = answer.json.is_object() && answer.json.contains("message");
   throw std::runtime_error(
       says_why ? fmt::format("{} (HTTP {})", answer.json.value("message", ""), answer.status)

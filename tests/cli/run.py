@@ -678,6 +678,7 @@ class Log(Case):
             self.assertEqual([(row["loss"], row["validation"]) for row in epochs], [(row["loss"], row["validation"]) for row in metrics["history"]])
         self.good("run", "-q", "p.toml")
         self.assertEqual([row["event"] for row in self.events("logs/runs.jsonl")].count("start"), 2)
+        self.assertEqual(self.good("watch", "logs/runs.jsonl").out.count("epoch "), 2)  # the last run's
         self.assertEqual([row["event"] for row in self.events("model/log.jsonl")].count("start"), 1)
 
     def test_failed_run_says_why(self):
@@ -1122,6 +1123,9 @@ class Terminal:
         self.case, self.bytes, self.frames = case, b"", []
         self.master, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", self.ROWS, self.COLUMNS, 0, 0))
+        modes = termios.tcgetattr(theirs)
+        modes[3] = modes[3] & ~termios.ECHO | termios.NOFLSH  # else Ctrl-C drops and adds characters in mid-drawing
+        termios.tcsetattr(theirs, termios.TCSANOW, modes)
         self.process = start(arguments, {**case.env, "TERM": "xterm", "GOMP_SPINCOUNT": "0"}, cwd=case.folder, stdin=theirs, stdout=theirs,
                              stderr=theirs, start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(theirs)
@@ -1253,7 +1257,11 @@ class Watch(Case):
         self.assertEqual(terminal.end(), 0)
         self.shows(terminal, epoch=2, epochs=2)
         terminal.cursor_is_back()
-        self.assertTrue(any(line.startswith("test mlp") and "auc 0.9" in line for line in terminal.lines()), terminal.lines())
+        names = next(line.split() for line in terminal.lines() if line.startswith(" test"))
+        values = next(line.split() for line in terminal.lines() if line.startswith(" mlp "))
+        shown = dict(zip(names[1:], map(float, values[1:])))
+        for name, value in self.metrics(SHARED / "model")["test"]["mlp"].items():
+            self.assertAlmostEqual(shown[name], value, 4, name)
         printed = self.good("watch", SHARED / "model/log.jsonl")
         self.assertRegex(printed.out, r"(?m)^epoch 1/2  loss 0\.\d+ .*validation log_loss 0\.\d+\nepoch 2/2 .*\nfinished$")
 
@@ -1284,6 +1292,7 @@ class Watch(Case):
         while not (log.exists() and '"epoch":1,' in log.read_text()):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.01)
+        run.send_signal(signal.SIGSTOP)
         terminal = Terminal(self, "watch", "model")
         terminal.until("training loss")
         run.kill()

@@ -3,6 +3,8 @@
 usage: run.py PROGRAM [unittest arguments], with a Python that has packages/requirements-tracking.txt
 (tools/setup.sh tracking makes .deps/tracking).
 """
+import datetime
+import http.server
 import json
 import math
 import os
@@ -10,6 +12,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -301,6 +304,61 @@ class Tracking(unittest.TestCase):
             thread.join(TIMEOUT_S)
         self.assertRegex(asked[0], r"^GET /proxy/api/2.0/mlflow/experiments/get-by-name\?experiment_name=a(%20|\+)b ")
         self.assertIn("Authorization: Bearer secret", asked[0])
+
+    def test_answers_that_are_not_mlflow(self):
+        class Page(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b"<html>")
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Page) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            self.write(f'mlflow = "http://127.0.0.1:{server.server_port}"\nrequired = true')
+            self.assertIn("not that of an MLflow server", self.run_program(code=1))
+            server.shutdown()
+
+    def test_https(self):
+        """A certificate is verified against those of the system, or of SSL_CERT_FILE."""
+        class Experiments(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(403)
+                self.end_headers()
+                self.wfile.write(b'{"message": "seen over TLS"}')
+
+            def log_message(self, *_):
+                pass
+
+        self_signed(self.folder / "key.pem", self.folder / "certificate.pem")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.folder / "certificate.pem", self.folder / "key.pem")
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Experiments) as server:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            server.handle_error = lambda *_: None  # of the handshake that is broken off
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            self.write(f'mlflow = "https://localhost:{server.server_port}"\nrequired = true')
+            self.assertIn("its certificate cannot be verified", self.run_program(code=1))
+            self.assertIn("seen over TLS (HTTP 403)", self.run_program(code=1, SSL_CERT_FILE=str(self.folder / "certificate.pem")))
+            server.shutdown()
+
+
+def self_signed(key_file, certificate_file):
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+                   .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
+                   .not_valid_after(now + datetime.timedelta(days=1))
+                   .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+                   .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256()))
+    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
 if __name__ == "__main__":
