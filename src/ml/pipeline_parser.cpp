@@ -371,9 +371,16 @@ void Parser::features() {
   pipeline.from = table.choice("from", pipeline.from, names);
 }
 
+/// A key that only one choice of another key reads.
+void belongs(const Section& table, const char* key, const char* of, const char* choice) {
+  if (!table.has(key) || table.text(of) == choice) return;
+  table.wrong(key, fmt::format("is read with {} = \"{}\" alone", of, choice));
+}
+
 void Parser::model() {
-  const auto table = section("model", {"kind", "hidden", "dropout", "activation",
-                                       "embedding_dimension", "batch_norm", "blocks", "heads"});
+  const auto table =
+      section("model", {"kind", "hidden", "dropout", "activation", "embedding_dimension",
+                        "batch_norm", "blocks", "heads", "ensemble"});
   auto& model = pipeline.model;
   auto kinds = tabular_kinds();
   kinds.emplace_back("linear");
@@ -393,12 +400,8 @@ void Parser::model() {
   model.batch_norm = table.flag("batch_norm", false);
   model.blocks = table.integer("blocks", model.blocks, 1);
   model.heads = table.integer("heads", model.heads, 1);
-}
-
-/// A key that only one choice of another key reads.
-void belongs(const Section& table, const char* key, const char* of, const char* choice) {
-  if (!table.has(key) || table.text(of) == choice) return;
-  table.wrong(key, fmt::format("is read with {} = \"{}\" alone", of, choice));
+  model.ensemble = table.integer("ensemble", model.ensemble, 1);
+  belongs(table, "ensemble", "kind", "tabm");
 }
 
 void Parser::training() {

@@ -14,7 +14,9 @@
 #include "nn/dropout.h"
 #include "nn/ft_transformer.h"
 #include "nn/mlp.h"
+#include "nn/ncf.h"
 #include "nn/resnet.h"
+#include "nn/tabm.h"
 
 namespace firesteel::nn {
 
@@ -37,6 +39,7 @@ constexpr KindRow kKinds[] = {
     {"mlp", make<MlpImpl>},       {"resnet", make<ResNetImpl>},
     {"dcn", make<DcnImpl>},       {"dlrm", make<DlrmImpl>},
     {"deepfm", make<DeepFmImpl>}, {"ft_transformer", make<FtTransformerImpl>},
+    {"tabm", make<TabMImpl>},     {"ncf", make<NcfImpl>},
 };
 
 int64_t embedding_width(int64_t cardinality, int64_t fixed) {
@@ -74,6 +77,7 @@ void check(const TabularNetOptions& options) {
   }
   if (options.blocks < 1) refuse("`blocks` must be at least 1.");
   if (options.heads < 1) refuse("`heads` must be at least 1.");
+  if (options.ensemble < 1) refuse("`ensemble` must be at least 1.");
 }
 
 std::string_view activation_name(Activation activation) {

@@ -27,18 +27,20 @@ struct TabularNetOptions {
   /// Width of every embedding; 0: the kind's choice.
   int64_t embedding_dimension = 0;
   bool batch_norm = false;
-  int64_t blocks = 3;  // residual blocks, cross layers or transformer blocks
-  int64_t heads = 8;   // of attention
+  int64_t blocks = 3;     // residual blocks, cross layers or transformer blocks
+  int64_t heads = 8;      // of attention
+  int64_t ensemble = 32;  // members
   int64_t outputs = 1;
 };
 
 /// One thread at a time.
 struct TabularNet : torch::nn::Module {
-  /// numeric [B, N] float32, categorical [B, C] int64 → logits [B, outputs] float32.
+  /// numeric [B, N] float32, categorical [B, C] int64 → logits [B, outputs] float32, of an
+  /// ensemble [B, members, outputs].
   virtual torch::Tensor forward(const torch::Tensor& numeric, const torch::Tensor& categorical) = 0;
 };
 
-/// "mlp", "resnet", "dcn", "dlrm", "deepfm", "ft_transformer".
+/// The names of the table of kinds.
 std::vector<std::string> tabular_net_kinds();
 /// New weights from PyTorch's generator. Throws INVALID_OPTION when the options make no model.
 std::shared_ptr<TabularNet> make_tabular_net(std::string_view kind,

@@ -85,25 +85,34 @@ torch::Tensor regression(const torch::Tensor& value, const torch::Tensor& label,
 
 torch::Tensor loss_of(const torch::Tensor& given, const Batch& batch, Task task,
                       const LossOptions& options) {
-  const auto logits = given.to(torch::kFloat32);
+  auto logits = given.to(torch::kFloat32), label = batch.label;
+  const int64_t members = logits.dim() == 3 ? logits.size(1) : 1;
+  if (logits.dim() == 3) {  // Each member's row is a row of its own.
+    logits = logits.flatten(0, 1);
+    label = label.repeat_interleave(members, 0);
+  }
   torch::Tensor each;
   switch (task) {
     case Task::kBinary:
-      each = binary(logits.squeeze(1), batch.label, options);
+      each = binary(logits.squeeze(1), label, options);
       break;
     case Task::kMulticlass:
-      each = multiclass(logits, batch.label, options);
+      each = multiclass(logits, label, options);
       break;
     case Task::kRegression:
-      each = regression(logits.squeeze(1), batch.label, chosen(task, options), options);
+      each = regression(logits.squeeze(1), label, chosen(task, options), options);
       break;
   }
+  if (members > 1) each = each.view({-1, members}).mean(1);
   if (!batch.weight.defined()) return each.mean();
   return (each * batch.weight).sum() / batch.weight.sum();
 }
 
 torch::Tensor scores_of(const torch::Tensor& given, Task task) {
   const auto logits = given.to(torch::kFloat32);
+  if (logits.dim() == 3) {
+    return scores_of(logits.flatten(0, 1), task).view(logits.sizes()).mean(1);
+  }
   switch (task) {
     case Task::kBinary:
       return torch::sigmoid(logits);

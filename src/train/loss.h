@@ -9,10 +9,11 @@
 namespace firesteel {
 
 /// Mean loss of logits [B, outputs], weighted by row when the batch has weights. float32, whatever
-/// the logits are.
+/// the logits are. Of an ensemble's logits [B, members, outputs] it is the mean of the members'.
 torch::Tensor loss_of(const torch::Tensor& logits, const Batch& batch, Task task,
                       const LossOptions& options);
-/// Probabilities (values for regression) of logits [B, outputs].
+/// Probabilities (values for regression) of logits [B, outputs]; of an ensemble's logits the mean
+/// of the members'.
 torch::Tensor scores_of(const torch::Tensor& logits, Task task);
 /// Throws INVALID_OPTION when the loss is not one for the task.
 void check_loss(Task task, const LossOptions& options);

@@ -66,10 +66,25 @@ size_t label_of(const std::vector<EncoderSpec>& specs) {
   throw Error("INVALID_ARTIFACT", "The encoders name no label.");
 }
 
+/// What the network itself cannot see: the columns that its ids come from.
+void check_columns(const std::vector<EncoderSpec>& specs, const TabularOptions& options) {
+  int categories = 0;
+  for (const auto& spec : specs) {
+    if (options.kind != "ncf" || !spec.is_categorical() || ++categories > 2) continue;
+    if (spec.kind != EncoderKind::kDate) continue;
+    throw Error("INVALID_OPTION",
+                fmt::format("An ncf takes the first two categorical features for the user and the "
+                            "item, and `{}` is a part of a date: list two columns as categorical "
+                            "or hashed.",
+                            spec.feature_name()));
+  }
+}
+
 }  // namespace
 
 TabularModel::TabularModel(std::vector<EncoderSpec> specs, TabularOptions options, uint64_t seed)
     : state_(std::make_shared<State>()) {
+  check_columns(specs, options);
   state_->label = label_of(specs);
   state_->specs = std::move(specs);
   state_->options = std::move(options);
@@ -87,6 +102,7 @@ TabularModel::TabularModel(std::vector<EncoderSpec> specs, TabularOptions option
   torch::manual_seed(seed);
   shape.blocks = state_->options.blocks;
   shape.heads = state_->options.heads;
+  shape.ensemble = state_->options.ensemble;
   state_->net = nn::make_tabular_net(state_->options.kind, shape);
 }
 
@@ -431,7 +447,8 @@ void TabularModel::save(const std::filesystem::path& folder) const {
                                         {"embedding_dimension", options.embedding_dimension},
                                         {"batch_norm", options.batch_norm},
                                         {"blocks", options.blocks},
-                                        {"heads", options.heads}};
+                                        {"heads", options.heads},
+                                        {"ensemble", options.ensemble}};
   write_file_aside(folder / "model.json", model.dump(1) + "\n");
   write_file_aside(folder / "encoders.json", encoders_to_json(state_->specs));
   NamedTensors named;
@@ -458,6 +475,7 @@ TabularModel TabularModel::load(const std::filesystem::path& folder) {
     options.batch_norm = json.at("batch_norm");
     options.blocks = json.value("blocks", options.blocks);
     options.heads = json.value("heads", options.heads);
+    options.ensemble = json.value("ensemble", options.ensemble);
   } catch (const nlohmann::json::exception& error) {
     throw Error("INVALID_ARTIFACT",
                 fmt::format("`{}` cannot be read: {}.", path.string(), error.what()));

@@ -17,14 +17,15 @@
 namespace firesteel {
 
 struct TabularOptions {
-  std::string kind = "mlp";  // or "resnet", "dcn", "dlrm", "deepfm", "ft_transformer"
+  std::string kind = "mlp";                  // one of tabular_kinds()
   std::vector<int64_t> hidden = {256, 128};  // empty: linear (logistic) regression
   double dropout = 0;
   std::string activation = "relu";  // or "gelu", "silu"
   int64_t embedding_dimension = 0;  // 0: by the number of ids
   bool batch_norm = false;
-  int64_t blocks = 3;  // residual blocks, cross layers or transformer blocks
-  int64_t heads = 8;   // of attention
+  int64_t blocks = 3;     // residual blocks, cross layers or transformer blocks
+  int64_t heads = 8;      // of attention
+  int64_t ensemble = 32;  // members
 };
 /// The kinds there are.
 std::vector<std::string> tabular_kinds();

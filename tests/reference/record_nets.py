@@ -145,13 +145,58 @@ class FtTransformer(nn.Module):
         return self.head(torch.relu(self.norm(x[:, 0])))
 
 
+class BatchEnsembleLinear(nn.Module):
+    def __init__(self, members, inputs, outputs):
+        super().__init__()
+        self.weight, self.r = nn.Parameter(torch.empty(outputs, inputs)), nn.Parameter(torch.empty(members, inputs))
+        self.s, self.bias = nn.Parameter(torch.empty(members, outputs)), nn.Parameter(torch.empty(members, outputs))
+
+    def forward(self, x):
+        return (x * self.r) @ self.weight.T * self.s + self.bias
+
+
+class EnsembleLinear(nn.Module):
+    def __init__(self, members, inputs, outputs):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.empty(members, inputs, outputs)), nn.Parameter(torch.empty(members, outputs))
+
+    def forward(self, x):
+        return torch.einsum("bki,kio->bko", x, self.weight) + self.bias
+
+
+class TabM(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embeddings = embeddings(4)
+        self.blocks = nn.ModuleList([BatchEnsembleLinear(3, NUMERIC + 8, 6), BatchEnsembleLinear(3, 6, 4)])
+        self.output = EnsembleLinear(3, 4, OUTPUTS)
+
+    def forward(self, numbers, ids):
+        x = torch.cat([numbers, *embed(self.embeddings, ids)], 1).unsqueeze(1).expand(-1, 3, -1)
+        for block in self.blocks:
+            x = torch.relu(block(x))
+        return self.output(x)
+
+
+class Ncf(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.factors, self.embeddings = embeddings(4), embeddings(4)
+        self.layers = layers(NUMERIC + 8, [6, 4], 0)
+        self.head = nn.Linear(4 + 4, OUTPUTS)
+
+    def forward(self, numbers, ids):
+        user, item = embed(self.factors, ids)
+        return self.head(torch.cat([user * item, self.layers(torch.cat([numbers, *embed(self.embeddings, ids)], 1))], 1))
+
+
 def recorded(net):
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.copy_(pattern(*parameter.shape))
     ids = torch.tensor([[i % 5, i % 4] for i in range(ROWS)])
     logits = net(pattern(ROWS, NUMERIC), ids)
-    (logits * pattern(ROWS, OUTPUTS)).sum().backward()
+    (logits * pattern(*logits.shape)).sum().backward()
     return {"logits": logits.flatten().tolist(),
             "gradients": {name: (p.grad if p.grad is not None else torch.zeros_like(p)).flatten().tolist()
                           for name, p in net.named_parameters()}}
@@ -159,6 +204,7 @@ def recorded(net):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    nets = {"mlp": Mlp, "resnet": ResNet, "dcn": Dcn, "dlrm": Dlrm, "deepfm": DeepFm, "ft_transformer": FtTransformer}
+    nets = {"mlp": Mlp, "resnet": ResNet, "dcn": Dcn, "dlrm": Dlrm, "deepfm": DeepFm, "ft_transformer": FtTransformer, "tabm": TabM,
+            "ncf": Ncf}
     path = pathlib.Path(__file__).with_name("nets.json")
     path.write_text(json.dumps({"torch": torch.__version__, "nets": {name: recorded(net()) for name, net in nets.items()}}) + "\n")

@@ -28,6 +28,7 @@ TabularNetOptions small(const std::string& kind) {
   options.embedding_dimension = kind == "ft_transformer" ? 8 : 4;
   options.blocks = 2;
   options.heads = 2;
+  options.ensemble = 3;
   return options;
 }
 
@@ -45,7 +46,7 @@ TEST(TabularNet, LogitsAndGradientsAreThoseOfPython) {
     std::vector<int64_t> ids;
     for (int64_t i = 0; i < 6; ++i) ids.insert(ids.end(), {i % 5, i % 4});
     const auto logits = net->forward(pattern({6, 3}), torch::tensor(ids).reshape({6, 2}));
-    (logits * pattern({6, 1})).sum().backward();
+    (logits * pattern(logits.sizes())).sum().backward();
     const auto same = [](const torch::Tensor& found, const nlohmann::json& values) {
       return torch::allclose(found.flatten(), torch::tensor(values.get<std::vector<float>>()), 1e-5,
                              1e-6);
@@ -63,6 +64,9 @@ TEST(TabularNet, LogitsAndGradientsAreThoseOfPython) {
 }
 
 TEST(TabularNet, NumbersOrCategoriesAloneWillDo) {
+  const auto logits = [](const std::string& kind) {
+    return kind == "tabm" ? std::vector<int64_t>{4, 3, 1} : std::vector<int64_t>{4, 1};
+  };
   for (const auto& kind : tabular_net_kinds()) {
     SCOPED_TRACE(kind);
     auto options = small(kind);
@@ -71,16 +75,16 @@ TEST(TabularNet, NumbersOrCategoriesAloneWillDo) {
     options.numeric = 0;
     const auto ids = torch::randint(0, 3, {4, 3});
     EXPECT_EQ(make_tabular_net(kind, options)->forward(torch::zeros({4, 0}), ids).sizes(),
-              (std::vector<int64_t>{4, 1}));
+              logits(kind));
     options = small(kind);
     options.cardinalities = {};
-    if (kind == "dlrm") {
+    if (kind == "dlrm" || kind == "ncf") {
       EXPECT_THROW(make_tabular_net(kind, options), Error);
       continue;
     }
     const auto none = torch::zeros({4, 0}, torch::kInt64);
     EXPECT_EQ(make_tabular_net(kind, options)->forward(torch::randn({4, 3}), none).sizes(),
-              (std::vector<int64_t>{4, 1}));
+              logits(kind));
   }
 }
 
@@ -92,9 +96,36 @@ TEST(TabularNet, RefusesWhatMakesNoModel) {
   options = small("deepfm");
   options.outputs = 3;
   EXPECT_THROW(make_tabular_net("deepfm", options), Error);
-  options = small("resnet");
-  options.hidden = {};
-  EXPECT_THROW(make_tabular_net("resnet", options), Error);
+  for (const auto* kind : {"resnet", "tabm"}) {
+    options = small(kind);
+    options.hidden = {};
+    EXPECT_THROW(make_tabular_net(kind, options), Error);
+  }
+  options = small("tabm");
+  options.ensemble = 0;
+  EXPECT_THROW(make_tabular_net("tabm", options), Error);
+  options = small("ncf");
+  options.cardinalities = {5};
+  try {
+    make_tabular_net("ncf", options);
+    FAIL() << "not refused";
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("there is 1"), std::string::npos) << error.message();
+  }
+}
+
+TEST(TabM, MembersDifferAtFirstInTheSignsOfTheFeatures) {
+  torch::manual_seed(1);
+  const auto net = make_tabular_net("tabm", small("tabm"));
+  const auto parameters = net->named_parameters();
+  const auto r = parameters["blocks.0.r"];
+  EXPECT_TRUE(r.abs().eq(1).all().item<bool>());
+  for (int64_t at = 3; at < 11; at += 4) {  // embeddings have one sign each
+    EXPECT_TRUE(r.slice(1, at, at + 4).eq(r.slice(1, at, at + 1)).all().item<bool>());
+  }
+  EXPECT_FALSE(torch::equal(r[0], r[1]) && torch::equal(r[1], r[2]));
+  EXPECT_TRUE(parameters["blocks.1.r"].eq(1).all().item<bool>());
+  EXPECT_TRUE(torch::equal(parameters["blocks.0.bias"][0], parameters["blocks.0.bias"][1]));
 }
 
 }  // namespace
