@@ -2,6 +2,7 @@
 #include "ml/features.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -61,7 +62,16 @@ struct FeatureFit {
   FittedFeatures fitted;
   Aggregates aggregates;
 
+  /// Where the aggregates of a label are.
+  struct LabelPlaces {
+    bool is_number = false;
+    size_t classes = 0, valid = 0, low = 0, high = 0, mean = 0, deviation = 0;
+  };
+
   void run();
+  LabelPlaces ask_of_label(const std::string& column);
+  void add_label(const std::string& column, const LabelPlaces& places);
+  void add_classes(EncoderSpec* spec, bool zero_one, int64_t classes);
   const DataType& type_of(const std::string& column) const;
   void check_types() const;
   void add_specs(const Features::Feature& feature);
@@ -93,23 +103,8 @@ void FeatureFit::run() {
       places.push_back({aggregates.add(fmt::format("count({})", column)), 0, 0});
     }
   }
-  const std::string label = quoted(features.label_);
-  const auto& label_type = type_of(features.label_);
-  const bool label_is_number = label_type.is_numeric() || label_type.kind == TypeKind::kBoolean;
-  const size_t classes = aggregates.add(fmt::format("count(DISTINCT {})", label));
-  size_t labels = 0, low = 0, high = 0, mean = 0, deviation = 0;
-  if (label_is_number) {
-    const auto value = finite(label_type.kind == TypeKind::kBoolean
-                                  ? fmt::format("CAST(CAST({} AS INT) AS DOUBLE)", label)
-                                  : fmt::format("CAST({} AS DOUBLE)", label));
-    labels = aggregates.add(fmt::format("count({})", value));
-    low = aggregates.add(fmt::format("min({})", value));
-    high = aggregates.add(fmt::format("max({})", value));
-    mean = aggregates.add(fmt::format("avg({})", value));
-    deviation = aggregates.add(fmt::format("stddev_pop({})", value));
-  } else {
-    labels = aggregates.add(fmt::format("count({})", label));
-  }
+  std::vector<LabelPlaces> labels;
+  for (const auto& label : features.labels_) labels.push_back(ask_of_label(label));
   aggregates.run(rows);
 
   fitted.rows = aggregates.count(all);
@@ -139,58 +134,96 @@ void FeatureFit::run() {
     fitted.specs.push_back(std::move(spec));
   }
 
-  const int64_t missing = fitted.rows - aggregates.count(labels);
+  for (size_t i = 0; i < labels.size(); ++i) add_label(features.labels_[i], labels[i]);
+  if (!features.weight_.empty()) {
+    fitted.specs.push_back({.column = features.weight_, .kind = EncoderKind::kWeight});
+  }
+}
+
+FeatureFit::LabelPlaces FeatureFit::ask_of_label(const std::string& column) {
+  const std::string label = quoted(column);
+  const auto& type = type_of(column);
+  LabelPlaces places;
+  places.is_number = type.is_numeric() || type.kind == TypeKind::kBoolean;
+  places.classes = aggregates.add(fmt::format("count(DISTINCT {})", label));
+  if (!places.is_number) {
+    places.valid = aggregates.add(fmt::format("count({})", label));
+    return places;
+  }
+  const auto value =
+      finite(type.kind == TypeKind::kBoolean ? fmt::format("CAST(CAST({} AS INT) AS DOUBLE)", label)
+                                             : fmt::format("CAST({} AS DOUBLE)", label));
+  places.valid = aggregates.add(fmt::format("count({})", value));
+  places.low = aggregates.add(fmt::format("min({})", value));
+  places.high = aggregates.add(fmt::format("max({})", value));
+  places.mean = aggregates.add(fmt::format("avg({})", value));
+  places.deviation = aggregates.add(fmt::format("stddev_pop({})", value));
+  return places;
+}
+
+void FeatureFit::add_label(const std::string& column, const LabelPlaces& places) {
+  const int64_t missing = fitted.rows - aggregates.count(places.valid);
   if (missing > 0) {
     refuse(
         fmt::format("The label `{}` is null or not a number in {} of {} rows. Filter them "
                     "out: WHERE {} IS NOT NULL.",
-                    features.label_, missing, fitted.rows, label));
+                    column, missing, fitted.rows, quoted(column)));
   }
-  const int64_t class_count = aggregates.count(classes);
-  if (class_count < 2) {
+  const int64_t classes = aggregates.count(places.classes);
+  if (classes < 2) {
     refuse(
         fmt::format("The label `{}` has the same value in all {} rows: there is nothing to learn. "
                     "Check how it is made, and the split.",
-                    features.label_, fitted.rows));
+                    column, fitted.rows));
   }
-  const bool zero_one = label_is_number && class_count == 2 && aggregates.number(low) == 0 &&
-                        aggregates.number(high) == 1;
-  EncoderSpec spec{.column = features.label_, .kind = EncoderKind::kLabel};
+  const bool zero_one = places.is_number && classes == 2 && aggregates.number(places.low) == 0 &&
+                        aggregates.number(places.high) == 1;
+  EncoderSpec spec{.column = column, .kind = EncoderKind::kLabel};
   spec.task =
-      features.task_.value_or(zero_one || (!label_is_number && class_count == 2) ? Task::kBinary
-                              : label_is_number                                  ? Task::kRegression
-                                                : Task::kMulticlass);
+      features.task_.value_or(zero_one || (!places.is_number && classes == 2) ? Task::kBinary
+                              : places.is_number                              ? Task::kRegression
+                                                                              : Task::kMulticlass);
   fitted.task = spec.task;
-  if (spec.task == Task::kRegression) {
-    if (!label_is_number)
-      refuse(fmt::format("The label `{}` of a regression must be a number.", features.label_));
-    spec.mean = steady(aggregates.number(mean));
-    spec.deviation = steady(aggregates.number(deviation));
-    fitted.label_mean = aggregates.number(mean);
-  } else {
-    if (spec.task == Task::kBinary && class_count != 2) {
-      refuse(fmt::format("The label `{}` has {} values; a binary label has two.", features.label_,
-                         class_count));
-    }
-    if (class_count > 1000) {
-      refuse(fmt::format("The label `{}` has {} classes; at most 1000 are learnt.", features.label_,
-                         class_count));
-    }
-    if (!zero_one || spec.task == Task::kMulticlass) {
-      spec.vocabulary = words(features.label_, class_count, true);
-    }
-    fitted.label_mean = zero_one ? aggregates.number(mean) : 0;
-    if (!zero_one && spec.task == Task::kBinary) {
-      fitted.label_mean = static_cast<double>(rows.filter(fmt::format("CAST({} AS STRING) = '{}'",
-                                                                      label, spec.vocabulary[1]))
-                                                  .count()) /
-                          static_cast<double>(fitted.rows);
-    }
+  switch (spec.task) {
+    case Task::kRegression:
+      if (!places.is_number) {
+        refuse(fmt::format("The label `{}` of a regression must be a number.", column));
+      }
+      spec.mean = steady(aggregates.number(places.mean));
+      spec.deviation = steady(aggregates.number(places.deviation));
+      fitted.label_mean = aggregates.number(places.mean);
+      break;
+    case Task::kMultilabel:
+      if (!zero_one) {
+        refuse(fmt::format("The label `{}` is one of several, which are booleans, or 0 and 1.",
+                           column));
+      }
+      break;
+    case Task::kBinary:
+    case Task::kMulticlass:
+      add_classes(&spec, zero_one, classes);
+      if (zero_one) fitted.label_mean = aggregates.number(places.mean);
+      break;
   }
   fitted.specs.push_back(std::move(spec));
-  if (!features.weight_.empty()) {
-    fitted.specs.push_back({.column = features.weight_, .kind = EncoderKind::kWeight});
+}
+
+void FeatureFit::add_classes(EncoderSpec* spec, bool zero_one, int64_t classes) {
+  if (spec->task == Task::kBinary && classes != 2) {
+    refuse(fmt::format("The label `{}` has {} values; a binary label has two.", spec->column,
+                       classes));
   }
+  if (classes > 1000) {
+    refuse(fmt::format("The label `{}` has {} classes; at most 1000 are learnt.", spec->column,
+                       classes));
+  }
+  if (zero_one && spec->task == Task::kBinary) return;
+  spec->vocabulary = words(spec->column, classes, true);
+  if (spec->task != Task::kBinary) return;
+  const auto second =
+      fmt::format("CAST({} AS STRING) = '{}'", quoted(spec->column), spec->vocabulary[1]);
+  fitted.label_mean =
+      static_cast<double>(rows.filter(second).count()) / static_cast<double>(fitted.rows);
 }
 
 const DataType& FeatureFit::type_of(const std::string& column) const {
@@ -207,14 +240,20 @@ const DataType& FeatureFit::type_of(const std::string& column) const {
 }
 
 void FeatureFit::check_types() const {
-  if (features.label_.empty()) refuse("No label is named: what is to be predicted?");
+  if (features.labels_.empty()) refuse("No label is named: what is to be predicted?");
   if (features.features_.empty()) refuse("No feature is named.");
-  type_of(features.label_);
-  std::set<std::string> seen{features.label_};
+  std::set<std::string> labels, seen;
+  for (const auto& label : features.labels_) {
+    type_of(label);
+    if (!labels.insert(label).second) refuse(fmt::format("The label `{}` is named twice.", label));
+  }
+  if (labels.size() > 1 && features.task_ != Task::kMultilabel) {
+    refuse("Several labels are a multilabel task.");
+  }
   for (const auto& feature : features.features_) {
     const auto& type = type_of(feature.column);
-    if (!seen.insert(feature.column).second) {
-      refuse(feature.column == features.label_
+    if (labels.contains(feature.column) || !seen.insert(feature.column).second) {
+      refuse(labels.contains(feature.column)
                  ? fmt::format("The label `{}` is a feature too: the model would see the answer.",
                                feature.column)
                  : fmt::format("The feature `{}` is named twice.", feature.column));
@@ -312,9 +351,17 @@ Features& Features::date(const std::vector<std::string>& columns) {
 }
 
 Features& Features::label(const std::string& column) {
-  label_ = column;
+  labels_ = {column};
   return *this;
 }
+
+Features& Features::labels(const std::vector<std::string>& columns) {
+  labels_ = columns;
+  task_ = Task::kMultilabel;
+  return *this;
+}
+
+std::string Features::label() const { return fmt::format("{}", fmt::join(labels_, ", ")); }
 
 Features& Features::weight(const std::string& column) {
   weight_ = column;
@@ -334,7 +381,7 @@ Features& Features::max_categories(int64_t count) {
 std::vector<std::string> Features::columns() const {
   std::vector<std::string> names;
   for (const auto& feature : features_) names.push_back(feature.column);
-  names.push_back(label_);
+  names.insert(names.end(), labels_.begin(), labels_.end());
   if (!weight_.empty()) names.push_back(weight_);
   return names;
 }

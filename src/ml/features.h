@@ -21,6 +21,8 @@ class Features {
   /// Month, day of the month and day of the week of a date; of a timestamp the hour too (UTC).
   Features& date(const std::vector<std::string>& columns);
   Features& label(const std::string& column);
+  /// Several labels in place of one, each a boolean or 0 and 1: a multilabel task.
+  Features& labels(const std::vector<std::string>& columns);
   /// Column of the rows' weights in the loss.
   Features& weight(const std::string& column);
   /// Binary where the label is a boolean, 0 and 1, or two words; multiclass for more words;
@@ -29,9 +31,14 @@ class Features {
   /// Words of a vocabulary at most, the most frequent first; the rest is "unknown".
   Features& max_categories(int64_t count);
 
-  /// Names of all columns, the label and the weight included.
+  /// Names of all columns, the labels and the weight included.
   std::vector<std::string> columns() const;
-  const std::string& label() const { return label_; }
+  bool has_features() const { return !features_.empty(); }
+  const std::optional<Task>& task() const { return task_; }
+  /// One, or those of a multilabel task.
+  const std::vector<std::string>& labels() const { return labels_; }
+  /// The labels as one text, "a, b".
+  std::string label() const;
 
  private:
   friend struct FeatureFit;
@@ -41,13 +48,14 @@ class Features {
     int64_t buckets = 0;
   };
   std::vector<Feature> features_;
-  std::string label_, weight_;
+  std::vector<std::string> labels_;
+  std::string weight_;
   std::optional<Task> task_;
   int64_t max_categories_ = 10'000;
 };
 
 struct FittedFeatures {
-  std::vector<EncoderSpec> specs;  // the features, then the label, then the weight
+  std::vector<EncoderSpec> specs;  // the features, then the labels, then the weight
   int64_t rows = 0;
   Task task = Task::kBinary;
   double label_mean = 0;           // binary: share of the second class

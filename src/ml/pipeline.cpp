@@ -298,14 +298,21 @@ DataFrame PipelineRun::feature_rows() {
   return rows;
 }
 
+/// The condition of rows that no label can be taken from.
+std::string no_label(const Features& features) {
+  std::string condition;
+  for (const auto& label : features.labels()) condition += fmt::format("`{}` IS NULL OR ", label);
+  return "(" + condition + "false)";
+}
+
 /// 0 for training rows, 1 for validation rows, 2 for test rows, null for neither: rows without a
 /// label, or without a moment to split by.
 std::string PipelineRun::part_expression(const DataFrame& rows) const {
   const auto& split = pipeline.split;
   if (split.by == PipelineSplit::By::kHash) {
     const auto columns = split.columns.empty() ? pipeline.features.columns() : split.columns;
-    return fmt::format("CASE WHEN `{}` IS NULL THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
-                       pipeline.features.label(), hash_share(columns, split.seed, 0, split.test),
+    return fmt::format("CASE WHEN {} THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
+                       no_label(pipeline.features), hash_share(columns, split.seed, 0, split.test),
                        hash_share(columns, split.seed, split.test, split.test + split.validation));
   }
   std::vector<std::string> names;
@@ -330,8 +337,8 @@ std::string PipelineRun::part_expression(const DataFrame& rows) const {
                                                                       split.seed, 0, split.validation)
                                                          : "false";
   return fmt::format(
-      "CASE WHEN `{}` IS NULL OR `{}` IS NULL THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
-      pipeline.features.label(), split.column, since(split.test_from), validation);
+      "CASE WHEN {} OR `{}` IS NULL THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
+      no_label(pipeline.features), split.column, since(split.test_from), validation);
 }
 
 /// The columns that the model reads and the part of each row, run once and kept as a file. A
@@ -361,15 +368,26 @@ DataFrame PipelineRun::stored_rows(const DataFrame& rows) {
   return spark.read().parquet(path.string());
 }
 
+std::string importance_metric(Task task) {
+  switch (task) {
+    case Task::kBinary:
+    case Task::kMultilabel:
+      return "auc";
+    case Task::kMulticlass:
+      return "log_loss";
+    case Task::kRegression:
+      return "rmse";
+  }
+  return "";
+}
+
 Report PipelineRun::report(const FittedModel& fitted, const OpenRows& test) const {
   Report page;
   page.title = fmt::format("Predicting `{}`", pipeline.features.label());
   page.task = result.task;
   page.models = result.models;
   page.training = result.training;
-  page.importance_metric = result.task == Task::kBinary       ? "auc"
-                           : result.task == Task::kMulticlass ? "log_loss"
-                                                              : "rmse";
+  page.importance_metric = importance_metric(result.task);
   page.importance = fitted.model().importance(test, page.importance_metric, kImportanceRows,
                                               pipeline.train.trainer.seed);
   if (result.task == Task::kBinary) {

@@ -147,6 +147,7 @@ struct Parser {
   void steps();
   void split();
   void features();
+  void labels(const Section& table);
   void model();
   void training();
 };
@@ -194,6 +195,9 @@ void Parser::run() {
     if (std::find(names.begin(), names.end(), name) == names.end()) {
       baselines.wrong("list", fmt::format("names the unknown baseline \"{}\".{}", name,
                                           suggestion(name, names)));
+    }
+    if (name == "xgboost" && pipeline.features.task() == Task::kMultilabel) {
+      baselines.wrong("list", "names xgboost, which is not for several labels");
     }
   }
 }
@@ -330,14 +334,43 @@ void Parser::split() {
   }
 }
 
+/// The label or the labels, and the task.
+void Parser::labels(const Section& table) {
+  auto& features = pipeline.features;
+  const bool several = table.has("labels");
+  if (several && table.has("label")) table.wrong("labels", "takes the place of `label`: keep one");
+  if (!several) table.need("label");
+  if (several) {
+    const auto names = table.list<std::string>("labels");
+    if (names.empty()) table.wrong("labels", "names no column");
+    features.labels(names);
+  } else {
+    features.label(table.text("label"));
+  }
+  constexpr std::pair<std::string_view, Task> kTasks[] = {{"binary", Task::kBinary},
+                                                          {"multiclass", Task::kMulticlass},
+                                                          {"regression", Task::kRegression},
+                                                          {"multilabel", Task::kMultilabel}};
+  if (!table.has("task")) return;
+  std::vector<std::string> names;
+  for (const auto& [name, task] : kTasks) names.emplace_back(name);
+  const auto wanted = table.choice("task", "", names);
+  if (several != (wanted == "multilabel")) {
+    table.wrong("task", several ? "must be \"multilabel\" with `labels`"
+                                : "is \"multilabel\", which needs `labels`");
+  }
+  for (const auto& [name, task] : kTasks) {
+    if (name == wanted) features.task(task);
+  }
+}
+
 void Parser::features() {
   const auto table = section("features",
-                             {"label", "numeric", "categorical", "hashed", "buckets", "date",
-                              "weight", "from", "task", "max_categories"},
+                             {"label", "labels", "numeric", "categorical", "hashed", "buckets",
+                              "date", "weight", "from", "task", "max_categories"},
                              true);
-  table.need("label");
   auto& features = pipeline.features;
-  features.label(table.text("label"));
+  labels(table);
   features.numeric(table.list<std::string>("numeric"));
   features.categorical(table.list<std::string>("categorical"));
   const auto hashed = table.list<std::string>("hashed");
@@ -347,14 +380,8 @@ void Parser::features() {
   features.date(table.list<std::string>("date"));
   features.weight(table.text("weight"));
   features.max_categories(table.integer("max_categories", 10'000, 1));
-  if (table.has("task")) {
-    const auto task = table.choice("task", "", {"binary", "multiclass", "regression"});
-    features.task(task == "binary"       ? Task::kBinary
-                  : task == "multiclass" ? Task::kMulticlass
-                                         : Task::kRegression);
-  }
   const auto columns = features.columns();
-  if (columns.size() < 2 + (table.has("weight") ? 1 : 0)) {
+  if (!features.has_features()) {
     refuse(file, table.line("label"),
            "[features] names no feature: add numeric, categorical, hashed or date.");
   }

@@ -333,6 +333,20 @@ int64_t load_id(const std::byte* at, uint32_t width) {
   return value;
 }
 
+/// Bytes of a label in a record.
+uint32_t label_width(const EncoderSpec& spec) {
+  switch (spec.task) {
+    case Task::kBinary:
+    case Task::kMultilabel:
+      return 1;
+    case Task::kMulticlass:
+      return id_width(static_cast<int64_t>(spec.vocabulary.size()));
+    case Task::kRegression:
+      return 4;
+  }
+  return 0;
+}
+
 void store_float(std::byte* at, float value) { std::memcpy(at, &value, 4); }
 
 }  // namespace
@@ -387,9 +401,8 @@ RecordLayout::RecordLayout(const std::vector<EncoderSpec>& specs, bool with_labe
     } else if (with_label && spec.kind == EncoderKind::kLabel) {
       has_label = true;
       task = spec.task;
-      label = slot = {offset, task == Task::kBinary       ? 1u
-                              : task == Task::kMulticlass ? id_width(spec.vocabulary.size())
-                                                          : 4u};
+      slot = {offset, label_width(spec)};
+      labels.push_back(slot);
       offset += slot.width;
     } else if (with_label && spec.kind == EncoderKind::kWeight) {
       has_weight = true;
@@ -407,7 +420,9 @@ Batch RecordLayout::make_batch(int64_t rows) const {
   batch.numeric = torch::empty({rows, numeric_count}, torch::kFloat32);
   batch.categorical = torch::empty({rows, static_cast<int64_t>(categorical.size())}, torch::kInt64);
   if (has_label) {
-    batch.label = torch::empty({rows}, task == Task::kMulticlass ? torch::kInt64 : torch::kFloat32);
+    std::vector<int64_t> shape = {rows};
+    if (task == Task::kMultilabel) shape.push_back(static_cast<int64_t>(labels.size()));
+    batch.label = torch::empty(shape, task == Task::kMulticlass ? torch::kInt64 : torch::kFloat32);
   }
   if (has_weight) batch.weight = torch::empty({rows}, torch::kFloat32);
   return batch;
@@ -417,7 +432,7 @@ void RecordLayout::unpack(const std::byte* const* records, int64_t rows, Batch* 
   constexpr int64_t kAhead = 12;  // Records lie anywhere in memory: ask for them before their turn.
   auto* numeric = static_cast<float*>(batch->numeric.data_ptr());
   auto* ids = static_cast<int64_t*>(batch->categorical.data_ptr());
-  void* labels = has_label ? batch->label.data_ptr() : nullptr;
+  void* label = has_label ? batch->label.data_ptr() : nullptr;
   auto* weights = has_weight ? static_cast<float*>(batch->weight.data_ptr()) : nullptr;
   const size_t numeric_bytes = static_cast<size_t>(numeric_count) * 4;
   const Slot* first = categorical.data();
@@ -433,16 +448,26 @@ void RecordLayout::unpack(const std::byte* const* records, int64_t rows, Batch* 
     for (const Slot* slot = first; slot != last; ++slot) {
       *ids++ = load_id(record + slot->offset, slot->width);
     }
-    if (labels) {
-      if (task == Task::kMulticlass) {
-        static_cast<int64_t*>(labels)[row] = load_id(record + label.offset, label.width);
-      } else if (task == Task::kBinary) {
-        static_cast<float*>(labels)[row] = static_cast<float>(record[label.offset]);
-      } else {
-        std::memcpy(static_cast<float*>(labels) + row, record + label.offset, 4);
-      }
-    }
+    if (label) unpack_label(record, row, label);
     if (weights) std::memcpy(weights + row, record + weight.offset, 4);
+  }
+}
+
+void RecordLayout::unpack_label(const std::byte* record, int64_t row, void* to) const {
+  const Slot& first = labels[0];
+  switch (task) {
+    case Task::kMulticlass:
+      static_cast<int64_t*>(to)[row] = load_id(record + first.offset, first.width);
+      return;
+    case Task::kBinary:
+    case Task::kMultilabel: {
+      auto* at = static_cast<float*>(to) + row * static_cast<int64_t>(labels.size());
+      for (const Slot& slot : labels) *at++ = static_cast<float>(record[slot.offset]);
+      return;
+    }
+    case Task::kRegression:
+      std::memcpy(static_cast<float*>(to) + row, record + first.offset, 4);
+      return;
   }
 }
 
@@ -697,7 +722,7 @@ void Encoder::Column::encode_label(const ArrowArray& array, int64_t begin, int64
         const double label = static_cast<double>(value(begin + i));
         const bool valid = validity.valid(begin + i) && std::isfinite(label);
         missing += !valid;
-        if (spec.task == Task::kBinary) {
+        if (slot.width == 1) {
           wrong += valid && label != 0 && label != 1;
           store_id(out + i * stride, 1, valid && label == 1);
         } else {
@@ -718,8 +743,7 @@ void Encoder::Column::encode_label(const ArrowArray& array, int64_t begin, int64
         "TRAINING_DATA_INVALID",
         fmt::format("The label `{}` has values that are none of its classes in {} of {} rows "
                     "read together{}.",
-                    spec.column, wrong, count,
-                    spec.vocabulary.empty() ? ": a binary label is 0 or 1" : ""));
+                    spec.column, wrong, count, !spec.vocabulary.empty() ? "" : ": it is 0 or 1"));
   }
 }
 

@@ -17,7 +17,8 @@
 namespace firesteel {
 
 /// Rows as tensors: numeric [B, N] float32, categorical [B, C] int64, label [B] float32 (int64 for
-/// classes), weight [B] float32; label and weight are undefined when no spec gives them.
+/// classes, [B, labels] float32 of a multilabel task), weight [B] float32; label and weight are
+/// undefined when no spec gives them.
 struct Batch {
   torch::Tensor numeric, categorical, label, weight;
   int64_t rows() const { return numeric.size(0); }
@@ -41,12 +42,16 @@ struct RecordLayout {
   std::vector<std::string> names;      // numerics, then categoricals
   bool has_label = false, has_weight = false;
   Task task = Task::kBinary;
-  Slot label, weight;
+  std::vector<Slot> labels;
+  Slot weight;
   std::vector<Slot> slots;  // by spec
 
   Batch make_batch(int64_t rows) const;
   /// Unpacks record i of `records` into row i of the batch.
   void unpack(const std::byte* const* records, int64_t rows, Batch* batch) const;
+
+ private:
+  void unpack_label(const std::byte* record, int64_t row, void* to) const;
 };
 
 /// Packs the columns of one Arrow schema. Const calls are thread-safe. Throws

@@ -34,6 +34,7 @@ constexpr Name<Task> kTasks[] = {
     {Task::kBinary, "binary"},
     {Task::kMulticlass, "multiclass"},
     {Task::kRegression, "regression"},
+    {Task::kMultilabel, "multilabel"},
 };
 
 template <typename Enum, size_t N>

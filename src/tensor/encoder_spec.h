@@ -18,7 +18,12 @@ enum class EncoderKind {
   kWeight,  // the weight of the row in the loss
 };
 enum class DatePart { kMonth, kDayOfMonth, kDayOfWeek, kHour };
-enum class Task { kBinary, kMulticlass, kRegression };
+enum class Task {
+  kBinary,
+  kMulticlass,
+  kRegression,
+  kMultilabel,  // several labels, each 0 or 1: a kLabel spec per label
+};
 
 /// Ids 0 and 1 of every categorical feature.
 constexpr int64_t kUnknownId = 0;

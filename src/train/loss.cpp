@@ -20,7 +20,7 @@ namespace F = torch::nn::functional;
 struct LossRow {
   Loss value;
   std::string_view name;
-  bool classes;  // for binary and multiclass tasks, else for regression
+  bool classes;  // for tasks of classes, else for regression
 };
 constexpr LossRow kLosses[] = {
     {Loss::kCrossEntropy, "cross_entropy", true},
@@ -96,6 +96,9 @@ torch::Tensor loss_of(const torch::Tensor& given, const Batch& batch, Task task,
     case Task::kBinary:
       each = binary(logits.squeeze(1), label, options);
       break;
+    case Task::kMultilabel:
+      each = binary(logits, label, options).mean(1);
+      break;
     case Task::kMulticlass:
       each = multiclass(logits, label, options);
       break;
@@ -115,6 +118,7 @@ torch::Tensor scores_of(const torch::Tensor& given, Task task) {
   }
   switch (task) {
     case Task::kBinary:
+    case Task::kMultilabel:
       return torch::sigmoid(logits);
     case Task::kMulticlass:
       return torch::softmax(logits, 1);

@@ -129,6 +129,39 @@ std::vector<CalibrationBin> calibration(const std::vector<float>& probability,
   return all;
 }
 
+namespace {
+
+std::map<std::string, double> multilabel_metrics(const Scores& scores) {
+  const int64_t rows = scores.rows(), labels = scores.classes;
+  double areas = 0, losses = 0, counted = 0;
+  for (int64_t label = 0; label < labels; ++label) {
+    std::vector<float> value(rows), truth(rows);
+    for (int64_t row = 0; row < rows; ++row) {
+      value[row] = scores.values[row * labels + label];
+      truth[row] = scores.labels[row * labels + label];
+    }
+    losses += log_loss(value, truth);
+    const double area = auc(value, truth);
+    if (std::isnan(area)) continue;
+    areas += area;
+    ++counted;
+  }
+  int64_t right = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    bool all = true;
+    for (int64_t at = row * labels; at < (row + 1) * labels; ++at) {
+      all = all && (scores.values[at] >= 0.5f) == (scores.labels[at] > 0.5f);
+    }
+    right += all;
+  }
+  return {{"auc", counted > 0 ? areas / counted : std::numeric_limits<double>::quiet_NaN()},
+          {"log_loss", losses / static_cast<double>(labels)},
+          {"f1", confusion(scores.values, scores.labels).f1()},
+          {"accuracy", static_cast<double>(right) / static_cast<double>(rows)}};
+}
+
+}  // namespace
+
 int64_t Scores::best_class(int64_t row) const {
   const auto begin = values.begin() + row * classes;
   return std::max_element(begin, begin + classes) - begin;
@@ -154,6 +187,8 @@ std::map<std::string, double> metrics_of(const Scores& scores) {
       const auto rows = static_cast<double>(scores.rows());
       return {{"log_loss", loss / rows}, {"accuracy", right / rows}};
     }
+    case Task::kMultilabel:
+      return multilabel_metrics(scores);
     case Task::kRegression:
       return {
           {"rmse", rmse(values, labels)}, {"mae", mae(values, labels)}, {"r2", r2(values, labels)}};
@@ -171,6 +206,8 @@ std::vector<std::string> metric_names(Task task) {
       return {"auc", "log_loss", "accuracy", "precision", "recall", "f1", "brier"};
     case Task::kMulticlass:
       return {"log_loss", "accuracy"};
+    case Task::kMultilabel:
+      return {"auc", "log_loss", "f1", "accuracy"};
     case Task::kRegression:
       return {"rmse", "mae", "r2"};
   }

@@ -55,8 +55,14 @@ struct TabularModel::State {
 
 namespace {
 
-int64_t output_count(const EncoderSpec& label) {
-  return label.task == Task::kMulticlass ? static_cast<int64_t>(label.vocabulary.size()) : 1;
+int64_t output_count(const std::vector<EncoderSpec>& specs) {
+  int64_t labels = 0;
+  for (const auto& spec : specs) {
+    if (spec.kind != EncoderKind::kLabel) continue;
+    if (spec.task == Task::kMulticlass) return static_cast<int64_t>(spec.vocabulary.size());
+    ++labels;
+  }
+  return labels;
 }
 
 size_t label_of(const std::vector<EncoderSpec>& specs) {
@@ -98,7 +104,7 @@ TabularModel::TabularModel(std::vector<EncoderSpec> specs, TabularOptions option
   const bool linear = state_->options.kind == "mlp" && shape.hidden.empty();
   shape.embedding_dimension = linear ? 1 : state_->options.embedding_dimension;
   shape.batch_norm = state_->options.batch_norm;
-  shape.outputs = output_count(state_->specs[state_->label]);
+  shape.outputs = output_count(state_->specs);
   torch::manual_seed(seed);
   shape.blocks = state_->options.blocks;
   shape.heads = state_->options.heads;
@@ -238,8 +244,8 @@ struct Prediction {
   ArrowStream rows;
   std::function<std::vector<float>(const ArrowArray&)> scores;  // row after row
   EncoderSpec label;
-  int64_t classes = 1;
-  std::string name;
+  int64_t outputs = 1;             // of the network, per row
+  std::vector<std::string> names;  // of the columns that are added
   bool is_text = false;
   std::string error;
   std::exception_ptr failure;
@@ -288,15 +294,15 @@ ArrowSchema column_schema(const std::string& name, const std::string& format) {
   return schema;
 }
 
-/// `schema` with one more column.
-ArrowSchema with_column(ArrowSchemaHandle schema, ArrowSchema column) {
+/// `schema` with more columns.
+ArrowSchema with_columns(ArrowSchemaHandle schema, const std::vector<ArrowSchema>& columns) {
   auto* made = new Made;
   ArrowSchema* from = schema.out();
   for (int64_t i = 0; i < from->n_children; ++i) {
     made->schemas.push_back(*from->children[i]);
     from->children[i]->release = nullptr;  // Moved, as the interface allows.
   }
-  made->schemas.push_back(column);
+  made->schemas.insert(made->schemas.end(), columns.begin(), columns.end());
   for (auto& child : made->schemas) made->schema_children.push_back(&child);
   ArrowSchema all{};
   all.format = "+s";
@@ -309,14 +315,14 @@ ArrowSchema with_column(ArrowSchemaHandle schema, ArrowSchema column) {
   return all;
 }
 
-ArrowArray with_column(ArrowBatch batch, ArrowArray column) {
+ArrowArray with_columns(ArrowBatch batch, const std::vector<ArrowArray>& columns) {
   auto* made = new Made;
   ArrowArray from = batch.release();
   for (int64_t i = 0; i < from.n_children; ++i) {
     made->arrays.push_back(*from.children[i]);
     from.children[i]->release = nullptr;
   }
-  made->arrays.push_back(column);
+  made->arrays.insert(made->arrays.end(), columns.begin(), columns.end());
   for (auto& child : made->arrays) made->children.push_back(&child);
   ArrowArray all{};
   all.length = from.length;
@@ -331,17 +337,17 @@ ArrowArray with_column(ArrowBatch batch, ArrowArray column) {
   return all;
 }
 
-/// The prediction of each row; `skipped` rows come first that the batch's offset passes over.
+/// Column `place` of the prediction; `skipped` rows come first that the batch's offset passes over.
 ArrowArray prediction_column(const Prediction& state, const std::vector<float>& scores,
-                             int64_t skipped) {
+                             int64_t skipped, size_t place) {
   auto* made = new Made;
   ArrowArray array{};
-  const int64_t rows = static_cast<int64_t>(scores.size()) / state.classes;
+  const int64_t rows = static_cast<int64_t>(scores.size()) / state.outputs;
   if (state.is_text) {
     made->offsets.assign(skipped + 1, 0);
     for (int64_t row = 0; row < rows; ++row) {
-      const auto begin = scores.begin() + row * state.classes;
-      made->text += state.label.vocabulary[std::max_element(begin, begin + state.classes) - begin];
+      const auto begin = scores.begin() + row * state.outputs;
+      made->text += state.label.vocabulary[std::max_element(begin, begin + state.outputs) - begin];
       made->offsets.push_back(static_cast<int32_t>(made->text.size()));
     }
     made->buffers[1] = made->offsets.data();
@@ -349,7 +355,9 @@ ArrowArray prediction_column(const Prediction& state, const std::vector<float>& 
     array.n_buffers = 3;
   } else {
     made->numbers.assign(skipped, 0);
-    made->numbers.insert(made->numbers.end(), scores.begin(), scores.end());
+    for (size_t at = place; at < scores.size(); at += static_cast<size_t>(state.outputs)) {
+      made->numbers.push_back(scores[at]);
+    }
     made->buffers[1] = made->numbers.data();
     array.n_buffers = 2;
   }
@@ -363,7 +371,11 @@ ArrowArray prediction_column(const Prediction& state, const std::vector<float>& 
 int get_schema(ArrowArrayStream* stream, ArrowSchema* out) {
   auto& state = *static_cast<Prediction*>(stream->private_data);
   try {
-    *out = with_column(state.rows.schema(), column_schema(state.name, state.is_text ? "u" : "g"));
+    std::vector<ArrowSchema> columns;
+    for (const auto& name : state.names) {
+      columns.push_back(column_schema(name, state.is_text ? "u" : "g"));
+    }
+    *out = with_columns(state.rows.schema(), columns);
     return 0;
   } catch (const std::exception& error) {
     state.error = error.what();
@@ -379,8 +391,11 @@ int get_next(ArrowArrayStream* stream, ArrowArray* out) {
     auto batch = state.rows.next();
     if (!batch) return 0;
     const auto scores = state.scores(*batch->get());
-    const ArrowArray column = prediction_column(state, scores, batch->get()->offset);
-    *out = with_column(std::move(*batch), column);
+    std::vector<ArrowArray> columns;
+    for (size_t place = 0; place < state.names.size(); ++place) {
+      columns.push_back(prediction_column(state, scores, batch->get()->offset, place));
+    }
+    *out = with_columns(std::move(*batch), columns);
     return 0;
   } catch (const std::exception& error) {
     state.error = error.what();
@@ -389,18 +404,32 @@ int get_next(ArrowArrayStream* stream, ArrowArray* out) {
   }
 }
 
+/// The columns that a prediction adds.
+std::vector<std::string> prediction_names(const std::vector<EncoderSpec>& specs,
+                                          const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& spec : specs) {
+    if (spec.kind != EncoderKind::kLabel) continue;
+    if (spec.task != Task::kMultilabel) return {name};
+    names.push_back(fmt::format("{}_{}", name, spec.column));
+  }
+  return names;
+}
+
 }  // namespace
 
 ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) const {
   // Errors that can be known now are thrown as they are, not through the stream.
   auto schema = rows.schema();
+  const auto names = prediction_names(state_->specs, name);
   for (int64_t i = 0; i < schema.get()->n_children; ++i) {
-    if (schema.get()->children[i]->name == name) {
+    const std::string column = schema.get()->children[i]->name;
+    if (std::find(names.begin(), names.end(), column) != names.end()) {
       throw Error(
           "COLUMN_ALREADY_EXISTS",
           fmt::format("The rows have a column `{}` already, and the prediction would hide it. "
                       "Rename or drop it.",
-                      name));
+                      column));
     }
   }
   const auto encoder = std::make_shared<Encoder>(state_->specs, *schema.get(), false);
@@ -416,9 +445,9 @@ ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) c
     return values;
   };
   prediction->label = label();
-  prediction->classes = output_count(label());
+  prediction->outputs = output_count(state_->specs);
   prediction->is_text = label().task == Task::kMulticlass;
-  prediction->name = name;
+  prediction->names = names;
   ArrowArrayStream stream{};
   stream.private_data = prediction;
   stream.get_schema = get_schema;
@@ -500,7 +529,8 @@ EncodedRows encode_rows(const std::vector<EncoderSpec>& specs, const OpenRows& r
     const auto values =
         to_vector(torch::cat({tensors.numeric, tensors.categorical.to(torch::kFloat32)}, 1));
     all.values.insert(all.values.end(), values.begin(), values.end());
-    const auto labels = to_vector(tensors.label);
+    const auto labels =
+        to_vector(tensors.label.dim() == 2 ? tensors.label.select(1, 0) : tensors.label);
     all.labels.insert(all.labels.end(), labels.begin(), labels.end());
     all.rows += batch->rows();
   }

@@ -45,7 +45,8 @@ struct FeatureImportance {
   double loss = 0;  // of the metric; above 0: the model uses the feature
 };
 
-/// Encoded rows as a matrix, row after row: numbers, then ids; and the labels.
+/// Encoded rows as a matrix, row after row: numbers, then ids; and the labels, of several the
+/// first.
 struct EncodedRows {
   int64_t rows = 0, columns = 0;
   std::vector<std::string> names;
@@ -56,7 +57,7 @@ struct EncodedRows {
 /// Copies share the weights. Const calls may come from one thread at a time.
 class TabularModel {
  public:
-  /// New weights by `seed`. `specs` holds the features and one label.
+  /// New weights by `seed`. `specs` holds the features and the label or labels.
   TabularModel(std::vector<EncoderSpec> specs, TabularOptions options, uint64_t seed);
   ~TabularModel();
   TabularModel(const TabularModel&);
@@ -69,7 +70,8 @@ class TabularModel {
   /// Scores with labels. Regression in the label's own units.
   Scores score(const OpenRows& rows) const;
   /// The rows with one more column, `name`: the probability of the second class, the name of the
-  /// most probable class, or the value. Reads as it is read. The stream shares the weights.
+  /// most probable class, or the value; of several labels a column `name_LABEL` each. Reads as it
+  /// is read. The stream shares the weights.
   ArrowStream transform(ArrowStream rows, const std::string& name = "prediction") const;
   /// Of each column that the model reads, on the first `rows_max` rows.
   std::vector<FeatureImportance> importance(const OpenRows& rows, const std::string& metric,
@@ -81,6 +83,7 @@ class TabularModel {
 
   const std::vector<EncoderSpec>& specs() const;
   const TabularOptions& options() const;
+  /// The label, or the first of several.
   const EncoderSpec& label() const;
   int64_t parameter_count() const;
 

@@ -92,5 +92,77 @@ TEST_F(Kinds, EnsemblesAndFactorisationLearn) {
             "INVALID_OPTION");
 }
 
+constexpr const char* kLabels = R"(
+[source.raw]
+path = "raw.parquet"
+
+[features]
+labels = ["even", "high"]
+numeric = ["x"]
+categorical = ["item"]
+
+[model]
+hidden = [16]
+
+[train]
+epochs = 5
+batch_size = 256
+learning_rate = 0.02
+
+[output]
+path = "out"
+
+[baselines]
+list = ["base_rate", "logistic_regression"]
+)";
+
+TEST_F(Kinds, SeveralLabelsArePredictedAtOnce) {
+  const auto rows =
+      ratings(spark).selectExpr({"id", "x", "item", "item % 2 = 0 AS even",
+                                 "CAST(CASE WHEN id = 17 THEN NULL WHEN x > 0.3 THEN 1 ELSE 0 END "
+                                 "AS INT) AS high"});
+  rows.write().parquet(folder / "raw.parquet");
+  const auto parsed = [&](const std::string& from, const std::string& to) {
+    std::string text = kLabels;
+    if (!from.empty()) text.replace(text.find(from), from.size(), to);
+    std::ofstream(folder / "pipeline.toml") << text;
+    return parse_pipeline(folder / "pipeline.toml");
+  };
+  const auto result = run_pipeline(parsed("", ""), spark.executor(), {});
+  ASSERT_EQ(result.models.size(), 3u);
+  EXPECT_GT(result.models[0].metrics.at("auc"), 0.98);
+  EXPECT_GT(result.models[0].metrics.at("accuracy"), 0.8);
+  EXPECT_EQ(result.models[1].metrics.at("auc"), 0.5);
+  EXPECT_EQ(result.sizes[0].second + result.sizes[1].second + result.sizes[2].second, 3999);
+  const auto fitted = FittedModel::load(folder / "out");
+  const auto predicted = fitted.transform(rows.drop({"even", "high"}));
+  EXPECT_EQ(predicted.columns(),
+            (std::vector<std::string>{"id", "x", "item", "prediction_even", "prediction_high"}));
+  EXPECT_EQ(predicted.filter(std::string("prediction_even > 0.5 AND item % 2 = 0")).count(),
+            rows.filter(std::string("even")).count());
+  EXPECT_EQ(condition_of([&] { fitted.transform(predicted); }, "`prediction_even` already"),
+            "COLUMN_ALREADY_EXISTS");
+  expect_same_when_loaded(fitted, rows, "prediction_high");
+
+  const auto refused = [&](const std::string& from, const std::string& to,
+                           const std::string& part) {
+    EXPECT_EQ(condition_of([&] { parsed(from, to); }, part), "INVALID_PIPELINE");
+  };
+  refused("numeric", "label = \"x\"\nnumeric", "pipeline.toml:6: `labels` in [features] takes");
+  refused("\"even\", \"high\"", "", "names no column");
+  refused("\"high\"]", "\"even\"]", "names the column `even` twice");
+  refused("numeric", "task = \"binary\"\nnumeric", "must be \"multilabel\"");
+  refused("labels = [\"even\", \"high\"]", "label = \"even\"\ntask = \"multilabel\"",
+          "needs `labels`");
+  refused("\"base_rate\"", "\"xgboost\"", "not for several labels");
+  const auto unfit = [&](const std::vector<std::string>& labels, const std::string& part) {
+    EXPECT_EQ(condition_of([&] { fit(rows, Features().numeric({"x"}).labels(labels)); }, part),
+              "TRAINING_DATA_INVALID");
+  };
+  unfit({"even", "high"}, "`high` is null or not a number in 1 of 4000");
+  unfit({"even", "item"}, "`item` is one of several");
+  unfit({"even", "x"}, "the model would see the answer");
+}
+
 }  // namespace
 }  // namespace firesteel

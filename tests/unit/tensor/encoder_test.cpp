@@ -170,6 +170,18 @@ TEST(Encoder, ReadsLabelsOfEveryTask) {
   EXPECT_EQ(floats(value.label), (std::vector<float>{2}));
 }
 
+TEST(Encoder, ReadsSeveralLabels) {
+  EncoderSpec first{.column = "a", .kind = EncoderKind::kLabel, .task = Task::kMultilabel};
+  EncoderSpec second = first;
+  second.column = "b";
+  const auto batch = encode({first, second}, {testing::booleans("a", {true, false}),
+                                              testing::numbers<int32_t>("b", "i", {1, 1})});
+  EXPECT_EQ(batch.label.sizes(), (std::vector<int64_t>{2, 2}));
+  EXPECT_EQ(floats(batch.label), (std::vector<float>{1, 1, 0, 1}));
+  EXPECT_NE(error_of({first}, {testing::numbers<int32_t>("a", "i", {2})}).find("it is 0 or 1"),
+            std::string::npos);
+}
+
 TEST(Encoder, SaysWhatIsWrong) {
   EncoderSpec label{.column = "x", .kind = EncoderKind::kLabel};
   EXPECT_NE(error_of({label}, {testing::booleans("x", {true, std::nullopt, std::nullopt})})
@@ -211,8 +223,9 @@ TEST(Encoder, SpecsSurviveJson) {
                     .kind = EncoderKind::kLabel,
                     .vocabulary = {"é", "b"},
                     .task = Task::kMulticlass};
-  const std::vector<EncoderSpec> specs = {numeric(0.1, 3, true), categorical({"a", "\"b\""}),
-                                          hashed, date, label};
+  const EncoderSpec several{.column = "z", .kind = EncoderKind::kLabel, .task = Task::kMultilabel};
+  const std::vector<EncoderSpec> specs = {
+      numeric(0.1, 3, true), categorical({"a", "\"b\""}), hashed, date, label, several};
   EXPECT_EQ(encoders_from_json(encoders_to_json(specs)), specs);
   EXPECT_THROW(encoders_from_json("[{}]"), Error);
   EXPECT_THROW(encoders_from_json("[{"), Error);

@@ -9,11 +9,12 @@ namespace {
 
 TEST(Loss, OfAnEnsembleIsTheMeanOfItsMembers) {
   torch::manual_seed(1);
-  for (const auto task : {Task::kBinary, Task::kMulticlass, Task::kRegression}) {
+  for (const auto task : {Task::kBinary, Task::kMulticlass, Task::kRegression, Task::kMultilabel}) {
     SCOPED_TRACE(task_name(task));
-    const int64_t outputs = task == Task::kMulticlass ? 3 : 1;
+    const int64_t outputs = task == Task::kMulticlass || task == Task::kMultilabel ? 3 : 1;
     Batch batch;
-    batch.label = torch::randint(0, 2, {5});
+    batch.label =
+        task == Task::kMultilabel ? torch::randint(0, 2, {5, 3}) : torch::randint(0, 2, {5});
     if (task != Task::kMulticlass) batch.label = batch.label.to(torch::kFloat32);
     batch.weight = torch::rand({5});
     const auto logits = torch::randn({5, 4, outputs});
@@ -25,6 +26,22 @@ TEST(Loss, OfAnEnsembleIsTheMeanOfItsMembers) {
     EXPECT_TRUE(torch::allclose(loss_of(logits, batch, task, {}), loss));
     EXPECT_TRUE(torch::allclose(scores_of(logits, task), scores));
   }
+}
+
+TEST(Loss, OfSeveralLabelsIsTheMeanOfTheirs) {
+  torch::manual_seed(2);
+  Batch batch;
+  batch.label = torch::randint(0, 2, {6, 3}).to(torch::kFloat32);
+  const auto logits = torch::randn({6, 3});
+  const LossOptions options{.positive_weight = 3, .class_weights = {}, .label_smoothing = 0.1};
+  torch::Tensor expected = torch::zeros({});
+  for (int64_t label = 0; label < 3; ++label) {
+    Batch one;
+    one.label = batch.label.select(1, label);
+    expected =
+        expected + loss_of(logits.slice(1, label, label + 1), one, Task::kBinary, options) / 3;
+  }
+  EXPECT_TRUE(torch::allclose(loss_of(logits, batch, Task::kMultilabel, options), expected));
 }
 
 }  // namespace
