@@ -204,9 +204,11 @@ const std::vector<std::string>& baseline_names() {
   return names;
 }
 
-BaselineResult run_baseline(const std::string& name, const BaselineRows& rows,
+BaselineResult run_baseline(const std::string& name, const BaselineRows& given,
                             const TrainerOptions& options, const BatchOptions& batches) {
   const auto start = std::chrono::steady_clock::now();
+  BaselineRows rows = given;
+  std::erase_if(rows.specs, [](const EncoderSpec& spec) { return spec.is_sequence(); });
   BaselineResult result;
   result.name = name;
   if (name == "base_rate") {

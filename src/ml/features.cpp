@@ -34,6 +34,11 @@ std::string finite(const std::string& value) {
   return fmt::format("CASE WHEN {0} - {0} = 0 THEN {0} ELSE NULL END", value);
 }
 
+/// The elements of arrays that are words; others are numbers.
+bool is_word(const DataType& type) {
+  return type.kind == TypeKind::kString || type.is_integral() || type.kind == TypeKind::kBoolean;
+}
+
 /// The values of an aggregate row, by the order in which they were asked for.
 class Aggregates {
  public:
@@ -75,7 +80,10 @@ struct FeatureFit {
   const DataType& type_of(const std::string& column) const;
   void check_types() const;
   void add_specs(const Features::Feature& feature);
-  std::vector<std::string> words(const std::string& column, int64_t count, bool by_text) const;
+  void add_sequence(const Features::Feature& feature);
+  std::vector<std::string> words(const DataFrame& from, const std::string& column,
+                                 int64_t count) const;
+  std::vector<std::string> class_words(const std::string& column) const;
 };
 
 FittedFeatures fit(const DataFrame& rows, const Features& features) {
@@ -218,7 +226,7 @@ void FeatureFit::add_classes(EncoderSpec* spec, bool zero_one, int64_t classes) 
                        classes));
   }
   if (zero_one && spec->task == Task::kBinary) return;
-  spec->vocabulary = words(spec->column, classes, true);
+  spec->vocabulary = class_words(spec->column);
   if (spec->task != Task::kBinary) return;
   const auto second =
       fmt::format("CAST({} AS STRING) = '{}'", quoted(spec->column), spec->vocabulary[1]);
@@ -258,13 +266,22 @@ void FeatureFit::check_types() const {
                                feature.column)
                  : fmt::format("The feature `{}` is named twice.", feature.column));
     }
-    const bool is_word =
-        type.kind == TypeKind::kString || type.is_integral() || type.kind == TypeKind::kBoolean;
     const auto wrong = [&](std::string_view kind, std::string_view needed) {
       refuse(fmt::format("The {} feature `{}` has the type {}; {}.", kind, feature.column,
                          type.sql(), needed));
     };
+    if (type.kind == TypeKind::kArray && !feature.is_sequence()) {
+      refuse(fmt::format("The feature `{}` has the type {}: list it as sequence.", feature.column,
+                         type.sql()));
+    }
     switch (feature.kind) {
+      case EncoderKind::kWordSequence:
+      case EncoderKind::kNumberSequence:
+        if (type.kind != TypeKind::kArray) wrong("sequence", "it must be an array");
+        if (!is_word(type.element()) && !type.element().is_numeric()) {
+          wrong("sequence", "the elements must be strings, numbers or booleans");
+        }
+        break;
       case EncoderKind::kNumeric:
         if (!type.is_numeric() && type.kind != TypeKind::kBoolean) {
           wrong("numeric", type.is_datetime() ? "list it as a date"
@@ -273,7 +290,7 @@ void FeatureFit::check_types() const {
         break;
       case EncoderKind::kCategorical:
       case EncoderKind::kHashed:
-        if (!is_word) {
+        if (!is_word(type)) {
           wrong("categorical",
                 "strings, integers and booleans are categories: list it as numeric or date, or "
                 "cast it to string");
@@ -303,28 +320,77 @@ void FeatureFit::add_specs(const Features::Feature& feature) {
     }
     return;
   }
+  if (feature.is_sequence()) {
+    add_sequence(feature);
+    return;
+  }
   if (feature.kind == EncoderKind::kHashed) {
     spec.buckets = feature.buckets;
   } else {
-    spec.vocabulary = words(feature.column, features.max_categories_, false);
+    spec.vocabulary = words(rows, feature.column, features.max_categories_);
   }
   fitted.specs.push_back(std::move(spec));
 }
 
-/// Distinct values as text: the most frequent first, ties by text; or by value alone.
-std::vector<std::string> FeatureFit::words(const std::string& column, int64_t count,
-                                           bool by_text) const {
-  const auto grouped = rows.selectExpr({fmt::format("CAST({} AS STRING) AS word", quoted(column))})
-                           .filter(col("word").isNotNull())
-                           .groupBy({"word"})
-                           .count();
-  const bool numbers = by_text && type_of(column).is_integral();
-  const auto ordered = numbers   ? grouped.orderBy({col("word").cast("bigint").asc()})
-                       : by_text ? grouped.orderBy({col("word").asc()})
-                                 : grouped.orderBy({col("count").desc(), col("word").asc()});
+void FeatureFit::add_sequence(const Features::Feature& feature) {
+  EncoderSpec spec{.column = feature.column, .kind = EncoderKind::kWordSequence};
+  spec.length = feature.length;
+  const auto elements =
+      rows.select({functions::explode(col(quoted(feature.column))).alias("element")});
+  int64_t valid = 0;
+  if (is_word(type_of(feature.column).element())) {
+    spec.vocabulary = words(elements, "element", features.max_categories_);
+    valid = static_cast<int64_t>(spec.vocabulary.size());
+  } else {
+    spec.kind = EncoderKind::kNumberSequence;
+    const auto value = finite("CAST(element AS DOUBLE)");
+    Aggregates of;
+    const size_t count = of.add(fmt::format("count({})", value));
+    const size_t mean = of.add(fmt::format("avg({})", value));
+    const size_t deviation = of.add(fmt::format("stddev_pop({})", value));
+    of.run(elements);
+    valid = of.count(count);
+    spec.mean = steady(of.number(mean));
+    spec.deviation = steady(of.number(deviation));
+    if (!(spec.deviation > 0)) spec.deviation = 1;
+  }
+  if (valid == 0) {
+    refuse(fmt::format("The arrays of the feature `{}` hold no value in all {} rows: leave it out.",
+                       feature.column, fitted.rows));
+  }
+  fitted.specs.push_back(std::move(spec));
+}
+
+namespace {
+
+/// Distinct values as text, and how often each is there.
+DataFrame counted_words(const DataFrame& rows, const std::string& column) {
+  return rows.selectExpr({fmt::format("CAST({} AS STRING) AS word", quoted(column))})
+      .filter(col("word").isNotNull())
+      .groupBy({"word"})
+      .count();
+}
+
+std::vector<std::string> first_column(const DataFrame& rows) {
   std::vector<std::string> list;
-  for (const auto& row : ordered.limit(count).collect()) list.push_back(row[0].text);
+  for (const auto& row : rows.collect()) list.push_back(row[0].text);
   return list;
+}
+
+}  // namespace
+
+/// The most frequent first, ties by text.
+std::vector<std::string> FeatureFit::words(const DataFrame& from, const std::string& column,
+                                           int64_t count) const {
+  return first_column(
+      counted_words(from, column).orderBy({col("count").desc(), col("word").asc()}).limit(count));
+}
+
+/// By value.
+std::vector<std::string> FeatureFit::class_words(const std::string& column) const {
+  return first_column(counted_words(rows, column)
+                          .orderBy({type_of(column).is_integral() ? col("word").cast("bigint").asc()
+                                                                  : col("word").asc()}));
 }
 
 Features& Features::numeric(const std::vector<std::string>& columns) {
@@ -348,6 +414,27 @@ Features& Features::hashed(const std::vector<std::string>& columns, int64_t buck
 Features& Features::date(const std::vector<std::string>& columns) {
   for (const auto& column : columns) features_.push_back({column, EncoderKind::kDate});
   return *this;
+}
+
+Features& Features::sequence(const std::vector<std::string>& columns, int64_t length) {
+  if (length < 1) {
+    throw Error("INVALID_OPTION",
+                fmt::format("The length of a sequence is {}; use at least 1.", length));
+  }
+  for (const auto& column : columns) {
+    features_.push_back({column, EncoderKind::kWordSequence, 0, length});
+  }
+  return *this;
+}
+
+bool Features::has_sequences() const {
+  return std::any_of(features_.begin(), features_.end(),
+                     [](const Feature& feature) { return feature.is_sequence(); });
+}
+
+bool Features::has_other_than_sequences() const {
+  return std::any_of(features_.begin(), features_.end(),
+                     [](const Feature& feature) { return !feature.is_sequence(); });
 }
 
 Features& Features::label(const std::string& column) {
@@ -376,6 +463,15 @@ Features& Features::task(Task task) {
 Features& Features::max_categories(int64_t count) {
   max_categories_ = count;
   return *this;
+}
+
+std::vector<std::string> Features::hash_terms() const {
+  std::vector<std::string> terms;
+  for (const auto& column : columns()) terms.push_back(quoted(column));
+  for (size_t i = 0; i < features_.size(); ++i) {
+    if (features_[i].is_sequence()) terms[i] = fmt::format("CAST({} AS STRING)", terms[i]);
+  }
+  return terms;
 }
 
 std::vector<std::string> Features::columns() const {

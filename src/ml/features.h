@@ -20,6 +20,9 @@ class Features {
   Features& hashed(const std::vector<std::string>& columns, int64_t buckets);
   /// Month, day of the month and day of the week of a date; of a timestamp the hour too (UTC).
   Features& date(const std::vector<std::string>& columns);
+  /// Arrays, of which the last `length` elements are read: strings, integers and booleans by a
+  /// vocabulary, other numbers standardised. A null array is an empty one.
+  Features& sequence(const std::vector<std::string>& columns, int64_t length = 50);
   Features& label(const std::string& column);
   /// Several labels in place of one, each a boolean or 0 and 1: a multilabel task.
   Features& labels(const std::vector<std::string>& columns);
@@ -33,7 +36,11 @@ class Features {
 
   /// Names of all columns, the labels and the weight included.
   std::vector<std::string> columns() const;
+  /// SQL of all these columns that a hash can be taken of.
+  std::vector<std::string> hash_terms() const;
   bool has_features() const { return !features_.empty(); }
+  bool has_sequences() const;
+  bool has_other_than_sequences() const;
   const std::optional<Task>& task() const { return task_; }
   /// One, or those of a multilabel task.
   const std::vector<std::string>& labels() const { return labels_; }
@@ -46,6 +53,9 @@ class Features {
     std::string column;
     EncoderKind kind;
     int64_t buckets = 0;
+    int64_t length = 0;
+    /// Whether it is a kWordSequence or a kNumberSequence is known by its type.
+    bool is_sequence() const { return length > 0; }
   };
   std::vector<Feature> features_;
   std::vector<std::string> labels_;

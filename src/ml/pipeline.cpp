@@ -310,10 +310,12 @@ std::string no_label(const Features& features) {
 std::string PipelineRun::part_expression(const DataFrame& rows) const {
   const auto& split = pipeline.split;
   if (split.by == PipelineSplit::By::kHash) {
-    const auto columns = split.columns.empty() ? pipeline.features.columns() : split.columns;
+    auto terms = pipeline.features.hash_terms();
+    if (!split.columns.empty()) terms.clear();
+    for (const auto& column : split.columns) terms.push_back(fmt::format("`{}`", column));
     return fmt::format("CASE WHEN {} THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
-                       no_label(pipeline.features), hash_share(columns, split.seed, 0, split.test),
-                       hash_share(columns, split.seed, split.test, split.test + split.validation));
+                       no_label(pipeline.features), hash_share(terms, split.seed, 0, split.test),
+                       hash_share(terms, split.seed, split.test, split.test + split.validation));
   }
   std::vector<std::string> names;
   std::string type;
@@ -333,9 +335,9 @@ std::string PipelineRun::part_expression(const DataFrame& rows) const {
     return fmt::format("`{}` >= CAST('{}' AS {})", split.column, text, type);
   };
   const auto validation = !split.validation_from.empty() ? since(split.validation_from)
-                          : split.validation > 0         ? hash_share(pipeline.features.columns(),
-                                                                      split.seed, 0, split.validation)
-                                                         : "false";
+                          : split.validation > 0 ? hash_share(pipeline.features.hash_terms(),
+                                                              split.seed, 0, split.validation)
+                                                 : "false";
   return fmt::format(
       "CASE WHEN {} OR `{}` IS NULL THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
       no_label(pipeline.features), split.column, since(split.test_from), validation);

@@ -196,6 +196,11 @@ void Parser::run() {
       baselines.wrong("list", fmt::format("names the unknown baseline \"{}\".{}", name,
                                           suggestion(name, names)));
     }
+    if (name != "base_rate" && !pipeline.features.has_other_than_sequences()) {
+      baselines.wrong("list", fmt::format("names {}, which reads no sequences, and there is no "
+                                          "other feature",
+                                          name));
+    }
     if (name == "xgboost" && pipeline.features.task() == Task::kMultilabel) {
       baselines.wrong("list", "names xgboost, which is not for several labels");
     }
@@ -365,10 +370,11 @@ void Parser::labels(const Section& table) {
 }
 
 void Parser::features() {
-  const auto table = section("features",
-                             {"label", "labels", "numeric", "categorical", "hashed", "buckets",
-                              "date", "weight", "from", "task", "max_categories"},
-                             true);
+  const auto table =
+      section("features",
+              {"label", "labels", "numeric", "categorical", "hashed", "buckets", "date", "sequence",
+               "sequence_length", "weight", "from", "task", "max_categories"},
+              true);
   auto& features = pipeline.features;
   labels(table);
   features.numeric(table.list<std::string>("numeric"));
@@ -378,12 +384,17 @@ void Parser::features() {
     table.wrong("buckets", "is of no use without `hashed`");
   features.hashed(hashed, table.integer("buckets", 1000, 1));
   features.date(table.list<std::string>("date"));
+  const auto sequences = table.list<std::string>("sequence");
+  if (table.has("sequence_length") && sequences.empty()) {
+    table.wrong("sequence_length", "is of no use without `sequence`");
+  }
+  features.sequence(sequences, table.integer("sequence_length", 50, 1));
   features.weight(table.text("weight"));
   features.max_categories(table.integer("max_categories", 10'000, 1));
   const auto columns = features.columns();
   if (!features.has_features()) {
     refuse(file, table.line("label"),
-           "[features] names no feature: add numeric, categorical, hashed or date.");
+           "[features] names no feature: add numeric, categorical, hashed, date or sequence.");
   }
   std::set<std::string> seen;
   for (const auto& name : columns) {
@@ -416,6 +427,14 @@ void Parser::model() {
     table.wrong("hidden", "contradicts kind = \"linear\"");
   }
   if (kind != "linear") model.kind = kind;
+  const auto readers = sequence_kinds();
+  const bool reads = std::find(readers.begin(), readers.end(), kind) != readers.end();
+  if (reads != pipeline.features.has_sequences()) {
+    table.wrong("kind", reads ? fmt::format("is \"{}\", which needs [features] `sequence`", kind)
+                              : fmt::format("is \"{}\", which reads no `sequence` of [features]; "
+                                            "use {}",
+                                            kind, fmt::join(readers, ", ")));
+  }
   model.hidden =
       kind == "linear" ? std::vector<int64_t>() : table.list<int64_t>("hidden", model.hidden);
   for (const int64_t width : model.hidden) {

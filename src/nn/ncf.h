@@ -10,7 +10,7 @@ namespace firesteel::nn {
 /// of the first ones (matrix factorisation), and linear layers over the second ones and all other
 /// features; both into one linear layer. Reads hidden, dropout, activation, embedding_dimension
 /// (16), batch_norm.
-struct NcfImpl : TabularNet {
+struct NcfImpl : FeatureNet {
   explicit NcfImpl(const TabularNetOptions& options);
   torch::Tensor forward(const torch::Tensor& numeric, const torch::Tensor& categorical) override;
 

@@ -30,7 +30,7 @@ TORCH_MODULE(EnsembleLinear);
 /// Logits [B, ensemble, outputs]: each member is trained by its own loss, and the prediction is the
 /// mean of the members'. Members differ at first in the signs that the first layer gives the
 /// features, and in their heads. Reads ensemble, hidden, dropout, activation, embedding_dimension.
-struct TabMImpl : TabularNet {
+struct TabMImpl : FeatureNet {
   explicit TabMImpl(const TabularNetOptions& options);
   torch::Tensor forward(const torch::Tensor& numeric, const torch::Tensor& categorical) override;
 

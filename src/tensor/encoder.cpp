@@ -46,6 +46,41 @@ enum class Storage {
   kNull,
 };
 
+/// How the elements of an array column are found.
+enum class ListStorage { kNone, kList, kLargeList, kFixedSize };
+
+struct ListType {
+  ListStorage storage = ListStorage::kNone;
+  int64_t size = 0;  // kFixedSize: elements per row
+};
+
+ListType list_type(std::string_view format) {
+  if (format == "+l") return {ListStorage::kList};
+  if (format == "+L") return {ListStorage::kLargeList};
+  if (!format.starts_with("+w:")) return {};
+  ListType type{ListStorage::kFixedSize};
+  std::from_chars(format.data() + 3, format.data() + format.size(), type.size);
+  return type;
+}
+
+/// The elements [first, last) of row i, both without the offset of the elements' array.
+std::pair<int64_t, int64_t> elements_of(const ListType& type, const ArrowArray& array, int64_t i) {
+  const auto between = [&](const auto* offsets) {
+    return std::pair<int64_t, int64_t>(offsets[i], offsets[i + 1]);
+  };
+  switch (type.storage) {
+    case ListStorage::kList:
+      return between(static_cast<const int32_t*>(array.buffers[1]));
+    case ListStorage::kLargeList:
+      return between(static_cast<const int64_t*>(array.buffers[1]));
+    case ListStorage::kFixedSize:
+      return {i * type.size, (i + 1) * type.size};
+    case ListStorage::kNone:
+      break;
+  }
+  return {0, 0};
+}
+
 struct ColumnType {
   Storage storage = Storage::kNull;
   double decimal_scale = 1;
@@ -128,7 +163,11 @@ ColumnType column_type(const ArrowSchema& schema, const EncoderSpec& spec) {
       return {Storage::kDecimal, std::pow(10.0, scale)};
     }
   }
-  unsuitable(spec, format, "no feature can be made of that type; cast it to a number or a string");
+  unsuitable(spec, format,
+             list_type(format).storage == ListStorage::kNone
+                 ? "no feature can be made of that type; cast it to a number or a string"
+             : spec.is_sequence() ? "arrays of arrays are not read: flatten it"
+                                  : "an array is read as a sequence: list it there");
 }
 
 /// Calls `use` with the reader of a column of numbers (booleans are 0 and 1).
@@ -355,6 +394,10 @@ int64_t EncoderSpec::numeric_count() const {
   return kind == EncoderKind::kNumeric ? (missing_flag ? 2 : 1) : 0;
 }
 
+bool EncoderSpec::is_sequence() const {
+  return kind == EncoderKind::kWordSequence || kind == EncoderKind::kNumberSequence;
+}
+
 bool EncoderSpec::is_categorical() const {
   return kind == EncoderKind::kCategorical || kind == EncoderKind::kHashed ||
          kind == EncoderKind::kDate;
@@ -363,12 +406,14 @@ bool EncoderSpec::is_categorical() const {
 int64_t EncoderSpec::cardinality() const {
   switch (kind) {
     case EncoderKind::kCategorical:
+    case EncoderKind::kWordSequence:
       return kFirstWordId + static_cast<int64_t>(vocabulary.size());
     case EncoderKind::kHashed:
       return kFirstWordId + buckets;
     case EncoderKind::kDate:
       return kFirstWordId + parts_of(part);
     case EncoderKind::kNumeric:
+    case EncoderKind::kNumberSequence:
     case EncoderKind::kLabel:
     case EncoderKind::kWeight:
       return 0;
@@ -398,6 +443,12 @@ RecordLayout::RecordLayout(const std::vector<EncoderSpec>& specs, bool with_labe
       categorical.push_back(slot);
       cardinalities.push_back(spec.cardinality());
       categorical_names.push_back(spec.feature_name());
+    } else if (spec.is_sequence()) {
+      const bool words = spec.kind == EncoderKind::kWordSequence;
+      const uint32_t element = words ? id_width(spec.cardinality()) : 4;
+      slot = {offset, 4 + element * static_cast<uint32_t>(spec.length)};
+      offset += slot.width;
+      sequences.push_back({slot, element, spec.cardinality(), spec.length});
     } else if (with_label && spec.kind == EncoderKind::kLabel) {
       has_label = true;
       task = spec.task;
@@ -451,6 +502,37 @@ void RecordLayout::unpack(const std::byte* const* records, int64_t rows, Batch* 
     if (label) unpack_label(record, row, label);
     if (weights) std::memcpy(weights + row, record + weight.offset, 4);
   }
+  batch->sequences.clear();
+  for (const auto& sequence : sequences) {
+    batch->sequences.push_back(unpack_sequence(sequence, records, rows));
+  }
+}
+
+SequenceBatch RecordLayout::unpack_sequence(const Sequence& sequence,
+                                            const std::byte* const* records, int64_t rows) const {
+  SequenceBatch batch;
+  batch.lengths = torch::empty({rows}, torch::kInt64);
+  auto* lengths = static_cast<int64_t*>(batch.lengths.data_ptr());
+  int64_t longest = 1;
+  for (int64_t row = 0; row < rows; ++row) {
+    lengths[row] = load_id(records[row] + sequence.slot.offset, 4);
+    longest = std::max(longest, lengths[row]);
+  }
+  const bool words = sequence.cardinality > 0;
+  batch.values = torch::zeros({rows, longest}, words ? torch::kInt64 : torch::kFloat32);
+  for (int64_t row = 0; row < rows; ++row) {
+    const std::byte* from = records[row] + sequence.slot.offset + 4;
+    if (!words) {
+      std::memcpy(static_cast<float*>(batch.values.data_ptr()) + row * longest, from,
+                  static_cast<size_t>(lengths[row]) * 4);
+      continue;
+    }
+    auto* ids = static_cast<int64_t*>(batch.values.data_ptr()) + row * longest;
+    for (int64_t i = 0; i < lengths[row]; ++i) {
+      ids[i] = load_id(from + i * sequence.element_width, sequence.element_width);
+    }
+  }
+  return batch;
 }
 
 void RecordLayout::unpack_label(const std::byte* record, int64_t row, void* to) const {
@@ -477,6 +559,7 @@ struct Encoder::Column {
   int64_t place = 0;  // in the batch
   ColumnType type;
   ColumnType index_type;  // of a dictionary's indices
+  ListType list;          // of a sequence, whose elements have the types above
   bool is_dictionary = false;
   RecordLayout::Slot slot;
   std::unique_ptr<WordTable> words;
@@ -487,6 +570,10 @@ struct Encoder::Column {
   void encode_numeric(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   void encode_label(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   void encode_weight(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  void encode_sequence(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  template <typename Value, typename Read>
+  void encode_elements(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out,
+                       Read read) const;
   template <typename Id>
   void encode_ids(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   /// Calls `take(row, id)` for each row, with `unknown` and `null` where there is no word.
@@ -515,7 +602,14 @@ Encoder::Encoder(const std::vector<EncoderSpec>& specs, const ArrowSchema& schem
                               near.empty() ? "" : fmt::format(" Did you mean `{}`?", near)));
     }
     column.place = found - names.begin();
-    const ArrowSchema& child = *schema.children[column.place];
+    const ArrowSchema& whole = *schema.children[column.place];
+    if (spec.is_sequence()) {
+      column.list = list_type(whole.format);
+      if (column.list.storage == ListStorage::kNone) {
+        unsuitable(spec, whole.format, "a sequence feature needs an array: list it otherwise");
+      }
+    }
+    const ArrowSchema& child = spec.is_sequence() ? *whole.children[0] : whole;
     column.is_dictionary = child.dictionary != nullptr;
     if (column.is_dictionary) column.index_type = column_type(child, spec);
     column.type = column_type(column.is_dictionary ? *child.dictionary : child, spec);
@@ -542,6 +636,14 @@ void Encoder::Column::check_type(std::string_view format) const {
     unsuitable(spec, format, "dictionaries of anything but strings are not read: cast it");
   }
   switch (spec.kind) {
+    case EncoderKind::kWordSequence:
+      if (!type.is_text() && !type.is_integer() && type.storage != Storage::kBoolean) {
+        unsuitable(spec, format, "the words of a sequence are strings, integers or booleans");
+      }
+      return;
+    case EncoderKind::kNumberSequence:
+      if (!type.is_number()) unsuitable(spec, format, "the elements of this sequence are numbers");
+      return;
     case EncoderKind::kNumeric:
     case EncoderKind::kWeight:
       if (!type.is_number()) {
@@ -610,6 +712,9 @@ void Encoder::Column::encode(const ArrowArray& array, int64_t begin, int64_t cou
       return encode_label(array, begin, count, out + slot.offset);
     case EncoderKind::kWeight:
       return encode_weight(array, begin, count, out + slot.offset);
+    case EncoderKind::kWordSequence:
+    case EncoderKind::kNumberSequence:
+      return encode_sequence(array, begin, count, out + slot.offset);
     case EncoderKind::kCategorical:
     case EncoderKind::kHashed:
     case EncoderKind::kDate:
@@ -703,6 +808,61 @@ void Encoder::Column::encode_ids(const ArrowArray& array, int64_t begin, int64_t
     const auto narrow = static_cast<Id>(id);
     std::memcpy(out + i * stride, &narrow, sizeof(Id));
   });
+}
+
+void Encoder::Column::encode_sequence(const ArrowArray& array, int64_t begin, int64_t count,
+                                      std::byte* out) const {
+  if (spec.kind == EncoderKind::kNumberSequence) {
+    const double mean = spec.mean, factor = spec.deviation > 0 ? 1 / spec.deviation : 1;
+    encode_elements<float>(
+        array, begin, count, out,
+        [&](const ArrowArray& elements, int64_t first, int64_t number, float* to) {
+          const arrow::Validity validity(elements);
+          with_numbers(type, elements, [&](const auto& value) {
+            for (int64_t i = 0; i < number; ++i) {
+              const double scaled = (static_cast<double>(value(first + i)) - mean) * factor;
+              const bool missing = !validity.valid(first + i) || !std::isfinite(scaled);
+              to[i] = missing ? 0.0f : static_cast<float>(scaled);
+            }
+          });
+        });
+    return;
+  }
+  const auto read_ids = [&](const ArrowArray& elements, int64_t first, int64_t number, auto* to) {
+    using Id = std::remove_pointer_t<decltype(to)>;
+    each_id(elements, first, number, kFirstWordId, kUnknownId, kNullId,
+            [&](int64_t i, int64_t id) { to[i] = static_cast<Id>(id); });
+  };
+  const uint32_t width = id_width(spec.cardinality());
+  if (width == 1) return encode_elements<uint8_t>(array, begin, count, out, read_ids);
+  if (width == 2) return encode_elements<uint16_t>(array, begin, count, out, read_ids);
+  return encode_elements<uint32_t>(array, begin, count, out, read_ids);
+}
+
+/// The elements of all rows are read at once, then the last ones of each row copied. A null array
+/// is an empty one.
+template <typename Value, typename Read>
+void Encoder::Column::encode_elements(const ArrowArray& array, int64_t begin, int64_t count,
+                                      std::byte* out, Read read) const {
+  if (count == 0) return;
+  const ArrowArray& elements = *array.children[0];
+  const arrow::Validity validity(array);
+  const int64_t first = elements_of(list, array, begin).first;
+  const int64_t number = elements_of(list, array, begin + count - 1).second - first;
+  std::vector<Value> values(static_cast<size_t>(number));
+  if (number > 0) read(elements, first + elements.offset, number, values.data());
+  for (int64_t i = 0; i < count; ++i) {
+    std::byte* at = out + i * stride;
+    int64_t kept = 0, last = 0;
+    if (validity.valid(begin + i)) {
+      const auto [from, to] = elements_of(list, array, begin + i);
+      kept = std::min(to - from, spec.length);
+      last = to - first;
+    }
+    store_id(at, 4, kept);
+    if (kept == 0) continue;
+    std::memcpy(at + 4, values.data() + (last - kept), static_cast<size_t>(kept) * sizeof(Value));
+  }
 }
 
 void Encoder::Column::encode_label(const ArrowArray& array, int64_t begin, int64_t count,

@@ -33,8 +33,7 @@ struct TabularModel::State {
 
   Task task() const { return specs[label].task; }
   Trainable trainable() {
-    return {net,
-            [this](const Batch& batch) { return net->forward(batch.numeric, batch.categorical); }};
+    return {net, [this](const Batch& batch) { return net->forward(batch); }};
   }
   std::unique_ptr<Loader> in_order(const OpenRows& rows, bool endless) const {
     LoaderOptions order;
@@ -98,6 +97,9 @@ TabularModel::TabularModel(std::vector<EncoderSpec> specs, TabularOptions option
   nn::TabularNetOptions shape;
   shape.numeric = state_->layout.numeric_count;
   shape.cardinalities = state_->layout.cardinalities;
+  for (const auto& sequence : state_->layout.sequences) {
+    shape.sequences.push_back({sequence.cardinality, sequence.length});
+  }
   shape.hidden = state_->options.hidden;
   shape.dropout = state_->options.dropout;
   shape.activation = nn::activation_from_name(state_->options.activation);
@@ -162,23 +164,56 @@ Scores TabularModel::score(const OpenRows& rows) const {
 
 namespace {
 
+/// Rows [begin, end) of a batch.
+Batch rows_of(const Batch& batch, int64_t begin, int64_t end) {
+  Batch part;
+  part.numeric = batch.numeric.slice(0, begin, end);
+  part.categorical = batch.categorical.slice(0, begin, end);
+  if (batch.label.defined()) part.label = batch.label.slice(0, begin, end);
+  for (const auto& sequence : batch.sequences) {
+    part.sequences.push_back(
+        {sequence.values.slice(0, begin, end), sequence.lengths.slice(0, begin, end)});
+  }
+  return part;
+}
+
+/// Batches as one, without their weights.
+Batch joined(const std::vector<Batch>& batches) {
+  const auto all = [&](const auto& tensor_of) {
+    std::vector<torch::Tensor> tensors;
+    for (const auto& batch : batches) tensors.push_back(tensor_of(batch));
+    return torch::cat(tensors);
+  };
+  Batch whole;
+  whole.numeric = all([](const Batch& batch) { return batch.numeric; });
+  whole.categorical = all([](const Batch& batch) { return batch.categorical; });
+  if (batches[0].label.defined()) whole.label = all([](const Batch& batch) { return batch.label; });
+  for (size_t i = 0; i < batches[0].sequences.size(); ++i) {
+    int64_t longest = 0;
+    for (const auto& batch : batches) {
+      longest = std::max(longest, batch.sequences[i].values.size(1));
+    }
+    whole.sequences.push_back(
+        {all([&](const Batch& batch) {
+           const auto& values = batch.sequences[i].values;
+           return torch::constant_pad_nd(values, {0, longest - values.size(1)});
+         }),
+         all([&](const Batch& batch) { return batch.sequences[i].lengths; })});
+  }
+  return whole;
+}
+
 /// The first rows of a source as one batch.
 Batch head(Loader& loader, int64_t rows_max) {
-  std::vector<torch::Tensor> numeric, categorical, label;
+  std::vector<Batch> batches;
   int64_t rows = 0;
   while (auto batch = loader.next()) {
-    numeric.push_back(batch->numeric);
-    categorical.push_back(batch->categorical);
-    label.push_back(batch->label);
     rows += batch->rows();
+    batches.push_back(std::move(*batch));
     if (rows >= rows_max) break;
   }
-  Batch all;
   if (rows == 0) throw Error("TRAINING_DATA_INVALID", "There is no row to evaluate.");
-  all.numeric = torch::cat(numeric).slice(0, 0, rows_max);
-  all.categorical = torch::cat(categorical).slice(0, 0, rows_max);
-  all.label = torch::cat(label).slice(0, 0, rows_max);
-  return all;
+  return rows_of(joined(batches), 0, rows_max);
 }
 
 std::vector<float> to_vector(const torch::Tensor& tensor) {
@@ -198,15 +233,14 @@ std::vector<FeatureImportance> TabularModel::importance(const OpenRows& rows,
   const Batch batch = head(*loader, rows_max);
   torch::manual_seed(seed);
   const auto order = torch::randperm(batch.rows());
-  const auto measure = [&](const torch::Tensor& numeric, const torch::Tensor& categorical) {
+  const auto measure = [&](const Batch& rows_measured) {
     Scores scores;
     scores.task = state_->task();
     scores.labels = to_vector(batch.label);
     std::vector<torch::Tensor> parts;
     for (int64_t begin = 0; begin < batch.rows(); begin += 8192) {
-      parts.push_back(scores_of(state_->net->forward(numeric.slice(0, begin, begin + 8192),
-                                                     categorical.slice(0, begin, begin + 8192)),
-                                state_->task()));
+      const auto part = rows_of(rows_measured, begin, begin + 8192);
+      parts.push_back(scores_of(state_->net->forward(part), state_->task()));
     }
     const auto values = torch::cat(parts);
     scores.classes = values.size(1);
@@ -215,24 +249,33 @@ std::vector<FeatureImportance> TabularModel::importance(const OpenRows& rows,
     state_->restore_units(&scores.labels);
     return metrics_of(scores).at(metric) * (larger_is_better(metric) ? 1 : -1);
   };
-  const double whole = measure(batch.numeric, batch.categorical);
+  const double whole = measure(batch);
   std::vector<FeatureImportance> list;
   int64_t number = 0, category = 0;
+  size_t sequence = 0;
   for (const auto& spec : state_->specs) {
+    Batch shuffled = batch;
     if (spec.kind == EncoderKind::kNumeric) {
-      auto shuffled = batch.numeric.clone();
+      shuffled.numeric = batch.numeric.clone();
       const int64_t end = number + spec.numeric_count();
-      shuffled.slice(1, number, end)
+      shuffled.numeric.slice(1, number, end)
           .copy_(batch.numeric.slice(1, number, end).index_select(0, order));
       number = end;
-      list.push_back({spec.feature_name(), whole - measure(shuffled, batch.categorical)});
     } else if (spec.is_categorical()) {
-      auto shuffled = batch.categorical.clone();
-      shuffled.select(1, category)
+      shuffled.categorical = batch.categorical.clone();
+      shuffled.categorical.select(1, category)
           .copy_(batch.categorical.select(1, category).index_select(0, order));
       ++category;
-      list.push_back({spec.feature_name(), whole - measure(batch.numeric, shuffled)});
+    } else if (spec.is_sequence()) {
+      for (auto* tensor :
+           {&shuffled.sequences[sequence].values, &shuffled.sequences[sequence].lengths}) {
+        *tensor = tensor->index_select(0, order);
+      }
+      ++sequence;
+    } else {
+      continue;
     }
+    list.push_back({spec.feature_name(), whole - measure(shuffled)});
   }
   return list;
 }
@@ -439,8 +482,7 @@ ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) c
     torch::NoGradGuard no_grad;
     state->net->eval();
     const Batch tensors = encoder->encode(batch);
-    auto values = to_vector(
-        scores_of(state->net->forward(tensors.numeric, tensors.categorical), state->task()));
+    auto values = to_vector(scores_of(state->net->forward(tensors), state->task()));
     state->restore_units(&values);
     return values;
   };
@@ -538,6 +580,7 @@ EncodedRows encode_rows(const std::vector<EncoderSpec>& specs, const OpenRows& r
 }
 
 std::vector<std::string> tabular_kinds() { return nn::tabular_net_kinds(); }
+std::vector<std::string> sequence_kinds() { return nn::sequence_net_kinds(); }
 std::string torch_version() { return TORCH_VERSION; }
 
 }  // namespace firesteel

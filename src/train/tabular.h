@@ -27,8 +27,9 @@ struct TabularOptions {
   int64_t heads = 8;      // of attention
   int64_t ensemble = 32;  // members
 };
-/// The kinds there are.
+/// The kinds there are, and those of them that read sequences.
 std::vector<std::string> tabular_kinds();
+std::vector<std::string> sequence_kinds();
 
 struct BatchOptions {
   int64_t rows = 8192;

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "dataframe/functions.h"
 #include "dataframe/session.h"
 #include "engine/engine.h"
 #include "ml/pipeline.h"
@@ -162,6 +163,109 @@ TEST_F(Kinds, SeveralLabelsArePredictedAtOnce) {
   unfit({"even", "high"}, "`high` is null or not a number in 1 of 4000");
   unfit({"even", "item"}, "`item` is one of several");
   unfit({"even", "x"}, "the model would see the answer");
+}
+
+/// The label is whether the last word is `w1`, or the last number is above 0.5 when x is below 0.
+DataFrame sessions(const Session& spark) {
+  return spark.range(0, 3000)
+      .selectExpr({"id", "sin(id * 1.7) AS x",
+                   "CASE WHEN id % 50 = 0 THEN NULL ELSE transform(sequence(1, CAST(id % 6 + 1 AS "
+                   "INT)), i -> concat('w', CAST((id * 13 + i * 7) % 4 AS STRING))) END AS words",
+                   "transform(sequence(1, CAST(id % 4 + 1 AS INT)), i -> abs(sin(id * 3.1 + i))) "
+                   "AS numbers"})
+      .selectExpr({"id", "x", "words", "numbers",
+                   "CASE WHEN x < 0 THEN element_at(numbers, -1) > 0.5 ELSE words IS NOT NULL "
+                   "AND element_at(words, -1) = 'w1' END AS bought"});
+}
+
+TEST_F(Kinds, SequencesAreRead) {
+  const auto rows = sessions(spark);
+  const auto features = Features().numeric({"x"}).sequence({"words", "numbers"}, 4).label("bought");
+  const auto fitted = fit(rows, features);
+  ASSERT_EQ(fitted.specs.size(), 4u);
+  EXPECT_EQ(fitted.specs[1].kind, EncoderKind::kWordSequence);
+  EXPECT_EQ(fitted.specs[1].vocabulary.size(), 4u);
+  EXPECT_EQ(fitted.specs[2].kind, EncoderKind::kNumberSequence);
+  EXPECT_GT(fitted.specs[2].mean, 0.5);
+  for (const auto* kind : {"lstm", "tcn", "transformer"}) {
+    SCOPED_TRACE(kind);
+    auto options = quick(6);
+
+    const auto model =
+        train(rows, features,
+              {.kind = kind, .hidden = {32}, .embedding_dimension = 16, .blocks = 2, .heads = 2},
+              options);
+    EXPECT_GT(model.evaluate(rows).at("auc"), 0.95);
+    expect_same_when_loaded(model, rows);
+    const auto importance =
+        model.model().importance(opened(rows, features.columns()), "auc", 1000, 1);
+    ASSERT_EQ(importance.size(), 3u);
+    EXPECT_GT(importance[1].loss, 0.05);
+  }
+  const auto refused = [&](const Features& wrong, const std::string& part) {
+    EXPECT_EQ(condition_of([&] { fit(rows, wrong); }, part), "TRAINING_DATA_INVALID");
+  };
+  refused(Features().sequence({"x"}).label("bought"), "must be an array");
+  refused(Features().categorical({"words"}).label("bought"), "list it as sequence");
+  refused(Features().numeric({"numbers"}).label("bought"), "list it as sequence");
+  EXPECT_EQ(condition_of(
+                [&] {
+                  fit(rows.withColumn("none", functions::expr("CAST(array() AS ARRAY<STRING>)")),
+                      Features().sequence({"none"}).label("bought"));
+                },
+                "hold no value"),
+            "TRAINING_DATA_INVALID");
+  EXPECT_EQ(condition_of([&] { Features().sequence({"words"}, 0); }, "at least 1"),
+            "INVALID_OPTION");
+}
+
+constexpr const char* kSessions = R"(
+[source.raw]
+path = "raw.parquet"
+
+[features]
+label = "bought"
+sequence = ["words"]
+sequence_length = 3
+
+[model]
+kind = "lstm"
+hidden = [16]
+embedding_dimension = 8
+
+[train]
+epochs = 3
+batch_size = 256
+learning_rate = 0.02
+
+[output]
+path = "out"
+)";
+
+TEST_F(Kinds, APipelineReadsSequences) {
+  const auto rows = sessions(spark);
+  rows.write().parquet(folder / "raw.parquet");
+  const auto parsed = [&](const std::string& from, const std::string& to) {
+    std::string text = kSessions;
+    if (!from.empty()) text.replace(text.find(from), from.size(), to);
+    std::ofstream(folder / "pipeline.toml") << text;
+    return parse_pipeline(folder / "pipeline.toml");
+  };
+  const auto result = run_pipeline(parsed("", ""), spark.executor(), {});
+  EXPECT_GT(result.models[0].metrics.at("auc"), 0.7);
+  EXPECT_GT(result.sizes[2].second, 400);
+  EXPECT_EQ(FittedModel::load(folder / "out").transform(rows.drop({"bought"})).count(), 3000);
+  const auto refused = [&](const std::string& from, const std::string& to,
+                           const std::string& part) {
+    EXPECT_EQ(condition_of([&] { parsed(from, to); }, part), "INVALID_PIPELINE");
+  };
+  refused("kind = \"lstm\"", "kind = \"dcn\"",
+          "pipeline.toml:11: `kind` in [model] is \"dcn\", which reads no `sequence`");
+  refused("sequence = [\"words\"]\nsequence_length = 3", "numeric = [\"x\"]",
+          "which needs [features] `sequence`");
+  refused("sequence = [\"words\"]", "numeric = [\"x\"]", "of no use without `sequence`");
+  refused("sequence_length = 3", "sequence_length = 0", "must be at least 1");
+  refused("[output]", "[baselines]\nlist = [\"xgboost\"]\n[output]", "reads no sequences");
 }
 
 }  // namespace

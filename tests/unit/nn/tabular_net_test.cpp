@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -20,6 +21,11 @@ torch::Tensor pattern(torch::IntArrayRef shape) {
       .reshape(shape);
 }
 
+bool reads_sequences(const std::string& kind) {
+  const auto kinds = sequence_net_kinds();
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
 TabularNetOptions small(const std::string& kind) {
   TabularNetOptions options;
   options.numeric = 3;
@@ -29,7 +35,27 @@ TabularNetOptions small(const std::string& kind) {
   options.blocks = 2;
   options.heads = 2;
   options.ensemble = 3;
+  if (reads_sequences(kind)) {
+    options.sequences = {{.cardinality = 6, .length = 5}, {.cardinality = 0, .length = 4}};
+  }
   return options;
+}
+
+/// The rows of the reference. Behind the sequences' lengths stand values that must not matter.
+Batch rows_of(const std::string& kind) {
+  Batch batch;
+  std::vector<int64_t> ids, words;
+  for (int64_t i = 0; i < 6; ++i) ids.insert(ids.end(), {i % 5, i % 4});
+  batch.numeric = pattern({6, 3});
+  batch.categorical = torch::tensor(ids).reshape({6, 2});
+  if (!reads_sequences(kind)) return batch;
+  for (int64_t row = 0; row < 6; ++row) {
+    for (int64_t i = 0; i < 5; ++i) words.push_back((row + 2 * i) % 6);
+  }
+  batch.sequences = {
+      {torch::tensor(words).reshape({6, 5}), torch::tensor({5, 3, 0, 1, 5, 2}, torch::kInt64)},
+      {pattern({6, 4}), torch::tensor({4, 0, 2, 1, 3, 4}, torch::kInt64)}};
+  return batch;
 }
 
 TEST(TabularNet, LogitsAndGradientsAreThoseOfPython) {
@@ -43,9 +69,7 @@ TEST(TabularNet, LogitsAndGradientsAreThoseOfPython) {
       torch::NoGradGuard no_grad;
       for (auto& parameter : net->parameters()) parameter.copy_(pattern(parameter.sizes()));
     }
-    std::vector<int64_t> ids;
-    for (int64_t i = 0; i < 6; ++i) ids.insert(ids.end(), {i % 5, i % 4});
-    const auto logits = net->forward(pattern({6, 3}), torch::tensor(ids).reshape({6, 2}));
+    const auto logits = net->forward(rows_of(kind));
     (logits * pattern(logits.sizes())).sum().backward();
     const auto same = [](const torch::Tensor& found, const nlohmann::json& values) {
       return torch::allclose(found.flatten(), torch::tensor(values.get<std::vector<float>>()), 1e-5,
@@ -73,23 +97,47 @@ TEST(TabularNet, NumbersOrCategoriesAloneWillDo) {
     options.dropout = 0.2;
     options.cardinalities = {5, 4, 3};
     options.numeric = 0;
-    const auto ids = torch::randint(0, 3, {4, 3});
-    EXPECT_EQ(make_tabular_net(kind, options)->forward(torch::zeros({4, 0}), ids).sizes(),
-              logits(kind));
+    Batch batch;
+    batch.numeric = torch::zeros({4, 0});
+    batch.categorical = torch::randint(0, 3, {4, 3});
+    for (const auto& sequence : rows_of(kind).sequences) {
+      batch.sequences.push_back({sequence.values.slice(0, 0, 4), sequence.lengths.slice(0, 0, 4)});
+    }
+    EXPECT_EQ(make_tabular_net(kind, options)->forward(batch).sizes(), logits(kind));
     options = small(kind);
     options.cardinalities = {};
     if (kind == "dlrm" || kind == "ncf") {
       EXPECT_THROW(make_tabular_net(kind, options), Error);
       continue;
     }
-    const auto none = torch::zeros({4, 0}, torch::kInt64);
-    EXPECT_EQ(make_tabular_net(kind, options)->forward(torch::randn({4, 3}), none).sizes(),
-              logits(kind));
+    batch.numeric = torch::randn({4, 3});
+    batch.categorical = torch::zeros({4, 0}, torch::kInt64);
+    EXPECT_EQ(make_tabular_net(kind, options)->forward(batch).sizes(), logits(kind));
+    if (!reads_sequences(kind)) continue;
+    options.numeric = 0;
+    batch.numeric = torch::zeros({4, 0});
+    EXPECT_EQ(make_tabular_net(kind, options)->forward(batch).sizes(), logits(kind));
   }
 }
 
 TEST(TabularNet, RefusesWhatMakesNoModel) {
-  EXPECT_THROW(make_tabular_net("transformer", small("")), Error);
+  const auto refused = [](const std::string& kind, const TabularNetOptions& wrong,
+                          const std::string& part) {
+    try {
+      make_tabular_net(kind, wrong);
+      FAIL() << kind << " is not refused";
+    } catch (const Error& error) {
+      EXPECT_NE(error.message().find(part), std::string::npos) << error.message();
+    }
+  };
+  refused("transformr", small(""), "There is no network `transformr`");
+  for (const auto& kind : tabular_net_kinds()) {
+    refused(kind, small(reads_sequences(kind) ? "mlp" : "lstm"),
+            reads_sequences(kind) ? "needs a sequence feature" : "reads no sequence features");
+  }
+  auto wide = small("transformer");
+  wide.heads = 3;
+  refused("transformer", wide, "not a multiple");
   auto options = small("ft_transformer");
   options.heads = 3;
   EXPECT_THROW(make_tabular_net("ft_transformer", options), Error);
@@ -106,12 +154,7 @@ TEST(TabularNet, RefusesWhatMakesNoModel) {
   EXPECT_THROW(make_tabular_net("tabm", options), Error);
   options = small("ncf");
   options.cardinalities = {5};
-  try {
-    make_tabular_net("ncf", options);
-    FAIL() << "not refused";
-  } catch (const Error& error) {
-    EXPECT_NE(error.message().find("there is 1"), std::string::npos) << error.message();
-  }
+  refused("ncf", options, "there is 1");
 }
 
 TEST(TabM, MembersDifferAtFirstInTheSignsOfTheFeatures) {
