@@ -161,9 +161,8 @@ std::map<std::string, double> xgboost(const BaselineRows& rows, uint64_t seed) {
       set("eval_metric", "mlogloss");
       break;
     case Task::kMultilabel:
-      throw Error("INVALID_OPTION",
-                  fmt::format("The baseline xgboost is not for a {} task: leave it out.",
-                              task_name(label.task)));
+    case Task::kRetrieval:
+      break;
   }
   int best = 0;
   double best_loss = std::numeric_limits<double>::infinity();
@@ -204,11 +203,29 @@ const std::vector<std::string>& baseline_names() {
   return names;
 }
 
+bool baseline_suits(const std::string& name, Task task) {
+  switch (task) {
+    case Task::kBinary:
+    case Task::kMulticlass:
+    case Task::kRegression:
+      return true;
+    case Task::kMultilabel:
+      return name != "xgboost";
+    case Task::kRetrieval:
+      return false;
+  }
+  return false;
+}
+
 BaselineResult run_baseline(const std::string& name, const BaselineRows& given,
                             const TrainerOptions& options, const BatchOptions& batches) {
   const auto start = std::chrono::steady_clock::now();
   BaselineRows rows = given;
   std::erase_if(rows.specs, [](const EncoderSpec& spec) { return spec.is_sequence(); });
+  if (!baseline_suits(name, label_of(rows).task)) {
+    throw Error("INVALID_OPTION", fmt::format("The baseline {} is not for a {} task: leave it out.",
+                                              name, task_name(label_of(rows).task)));
+  }
   BaselineResult result;
   result.name = name;
   if (name == "base_rate") {

@@ -143,6 +143,10 @@ void FeatureFit::run() {
   }
 
   for (size_t i = 0; i < labels.size(); ++i) add_label(features.labels_[i], labels[i]);
+  if (features.task_ == Task::kRetrieval) {
+    fitted.task = Task::kRetrieval;
+    fitted.specs.push_back({.kind = EncoderKind::kLabel, .task = Task::kRetrieval});
+  }
   if (!features.weight_.empty()) {
     fitted.specs.push_back({.column = features.weight_, .kind = EncoderKind::kWeight});
   }
@@ -207,6 +211,8 @@ void FeatureFit::add_label(const std::string& column, const LabelPlaces& places)
                            column));
       }
       break;
+    case Task::kRetrieval:  // It has no label.
+      break;
     case Task::kBinary:
     case Task::kMulticlass:
       add_classes(&spec, zero_one, classes);
@@ -248,7 +254,13 @@ const DataType& FeatureFit::type_of(const std::string& column) const {
 }
 
 void FeatureFit::check_types() const {
-  if (features.labels_.empty()) refuse("No label is named: what is to be predicted?");
+  const bool retrieval = features.task_ == Task::kRetrieval;
+  if (features.labels_.empty() && !retrieval) {
+    refuse("No label is named: what is to be predicted?");
+  }
+  if (!features.labels_.empty() && retrieval) {
+    refuse("A retrieval task has no label: every row is a query with its item.");
+  }
   if (features.features_.empty()) refuse("No feature is named.");
   std::set<std::string> labels, seen;
   for (const auto& label : features.labels_) {

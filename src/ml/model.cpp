@@ -61,6 +61,7 @@ DataFrame FittedModel::transform(const DataFrame& rows) const {
 std::map<std::string, double> FittedModel::evaluate(const DataFrame& rows) const {
   std::vector<std::string> columns;
   for (const auto& spec : model_.specs()) {
+    if (spec.column.empty()) continue;  // There is no label.
     if (std::find(columns.begin(), columns.end(), spec.column) == columns.end())
       columns.push_back(spec.column);
   }

@@ -379,13 +379,17 @@ std::string importance_metric(Task task) {
       return "log_loss";
     case Task::kRegression:
       return "rmse";
+    case Task::kRetrieval:
+      return "mrr";
   }
   return "";
 }
 
 Report PipelineRun::report(const FittedModel& fitted, const OpenRows& test) const {
   Report page;
-  page.title = fmt::format("Predicting `{}`", pipeline.features.label());
+  page.title = pipeline.features.labels().empty()
+                   ? "Retrieving items"
+                   : fmt::format("Predicting `{}`", pipeline.features.label());
   page.task = result.task;
   page.models = result.models;
   page.training = result.training;

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/named.h"
 #include "ml/pipeline.h"
 
 namespace firesteel {
@@ -201,8 +202,10 @@ void Parser::run() {
                                           "other feature",
                                           name));
     }
-    if (name == "xgboost" && pipeline.features.task() == Task::kMultilabel) {
-      baselines.wrong("list", "names xgboost, which is not for several labels");
+    const auto task = pipeline.features.task();
+    if (task && !baseline_suits(name, *task)) {
+      baselines.wrong("list",
+                      fmt::format("names {}, which is not for a {} task", name, task_name(*task)));
     }
   }
 }
@@ -341,31 +344,36 @@ void Parser::split() {
 
 /// The label or the labels, and the task.
 void Parser::labels(const Section& table) {
+  constexpr Named<Task> kTasks[] = {{Task::kBinary, "binary"},
+                                    {Task::kMulticlass, "multiclass"},
+                                    {Task::kRegression, "regression"},
+                                    {Task::kMultilabel, "multilabel"},
+                                    {Task::kRetrieval, "retrieval"}};
   auto& features = pipeline.features;
   const bool several = table.has("labels");
   if (several && table.has("label")) table.wrong("labels", "takes the place of `label`: keep one");
-  if (!several) table.need("label");
-  if (several) {
+  std::optional<Task> task;
+  if (table.has("task")) {
+    std::vector<std::string> names;
+    for (const auto& row : kTasks) names.emplace_back(row.name);
+    task = value_named(kTasks, "task", table.choice("task", "", names));
+    if (several != (task == Task::kMultilabel)) {
+      table.wrong("task", several ? "must be \"multilabel\" with `labels`"
+                                  : "is \"multilabel\", which needs `labels`");
+    }
+    features.task(*task);
+  }
+  if (task == Task::kRetrieval) {
+    if (table.has("label")) {
+      table.wrong("label", "is of no use for retrieval: every row is a query with its item");
+    }
+  } else if (several) {
     const auto names = table.list<std::string>("labels");
     if (names.empty()) table.wrong("labels", "names no column");
     features.labels(names);
   } else {
+    table.need("label");
     features.label(table.text("label"));
-  }
-  constexpr std::pair<std::string_view, Task> kTasks[] = {{"binary", Task::kBinary},
-                                                          {"multiclass", Task::kMulticlass},
-                                                          {"regression", Task::kRegression},
-                                                          {"multilabel", Task::kMultilabel}};
-  if (!table.has("task")) return;
-  std::vector<std::string> names;
-  for (const auto& [name, task] : kTasks) names.emplace_back(name);
-  const auto wanted = table.choice("task", "", names);
-  if (several != (wanted == "multilabel")) {
-    table.wrong("task", several ? "must be \"multilabel\" with `labels`"
-                                : "is \"multilabel\", which needs `labels`");
-  }
-  for (const auto& [name, task] : kTasks) {
-    if (name == wanted) features.task(task);
   }
 }
 
@@ -418,7 +426,7 @@ void belongs(const Section& table, const char* key, const char* of, const char* 
 void Parser::model() {
   const auto table =
       section("model", {"kind", "hidden", "dropout", "activation", "embedding_dimension",
-                        "batch_norm", "blocks", "heads", "ensemble"});
+                        "batch_norm", "blocks", "heads", "ensemble", "item"});
   auto& model = pipeline.model;
   auto kinds = tabular_kinds();
   kinds.emplace_back("linear");
@@ -448,6 +456,22 @@ void Parser::model() {
   model.heads = table.integer("heads", model.heads, 1);
   model.ensemble = table.integer("ensemble", model.ensemble, 1);
   belongs(table, "ensemble", "kind", "tabm");
+  model.item = table.list<std::string>("item");
+  belongs(table, "item", "kind", "two_tower");
+  const bool retrieval = pipeline.features.task() == Task::kRetrieval;
+  if (retrieval != (kind == "two_tower")) {
+    table.wrong("kind", retrieval
+                            ? "must be \"two_tower\" for task = \"retrieval\""
+                            : "is \"two_tower\", which needs [features] task = \"retrieval\"");
+  }
+  if (retrieval) table.need("item");
+  const auto columns = pipeline.features.columns();
+  for (const auto& column : model.item) {
+    if (std::find(columns.begin(), columns.end(), column) == columns.end()) {
+      table.wrong("item", fmt::format("names `{}`, which is no feature.{}", column,
+                                      suggestion(column, columns)));
+    }
+  }
 }
 
 void Parser::training() {
@@ -537,9 +561,9 @@ void Parser::training() {
   options.patience = table.integer("patience", options.patience, 0);
   options.metric = table.text("metric");
   if (table.has("metric")) {
-    table.choice(
-        "metric", "",
-        {"auc", "log_loss", "accuracy", "precision", "recall", "f1", "brier", "rmse", "mae", "r2"});
+    table.choice("metric", "",
+                 {"auc", "log_loss", "accuracy", "precision", "recall", "f1", "brier", "rmse",
+                  "mae", "r2", "recall_at_10", "mrr"});
   }
   options.seed = static_cast<uint64_t>(table.integer("seed", 0, 0));
   options.device = table.choice("device", "auto", {"auto", "cpu", "cuda"});

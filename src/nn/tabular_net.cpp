@@ -20,6 +20,7 @@
 #include "nn/tabm.h"
 #include "nn/tcn.h"
 #include "nn/transformer.h"
+#include "nn/two_tower.h"
 
 namespace firesteel::nn {
 
@@ -62,6 +63,7 @@ constexpr KindRow kKinds[] = {
     {"lstm", make_sequence_net<LstmEncoder>, true},
     {"tcn", make_sequence_net<TcnEncoder>, true},
     {"transformer", make_sequence_net<TransformerEncoder>, true},
+    {"two_tower", make<TwoTowerImpl>},
 };
 
 int64_t embedding_width(int64_t cardinality, int64_t fixed) {

@@ -28,6 +28,8 @@ struct TabularNetOptions {
     int64_t length = 1;       // elements at most
   };
   std::vector<Sequence> sequences;
+  /// Which of the float and of the categorical features are the item's, of two_tower.
+  std::vector<int64_t> item_numeric, item_categorical;
   std::vector<int64_t> hidden = {256, 128};
   double dropout = 0;
   Activation activation = Activation::kRelu;
@@ -44,6 +46,8 @@ struct TabularNetOptions {
 struct TabularNet : torch::nn::Module {
   /// Logits [B, outputs] float32, of an ensemble [B, members, outputs].
   virtual torch::Tensor forward(const Batch& batch) = 0;
+  /// What predictions are made of, each row by itself: the logits, of most networks.
+  virtual torch::Tensor forward_rows(const Batch& batch) { return forward(batch); }
 };
 
 /// A network that reads no sequences.

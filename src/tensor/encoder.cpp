@@ -382,6 +382,8 @@ uint32_t label_width(const EncoderSpec& spec) {
       return id_width(static_cast<int64_t>(spec.vocabulary.size()));
     case Task::kRegression:
       return 4;
+    case Task::kRetrieval:
+      return 0;
   }
   return 0;
 }
@@ -449,7 +451,7 @@ RecordLayout::RecordLayout(const std::vector<EncoderSpec>& specs, bool with_labe
       slot = {offset, 4 + element * static_cast<uint32_t>(spec.length)};
       offset += slot.width;
       sequences.push_back({slot, element, spec.cardinality(), spec.length});
-    } else if (with_label && spec.kind == EncoderKind::kLabel) {
+    } else if (with_label && spec.kind == EncoderKind::kLabel && label_width(spec) > 0) {
       has_label = true;
       task = spec.task;
       slot = {offset, label_width(spec)};
@@ -549,6 +551,8 @@ void RecordLayout::unpack_label(const std::byte* record, int64_t row, void* to) 
     }
     case Task::kRegression:
       std::memcpy(static_cast<float*>(to) + row, record + first.offset, 4);
+      return;
+    case Task::kRetrieval:
       return;
   }
 }

@@ -36,10 +36,9 @@ constexpr Name<DatePart> kParts[] = {
     {DatePart::kHour, "hour"},
 };
 constexpr Name<Task> kTasks[] = {
-    {Task::kBinary, "binary"},
-    {Task::kMulticlass, "multiclass"},
-    {Task::kRegression, "regression"},
-    {Task::kMultilabel, "multilabel"},
+    {Task::kBinary, "binary"},         {Task::kMulticlass, "multiclass"},
+    {Task::kRegression, "regression"}, {Task::kMultilabel, "multilabel"},
+    {Task::kRetrieval, "retrieval"},
 };
 
 template <typename Enum, size_t N>

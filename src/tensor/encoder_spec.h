@@ -25,6 +25,7 @@ enum class Task {
   kMulticlass,
   kRegression,
   kMultilabel,  // several labels, each 0 or 1: a kLabel spec per label
+  kRetrieval,   // each row is a query and its item: a kLabel spec without a column
 };
 
 /// Ids 0 and 1 of every categorical feature.

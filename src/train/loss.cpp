@@ -31,7 +31,19 @@ constexpr LossRow kLosses[] = {
     {Loss::kQuantile, "quantile", false},
 };
 
-bool fits(const LossRow& row, Task task) { return row.classes == (task != Task::kRegression); }
+bool fits(const LossRow& row, Task task) {
+  switch (task) {
+    case Task::kBinary:
+    case Task::kMulticlass:
+    case Task::kMultilabel:
+      return row.classes;
+    case Task::kRegression:
+      return !row.classes;
+    case Task::kRetrieval:
+      return row.value == Loss::kCrossEntropy;
+  }
+  return false;
+}
 
 Loss chosen(Task task, const LossOptions& options) {
   if (options.kind != Loss::kDefault) return options.kind;
@@ -102,6 +114,9 @@ torch::Tensor loss_of(const torch::Tensor& given, const Batch& batch, Task task,
     case Task::kMulticlass:
       each = multiclass(logits, label, options);
       break;
+    case Task::kRetrieval:
+      each = multiclass(logits, torch::arange(logits.size(0), logits.device()), options);
+      break;
     case Task::kRegression:
       each = regression(logits.squeeze(1), label, chosen(task, options), options);
       break;
@@ -122,6 +137,11 @@ torch::Tensor scores_of(const torch::Tensor& given, Task task) {
       return torch::sigmoid(logits);
     case Task::kMulticlass:
       return torch::softmax(logits, 1);
+    case Task::kRetrieval: {
+      const auto own = logits.diagonal().unsqueeze(1);
+      const auto above = logits.gt(own).sum(1), equal = logits.eq(own).sum(1) - 1;
+      return torch::stack({logits.logsumexp(1) - own.squeeze(1), 1 + above + equal / 2.0}, 1);
+    }
     case Task::kRegression:
       return logits;
   }

@@ -13,7 +13,8 @@ namespace firesteel {
 torch::Tensor loss_of(const torch::Tensor& logits, const Batch& batch, Task task,
                       const LossOptions& options);
 /// Probabilities (values for regression) of logits [B, outputs]; of an ensemble's logits the mean
-/// of the members'.
+/// of the members'. For retrieval, of logits [B, B]: each row's loss, and the rank of its own item
+/// among the batch's, from 1, where equal ones count half.
 torch::Tensor scores_of(const torch::Tensor& logits, Task task);
 /// Throws INVALID_OPTION when the loss is not one for the task.
 void check_loss(Task task, const LossOptions& options);

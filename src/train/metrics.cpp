@@ -160,6 +160,18 @@ std::map<std::string, double> multilabel_metrics(const Scores& scores) {
           {"accuracy", static_cast<double>(right) / static_cast<double>(rows)}};
 }
 
+std::map<std::string, double> retrieval_metrics(const Scores& scores) {
+  double loss = 0, found = 0, reciprocal = 0;
+  for (int64_t row = 0; row < scores.rows(); ++row) {
+    const double rank = scores.values[2 * row + 1];
+    loss += scores.values[2 * row];
+    found += rank <= 10;
+    reciprocal += 1 / rank;
+  }
+  const auto rows = static_cast<double>(scores.rows());
+  return {{"log_loss", loss / rows}, {"recall_at_10", found / rows}, {"mrr", reciprocal / rows}};
+}
+
 }  // namespace
 
 int64_t Scores::best_class(int64_t row) const {
@@ -189,6 +201,8 @@ std::map<std::string, double> metrics_of(const Scores& scores) {
     }
     case Task::kMultilabel:
       return multilabel_metrics(scores);
+    case Task::kRetrieval:
+      return retrieval_metrics(scores);
     case Task::kRegression:
       return {
           {"rmse", rmse(values, labels)}, {"mae", mae(values, labels)}, {"r2", r2(values, labels)}};
@@ -208,6 +222,8 @@ std::vector<std::string> metric_names(Task task) {
       return {"log_loss", "accuracy"};
     case Task::kMultilabel:
       return {"auc", "log_loss", "f1", "accuracy"};
+    case Task::kRetrieval:
+      return {"log_loss", "recall_at_10", "mrr"};
     case Task::kRegression:
       return {"rmse", "mae", "r2"};
   }

@@ -45,7 +45,7 @@ std::vector<CalibrationBin> calibration(const std::vector<float>& probability,
                                         const std::vector<float>& label, int bins = 10);
 
 /// Scores of rows: binary: probability of class 1; regression: value; multiclass and multilabel:
-/// `classes` probabilities per row, row after row.
+/// `classes` probabilities per row, row after row; retrieval: the row's loss and its item's rank.
 struct Scores {
   Task task = Task::kBinary;
   int64_t classes = 1;
@@ -59,7 +59,8 @@ struct Scores {
 
 /// Every metric of the task by name, as scikit-learn has it. Of several labels: auc and log_loss
 /// are means over the labels (auc: over those that have both values), f1 counts all labels together
-/// (micro), accuracy is the share of rows of which all labels are right.
+/// (micro), accuracy is the share of rows of which all labels are right. Of retrieval: recall_at_10
+/// and the mean reciprocal rank, among the items of a batch.
 std::map<std::string, double> metrics_of(const Scores& scores);
 /// Whether a larger value of this metric is better.
 bool larger_is_better(std::string_view metric);

@@ -35,6 +35,11 @@ struct TabularModel::State {
   Trainable trainable() {
     return {net, [this](const Batch& batch) { return net->forward(batch); }};
   }
+  /// What is predicted of each row by itself: [B, outputs].
+  torch::Tensor row_scores(const Batch& batch) const {
+    const auto logits = net->forward_rows(batch);
+    return task() == Task::kRetrieval ? logits.to(torch::kFloat32) : scores_of(logits, task());
+  }
   std::unique_ptr<Loader> in_order(const OpenRows& rows, bool endless) const {
     LoaderOptions order;
     order.shuffle = false;
@@ -71,12 +76,11 @@ size_t label_of(const std::vector<EncoderSpec>& specs) {
   throw Error("INVALID_ARTIFACT", "The encoders name no label.");
 }
 
-/// What the network itself cannot see: the columns that its ids come from.
-void check_columns(const std::vector<EncoderSpec>& specs, const TabularOptions& options) {
+/// An ncf's user and item are columns, not the parts of a date.
+void check_ncf(const std::vector<EncoderSpec>& specs) {
   int categories = 0;
   for (const auto& spec : specs) {
-    if (options.kind != "ncf" || !spec.is_categorical() || ++categories > 2) continue;
-    if (spec.kind != EncoderKind::kDate) continue;
+    if (!spec.is_categorical() || ++categories > 2 || spec.kind != EncoderKind::kDate) continue;
     throw Error("INVALID_OPTION",
                 fmt::format("An ncf takes the first two categorical features for the user and the "
                             "item, and `{}` is a part of a date: list two columns as categorical "
@@ -85,11 +89,42 @@ void check_columns(const std::vector<EncoderSpec>& specs, const TabularOptions& 
   }
 }
 
+/// Which features are the item's.
+void add_item(const std::vector<EncoderSpec>& specs, const std::vector<std::string>& columns,
+              nn::TabularNetOptions* shape) {
+  const auto is_item = [&](const std::string& column) {
+    return std::find(columns.begin(), columns.end(), column) != columns.end();
+  };
+  std::vector<std::string> names;
+  int64_t number = 0, category = 0;
+  for (const auto& spec : specs) {
+    for (int64_t i = 0; i < spec.numeric_count(); ++i, ++number) {
+      if (is_item(spec.column)) shape->item_numeric.push_back(number);
+    }
+    if (spec.is_categorical()) {
+      if (is_item(spec.column)) shape->item_categorical.push_back(category);
+      ++category;
+    }
+    if (spec.numeric_count() > 0 || spec.is_categorical()) names.push_back(spec.column);
+  }
+  for (const auto& column : columns) {
+    if (std::find(names.begin(), names.end(), column) != names.end()) continue;
+    const auto near = nearest_name(column, names);
+    throw Error("INVALID_OPTION",
+                fmt::format("The item's column `{}` is no feature.{}", column,
+                            near.empty() ? "" : fmt::format(" Did you mean `{}`?", near)));
+  }
+}
+
 }  // namespace
 
 TabularModel::TabularModel(std::vector<EncoderSpec> specs, TabularOptions options, uint64_t seed)
     : state_(std::make_shared<State>()) {
-  check_columns(specs, options);
+  if (options.kind == "ncf") check_ncf(specs);
+  if ((options.kind == "two_tower") != (specs[label_of(specs)].task == Task::kRetrieval)) {
+    throw Error("INVALID_OPTION",
+                "The network `two_tower` is for retrieval tasks, and no other network is.");
+  }
   state_->label = label_of(specs);
   state_->specs = std::move(specs);
   state_->options = std::move(options);
@@ -111,6 +146,7 @@ TabularModel::TabularModel(std::vector<EncoderSpec> specs, TabularOptions option
   shape.blocks = state_->options.blocks;
   shape.heads = state_->options.heads;
   shape.ensemble = state_->options.ensemble;
+  add_item(state_->specs, state_->options.item, &shape);
   state_->net = nn::make_tabular_net(state_->options.kind, shape);
 }
 
@@ -236,7 +272,7 @@ std::vector<FeatureImportance> TabularModel::importance(const OpenRows& rows,
   const auto measure = [&](const Batch& rows_measured) {
     Scores scores;
     scores.task = state_->task();
-    scores.labels = to_vector(batch.label);
+    if (batch.label.defined()) scores.labels = to_vector(batch.label);
     std::vector<torch::Tensor> parts;
     for (int64_t begin = 0; begin < batch.rows(); begin += 8192) {
       const auto part = rows_of(rows_measured, begin, begin + 8192);
@@ -482,7 +518,7 @@ ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) c
     torch::NoGradGuard no_grad;
     state->net->eval();
     const Batch tensors = encoder->encode(batch);
-    auto values = to_vector(scores_of(state->net->forward(tensors), state->task()));
+    auto values = to_vector(state->row_scores(tensors));
     state->restore_units(&values);
     return values;
   };
@@ -519,7 +555,8 @@ void TabularModel::save(const std::filesystem::path& folder) const {
                                         {"batch_norm", options.batch_norm},
                                         {"blocks", options.blocks},
                                         {"heads", options.heads},
-                                        {"ensemble", options.ensemble}};
+                                        {"ensemble", options.ensemble},
+                                        {"item", options.item}};
   write_file_aside(folder / "model.json", model.dump(1) + "\n");
   write_file_aside(folder / "encoders.json", encoders_to_json(state_->specs));
   NamedTensors named;
@@ -547,6 +584,7 @@ TabularModel TabularModel::load(const std::filesystem::path& folder) {
     options.blocks = json.value("blocks", options.blocks);
     options.heads = json.value("heads", options.heads);
     options.ensemble = json.value("ensemble", options.ensemble);
+    options.item = json.value("item", options.item);
   } catch (const nlohmann::json::exception& error) {
     throw Error("INVALID_ARTIFACT",
                 fmt::format("`{}` cannot be read: {}.", path.string(), error.what()));
@@ -571,8 +609,9 @@ EncodedRows encode_rows(const std::vector<EncoderSpec>& specs, const OpenRows& r
     const auto values =
         to_vector(torch::cat({tensors.numeric, tensors.categorical.to(torch::kFloat32)}, 1));
     all.values.insert(all.values.end(), values.begin(), values.end());
-    const auto labels =
-        to_vector(tensors.label.dim() == 2 ? tensors.label.select(1, 0) : tensors.label);
+    auto label = tensors.label;
+    if (!label.defined()) label = torch::zeros({batch->rows()});
+    const auto labels = to_vector(label.dim() == 2 ? label.select(1, 0) : label);
     all.labels.insert(all.labels.end(), labels.begin(), labels.end());
     all.rows += batch->rows();
   }

@@ -26,6 +26,8 @@ struct TabularOptions {
   int64_t blocks = 3;     // residual blocks, cross layers or transformer blocks
   int64_t heads = 8;      // of attention
   int64_t ensemble = 32;  // members
+  /// Columns of the item, of two_tower: the other features are the query's.
+  std::vector<std::string> item;
 };
 /// The kinds there are, and those of them that read sequences.
 std::vector<std::string> tabular_kinds();
@@ -47,7 +49,7 @@ struct FeatureImportance {
 };
 
 /// Encoded rows as a matrix, row after row: numbers, then ids; and the labels, of several the
-/// first.
+/// first, 0 where there is none.
 struct EncodedRows {
   int64_t rows = 0, columns = 0;
   std::vector<std::string> names;
@@ -71,8 +73,8 @@ class TabularModel {
   /// Scores with labels. Regression in the label's own units.
   Scores score(const OpenRows& rows) const;
   /// The rows with one more column, `name`: the probability of the second class, the name of the
-  /// most probable class, or the value; of several labels a column `name_LABEL` each. Reads as it
-  /// is read. The stream shares the weights.
+  /// most probable class, or the value; of several labels a column `name_LABEL` each; of retrieval
+  /// the product of the row's query and item. Reads as it is read. The stream shares the weights.
   ArrowStream transform(ArrowStream rows, const std::string& name = "prediction") const;
   /// Of each column that the model reads, on the first `rows_max` rows.
   std::vector<FeatureImportance> importance(const OpenRows& rows, const std::string& metric,

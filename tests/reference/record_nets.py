@@ -190,6 +190,26 @@ class Ncf(nn.Module):
         return self.head(torch.cat([user * item, self.layers(torch.cat([numbers, *embed(self.embeddings, ids)], 1))], 1))
 
 
+class Tower(nn.Module):
+    def __init__(self, numeric, categorical):
+        super().__init__()
+        self.numeric, self.categorical = numeric, categorical
+        self.embeddings = nn.ModuleList(nn.Embedding(IDS[i], 4) for i in categorical)
+        self.layers = layers(len(numeric) + 4 * len(categorical), [6], 4)
+
+    def forward(self, numbers, ids):
+        return nn.functional.normalize(self.layers(torch.cat([numbers[:, self.numeric], *embed(self.embeddings, ids[:, self.categorical])], 1)))
+
+
+class TwoTower(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.query, self.item = Tower([0, 1], [0]), Tower([2], [1])
+
+    def forward(self, numbers, ids):
+        return self.query(numbers, ids) @ self.item(numbers, ids).T / 0.05
+
+
 # Two sequences per row, of ids and of numbers; the padding is never made here: rows are encoded one by one.
 LENGTHS = [[5, 3, 0, 1, 5, 2], [4, 0, 2, 1, 3, 4]]
 SEQUENCE_IDS = 6
@@ -271,6 +291,6 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     nets = {"mlp": Mlp, "resnet": ResNet, "dcn": Dcn, "dlrm": Dlrm, "deepfm": DeepFm, "ft_transformer": FtTransformer, "tabm": TabM,
             "ncf": Ncf, "lstm": lambda: SequenceNet(LstmEncoder), "tcn": lambda: SequenceNet(TcnEncoder),
-            "transformer": lambda: SequenceNet(TransformerEncoder)}
+            "transformer": lambda: SequenceNet(TransformerEncoder), "two_tower": TwoTower}
     path = pathlib.Path(__file__).with_name("nets.json")
     path.write_text(json.dumps({"torch": torch.__version__, "nets": {name: recorded(net()) for name, net in nets.items()}}) + "\n")

@@ -268,5 +268,81 @@ TEST_F(Kinds, APipelineReadsSequences) {
   refused("[output]", "[baselines]\nlist = [\"xgboost\"]\n[output]", "reads no sequences");
 }
 
+constexpr const char* kPairs = R"(
+[source.raw]
+path = "raw.parquet"
+
+[features]
+task = "retrieval"
+categorical = ["user", "item"]
+numeric = ["price"]
+
+[model]
+kind = "two_tower"
+item = ["item", "price"]
+hidden = [16]
+
+[train]
+epochs = 30
+batch_size = 64
+learning_rate = 0.02
+metric = "mrr"
+
+[output]
+path = "out"
+)";
+
+TEST_F(Kinds, TwoTowersFindTheItemsOfAQuery) {
+  // A user takes the items of his own remainder by 8.
+  const auto rows = spark.range(0, 1500).selectExpr(
+      {"id", "concat('u', CAST(id % 40 AS STRING)) AS user",
+       "CAST(id % 8 + 8 * ((id * 31) DIV 40 % 5) AS INT) AS item", "id % 8 / 10.0D AS price"});
+  rows.write().parquet(folder / "raw.parquet");
+  const auto parsed = [&](const std::string& from, const std::string& to) {
+    std::string text = kPairs;
+    if (!from.empty()) text.replace(text.find(from), from.size(), to);
+    std::ofstream(folder / "pipeline.toml") << text;
+    return parse_pipeline(folder / "pipeline.toml");
+  };
+  const auto result = run_pipeline(parsed("", ""), spark.executor(), {});
+  EXPECT_EQ(result.task, Task::kRetrieval);
+  EXPECT_EQ(result.sizes[0].second + result.sizes[1].second + result.sizes[2].second, 1500);
+  // About an eighth of the test rows have items that suit as well as the row's own.
+  EXPECT_GT(result.models[0].metrics.at("mrr"), 0.03);
+  EXPECT_NE(result.table().find("recall_at_10"), std::string::npos);
+  const auto fitted = FittedModel::load(folder / "out");
+  // All pairs of these users and items: those that suit are above the others.
+  const auto pairs =
+      rows.filter(std::string("id < 8"))
+          .select({col("user"), col("id").alias("left")})
+          .crossJoin(
+              rows.filter(std::string("id < 8")).select({col("item"), col("price"), col("id")}));
+  const auto scored = fitted.transform(pairs);
+  const auto mean_where = [&](const std::string& condition) {
+    return scored.filter(condition)
+        .agg({functions::expr("avg(prediction)")})
+        .collect()[0][0]
+        .number;
+  };
+  EXPECT_GT(mean_where("left % 8 = item % 8"), mean_where("left % 8 <> item % 8") + 0.5);
+  expect_same_when_loaded(fitted, rows);
+
+  const auto refused = [&](const std::string& from, const std::string& to,
+                           const std::string& part) {
+    EXPECT_EQ(condition_of([&] { parsed(from, to); }, part), "INVALID_PIPELINE");
+  };
+  refused("kind = \"two_tower\"\nitem = [\"item\", \"price\"]", "kind = \"mlp\"",
+          "must be \"two_tower\"");
+  refused("task = \"retrieval\"", "label = \"price\"", "which needs [features] task");
+  refused("numeric", "label = \"x\"\nnumeric", "every row is a query with its item");
+  refused("item = [\"item\"", "item = [\"itm\"", "Did you mean `item`?");
+  refused("item = [\"item\", \"price\"]", "", "needs `item`");
+  refused("[output]", "[baselines]\nlist = [\"base_rate\"]\n[output]", "not for a retrieval task");
+  auto all = parsed("", "");
+  all.model.item = {"user", "item", "price"};
+  EXPECT_EQ(condition_of([&] { run_pipeline(all, spark.executor(), {}); }, "of the query"),
+            "INVALID_OPTION");
+}
+
 }  // namespace
 }  // namespace firesteel

@@ -35,6 +35,10 @@ TabularNetOptions small(const std::string& kind) {
   options.blocks = 2;
   options.heads = 2;
   options.ensemble = 3;
+  if (kind == "two_tower") {
+    options.item_numeric = {2};
+    options.item_categorical = {1};
+  }
   if (reads_sequences(kind)) {
     options.sequences = {{.cardinality = 6, .length = 5}, {.cardinality = 0, .length = 4}};
   }
@@ -89,7 +93,9 @@ TEST(TabularNet, LogitsAndGradientsAreThoseOfPython) {
 
 TEST(TabularNet, NumbersOrCategoriesAloneWillDo) {
   const auto logits = [](const std::string& kind) {
-    return kind == "tabm" ? std::vector<int64_t>{4, 3, 1} : std::vector<int64_t>{4, 1};
+    return kind == "tabm"        ? std::vector<int64_t>{4, 3, 1}
+           : kind == "two_tower" ? std::vector<int64_t>{4, 4}
+                                 : std::vector<int64_t>{4, 1};
   };
   for (const auto& kind : tabular_net_kinds()) {
     SCOPED_TRACE(kind);
@@ -97,6 +103,7 @@ TEST(TabularNet, NumbersOrCategoriesAloneWillDo) {
     options.dropout = 0.2;
     options.cardinalities = {5, 4, 3};
     options.numeric = 0;
+    options.item_numeric = {};
     Batch batch;
     batch.numeric = torch::zeros({4, 0});
     batch.categorical = torch::randint(0, 3, {4, 3});
@@ -106,6 +113,7 @@ TEST(TabularNet, NumbersOrCategoriesAloneWillDo) {
     EXPECT_EQ(make_tabular_net(kind, options)->forward(batch).sizes(), logits(kind));
     options = small(kind);
     options.cardinalities = {};
+    options.item_categorical = {};
     if (kind == "dlrm" || kind == "ncf") {
       EXPECT_THROW(make_tabular_net(kind, options), Error);
       continue;
@@ -144,7 +152,7 @@ TEST(TabularNet, RefusesWhatMakesNoModel) {
   options = small("deepfm");
   options.outputs = 3;
   EXPECT_THROW(make_tabular_net("deepfm", options), Error);
-  for (const auto* kind : {"resnet", "tabm"}) {
+  for (const auto* kind : {"resnet", "tabm", "two_tower"}) {
     options = small(kind);
     options.hidden = {};
     EXPECT_THROW(make_tabular_net(kind, options), Error);
@@ -155,6 +163,18 @@ TEST(TabularNet, RefusesWhatMakesNoModel) {
   options = small("ncf");
   options.cardinalities = {5};
   refused("ncf", options, "there is 1");
+}
+
+TEST(TwoTower, ARowByItselfIsTheDiagonal) {
+  torch::manual_seed(1);
+  const auto net = make_tabular_net("two_tower", small("two_tower"));
+  const auto batch = rows_of("two_tower");
+  const auto all = net->forward(batch) * 0.05;
+  EXPECT_TRUE(torch::allclose(net->forward_rows(batch).squeeze(1), all.diagonal(), 1e-5, 1e-6));
+  EXPECT_LE(all.abs().max().item<double>(), 1 + 1e-5);
+  auto options = small("two_tower");
+  options.item_numeric = options.item_categorical = {};
+  EXPECT_THROW(make_tabular_net("two_tower", options), Error);
 }
 
 TEST(TabM, MembersDifferAtFirstInTheSignsOfTheFeatures) {

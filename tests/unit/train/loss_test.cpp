@@ -44,5 +44,18 @@ TEST(Loss, OfSeveralLabelsIsTheMeanOfTheirs) {
   EXPECT_TRUE(torch::allclose(loss_of(logits, batch, Task::kMultilabel, options), expected));
 }
 
+TEST(Loss, OfRetrievalIsTheCrossEntropyOfEachRowsOwnItem) {
+  const auto logits = torch::tensor({3.f, 1.f, 0.f, 2.f, 2.f, 5.f, 0.f, 0.f, 0.f}).reshape({3, 3});
+  const auto scores = scores_of(logits, Task::kRetrieval);
+  const auto rank = scores.select(1, 1);
+  EXPECT_TRUE(torch::equal(rank, torch::tensor({1.f, 2.5f, 2.f})));  // equal ones count half
+  const auto expected = torch::nn::functional::cross_entropy(logits, torch::arange(3));
+  EXPECT_TRUE(torch::allclose(loss_of(logits, {}, Task::kRetrieval, {}), expected));
+  EXPECT_TRUE(torch::allclose(scores.select(1, 0).mean(), expected));
+  LossOptions options;
+  options.kind = Loss::kFocal;
+  EXPECT_THROW(check_loss(Task::kRetrieval, options), Error);
+}
+
 }  // namespace
 }  // namespace firesteel

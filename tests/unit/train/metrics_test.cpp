@@ -41,5 +41,16 @@ TEST(Metrics, OfLabelsThatHaveOneValueTheAreaIsLeftOut) {
   EXPECT_TRUE(std::isnan(metrics_of(scores).at("auc")));
 }
 
+TEST(Metrics, OfRetrievalAreThoseOfTheRanks) {
+  const Scores scores{.task = Task::kRetrieval,
+                      .classes = 2,
+                      .values = {0.5f, 1, 1.5f, 4, 2, 10.5f, 2, 2},
+                      .labels = {}};
+  const auto found = metrics_of(scores);
+  EXPECT_DOUBLE_EQ(found.at("log_loss"), 1.5);
+  EXPECT_DOUBLE_EQ(found.at("recall_at_10"), 0.75);
+  EXPECT_DOUBLE_EQ(found.at("mrr"), (1 + 0.25 + 1 / 10.5 + 0.5) / 4);
+}
+
 }  // namespace
 }  // namespace firesteel
