@@ -162,6 +162,7 @@ std::map<std::string, double> xgboost(const BaselineRows& rows, uint64_t seed) {
       break;
     case Task::kMultilabel:
     case Task::kRetrieval:
+    case Task::kRanking:
       break;
   }
   int best = 0;
@@ -211,6 +212,8 @@ bool baseline_suits(const std::string& name, Task task) {
       return true;
     case Task::kMultilabel:
       return name != "xgboost";
+    case Task::kRanking:
+      return name == "logistic_regression";
     case Task::kRetrieval:
       return false;
   }

@@ -147,6 +147,9 @@ void FeatureFit::run() {
     fitted.task = Task::kRetrieval;
     fitted.specs.push_back({.kind = EncoderKind::kLabel, .task = Task::kRetrieval});
   }
+  if (!features.group_.empty()) {
+    fitted.specs.push_back({.column = features.group_, .kind = EncoderKind::kGroup});
+  }
   if (!features.weight_.empty()) {
     fitted.specs.push_back({.column = features.weight_, .kind = EncoderKind::kWeight});
   }
@@ -209,6 +212,14 @@ void FeatureFit::add_label(const std::string& column, const LabelPlaces& places)
       if (!zero_one) {
         refuse(fmt::format("The label `{}` is one of several, which are booleans, or 0 and 1.",
                            column));
+      }
+      break;
+    case Task::kRanking:
+      if (!places.is_number || aggregates.number(places.low) < 0) {
+        refuse(
+            fmt::format("The label `{}` of a ranking must be a number from 0: how relevant the "
+                        "row is.",
+                        column));
       }
       break;
     case Task::kRetrieval:  // It has no label.
@@ -287,6 +298,8 @@ void FeatureFit::check_types() const {
                          type.sql()));
     }
     switch (feature.kind) {
+      case EncoderKind::kGroup:
+        break;
       case EncoderKind::kWordSequence:
       case EncoderKind::kNumberSequence:
         if (type.kind != TypeKind::kArray) wrong("sequence", "it must be an array");
@@ -315,6 +328,17 @@ void FeatureFit::check_types() const {
       case EncoderKind::kWeight:
         break;
     }
+  }
+  if ((features.task_ == Task::kRanking) == features.group_.empty()) {
+    refuse(features.group_.empty() ? "A ranking needs a `group`: the rows that are ranked together."
+                                   : "A `group` is read by rankings alone.");
+  }
+  if (!features.group_.empty() && !is_word(type_of(features.group_))) {
+    refuse(fmt::format("The group `{}` must be a string, an integer or a boolean: cast it.",
+                       features.group_));
+  }
+  if (!features.group_.empty() && !features.weight_.empty()) {
+    refuse("A ranking has no weights: leave `weight` out.");
   }
   if (!features.weight_.empty() && !type_of(features.weight_).is_numeric()) {
     refuse(fmt::format("The weight `{}` must be a number.", features.weight_));
@@ -462,6 +486,11 @@ Features& Features::labels(const std::vector<std::string>& columns) {
 
 std::string Features::label() const { return fmt::format("{}", fmt::join(labels_, ", ")); }
 
+Features& Features::group(const std::string& column) {
+  group_ = column;
+  return *this;
+}
+
 Features& Features::weight(const std::string& column) {
   weight_ = column;
   return *this;
@@ -478,6 +507,7 @@ Features& Features::max_categories(int64_t count) {
 }
 
 std::vector<std::string> Features::hash_terms() const {
+  if (!group_.empty()) return {quoted(group_)};
   std::vector<std::string> terms;
   for (const auto& column : columns()) terms.push_back(quoted(column));
   for (size_t i = 0; i < features_.size(); ++i) {
@@ -490,6 +520,7 @@ std::vector<std::string> Features::columns() const {
   std::vector<std::string> names;
   for (const auto& feature : features_) names.push_back(feature.column);
   names.insert(names.end(), labels_.begin(), labels_.end());
+  if (!group_.empty()) names.push_back(group_);
   if (!weight_.empty()) names.push_back(weight_);
   return names;
 }

@@ -26,6 +26,8 @@ class Features {
   Features& label(const std::string& column);
   /// Several labels in place of one, each a boolean or 0 and 1: a multilabel task.
   Features& labels(const std::vector<std::string>& columns);
+  /// Of a ranking: rows with the same value here are ranked among each other by the label.
+  Features& group(const std::string& column);
   /// Column of the rows' weights in the loss.
   Features& weight(const std::string& column);
   /// Binary where the label is a boolean, 0 and 1, or two words; multiclass for more words;
@@ -37,12 +39,14 @@ class Features {
 
   /// Names of all columns, the labels and the weight included.
   std::vector<std::string> columns() const;
-  /// SQL of all these columns that a hash can be taken of.
+  /// SQL of all these columns that a hash can be taken of; of a ranking the group alone, so that a
+  /// hash keeps groups whole.
   std::vector<std::string> hash_terms() const;
   bool has_features() const { return !features_.empty(); }
   bool has_sequences() const;
   bool has_other_than_sequences() const;
   const std::optional<Task>& task() const { return task_; }
+  const std::string& group() const { return group_; }
   /// One, or those of a multilabel task.
   const std::vector<std::string>& labels() const { return labels_; }
   /// The labels as one text, "a, b".
@@ -60,7 +64,7 @@ class Features {
   };
   std::vector<Feature> features_;
   std::vector<std::string> labels_;
-  std::string weight_;
+  std::string weight_, group_;
   std::optional<Task> task_;
   int64_t max_categories_ = 10'000;
 };

@@ -298,10 +298,11 @@ DataFrame PipelineRun::feature_rows() {
   return rows;
 }
 
-/// The condition of rows that no label can be taken from.
+/// The condition of rows that no label can be taken from, or no group.
 std::string no_label(const Features& features) {
   std::string condition;
   for (const auto& label : features.labels()) condition += fmt::format("`{}` IS NULL OR ", label);
+  if (!features.group().empty()) condition += fmt::format("`{}` IS NULL OR ", features.group());
   return "(" + condition + "false)";
 }
 
@@ -381,6 +382,8 @@ std::string importance_metric(Task task) {
       return "rmse";
     case Task::kRetrieval:
       return "mrr";
+    case Task::kRanking:
+      return "ndcg";
   }
   return "";
 }

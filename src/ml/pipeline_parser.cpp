@@ -344,11 +344,10 @@ void Parser::split() {
 
 /// The label or the labels, and the task.
 void Parser::labels(const Section& table) {
-  constexpr Named<Task> kTasks[] = {{Task::kBinary, "binary"},
-                                    {Task::kMulticlass, "multiclass"},
-                                    {Task::kRegression, "regression"},
-                                    {Task::kMultilabel, "multilabel"},
-                                    {Task::kRetrieval, "retrieval"}};
+  constexpr Named<Task> kTasks[] = {
+      {Task::kBinary, "binary"},         {Task::kMulticlass, "multiclass"},
+      {Task::kRegression, "regression"}, {Task::kMultilabel, "multilabel"},
+      {Task::kRetrieval, "retrieval"},   {Task::kRanking, "ranking"}};
   auto& features = pipeline.features;
   const bool several = table.has("labels");
   if (several && table.has("label")) table.wrong("labels", "takes the place of `label`: keep one");
@@ -363,6 +362,12 @@ void Parser::labels(const Section& table) {
     }
     features.task(*task);
   }
+  if (table.has("group") != (task == Task::kRanking)) {
+    if (task == Task::kRanking) table.need("group");
+    table.wrong("group", "is read with task = \"ranking\" alone");
+  }
+  features.group(table.text("group"));
+  if (table.has("group") && table.has("weight")) table.wrong("weight", "is not for a ranking");
   if (task == Task::kRetrieval) {
     if (table.has("label")) {
       table.wrong("label", "is of no use for retrieval: every row is a query with its item");
@@ -381,7 +386,7 @@ void Parser::features() {
   const auto table =
       section("features",
               {"label", "labels", "numeric", "categorical", "hashed", "buckets", "date", "sequence",
-               "sequence_length", "weight", "from", "task", "max_categories"},
+               "sequence_length", "weight", "group", "from", "task", "max_categories"},
               true);
   auto& features = pipeline.features;
   labels(table);
@@ -563,7 +568,7 @@ void Parser::training() {
   if (table.has("metric")) {
     table.choice("metric", "",
                  {"auc", "log_loss", "accuracy", "precision", "recall", "f1", "brier", "rmse",
-                  "mae", "r2", "recall_at_10", "mrr"});
+                  "mae", "r2", "recall_at_10", "mrr", "ndcg", "ndcg_at_10"});
   }
   options.seed = static_cast<uint64_t>(table.integer("seed", 0, 0));
   options.device = table.choice("device", "auto", {"auto", "cpu", "cuda"});

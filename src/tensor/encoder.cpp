@@ -295,6 +295,9 @@ class IntegerTable {
   std::unordered_map<int64_t, int64_t> sparse_;
 };
 
+/// So many that two groups hardly meet, and few enough for two floats.
+constexpr int64_t kGroupIds = (int64_t{1} << 48) - kFirstWordId;
+
 int64_t hashed_id(std::string_view text, int64_t buckets) {
   return kFirstWordId +
          static_cast<int64_t>(XXH64(text.data(), text.size(), 0) % static_cast<uint64_t>(buckets));
@@ -381,6 +384,7 @@ uint32_t label_width(const EncoderSpec& spec) {
     case Task::kMulticlass:
       return id_width(static_cast<int64_t>(spec.vocabulary.size()));
     case Task::kRegression:
+    case Task::kRanking:
       return 4;
     case Task::kRetrieval:
       return 0;
@@ -416,6 +420,7 @@ int64_t EncoderSpec::cardinality() const {
       return kFirstWordId + parts_of(part);
     case EncoderKind::kNumeric:
     case EncoderKind::kNumberSequence:
+    case EncoderKind::kGroup:
     case EncoderKind::kLabel:
     case EncoderKind::kWeight:
       return 0;
@@ -457,6 +462,9 @@ RecordLayout::RecordLayout(const std::vector<EncoderSpec>& specs, bool with_labe
       slot = {offset, label_width(spec)};
       labels.push_back(slot);
       offset += slot.width;
+    } else if (with_label && spec.kind == EncoderKind::kGroup) {
+      group = slot = {offset, 8};
+      offset += 8;
     } else if (with_label && spec.kind == EncoderKind::kWeight) {
       has_weight = true;
       weight = slot = {offset, 4};
@@ -475,6 +483,7 @@ Batch RecordLayout::make_batch(int64_t rows) const {
   if (has_label) {
     std::vector<int64_t> shape = {rows};
     if (task == Task::kMultilabel) shape.push_back(static_cast<int64_t>(labels.size()));
+    if (task == Task::kRanking) shape.push_back(3);
     batch.label = torch::empty(shape, task == Task::kMulticlass ? torch::kInt64 : torch::kFloat32);
   }
   if (has_weight) batch.weight = torch::empty({rows}, torch::kFloat32);
@@ -552,6 +561,15 @@ void RecordLayout::unpack_label(const std::byte* record, int64_t row, void* to) 
     case Task::kRegression:
       std::memcpy(static_cast<float*>(to) + row, record + first.offset, 4);
       return;
+    case Task::kRanking: {
+      auto* at = static_cast<float*>(to) + row * 3;
+      std::memcpy(at, record + first.offset, 4);
+      int64_t id = 0;
+      if (group.width > 0) std::memcpy(&id, record + group.offset, 8);
+      at[1] = static_cast<float>(id >> 24);
+      at[2] = static_cast<float>(id & 0xffffff);
+      return;
+    }
     case Task::kRetrieval:
       return;
   }
@@ -574,6 +592,7 @@ struct Encoder::Column {
   void encode_numeric(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   void encode_label(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   void encode_weight(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  void encode_group(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   void encode_sequence(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   template <typename Value, typename Read>
   void encode_elements(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out,
@@ -657,6 +676,11 @@ void Encoder::Column::check_type(std::string_view format) const {
                                   : "a numeric feature needs numbers: list it as date");
       }
       return;
+    case EncoderKind::kGroup:
+      if (!type.is_text() && !type.is_integer() && type.storage != Storage::kBoolean) {
+        unsuitable(spec, format, "groups are strings, integers or booleans: cast it");
+      }
+      return;
     case EncoderKind::kCategorical:
     case EncoderKind::kHashed:
       if (!type.is_text() && !type.is_integer() && type.storage != Storage::kBoolean) {
@@ -716,6 +740,8 @@ void Encoder::Column::encode(const ArrowArray& array, int64_t begin, int64_t cou
       return encode_label(array, begin, count, out + slot.offset);
     case EncoderKind::kWeight:
       return encode_weight(array, begin, count, out + slot.offset);
+    case EncoderKind::kGroup:
+      return encode_group(array, begin, count, out + slot.offset);
     case EncoderKind::kWordSequence:
     case EncoderKind::kNumberSequence:
       return encode_sequence(array, begin, count, out + slot.offset);
@@ -748,9 +774,10 @@ void Encoder::Column::each_id(const ArrowArray& array, int64_t begin, int64_t co
                               int64_t unknown, int64_t null, Take take) const {
   const arrow::Validity validity(array);
   const auto id_of = [&](int64_t found) { return found < 0 ? unknown : first + found; };
+  const bool hashed = spec.kind == EncoderKind::kHashed || spec.kind == EncoderKind::kGroup;
+  const int64_t buckets = spec.kind == EncoderKind::kGroup ? kGroupIds : spec.buckets;
   const auto text_id = [&](std::string_view text) {
-    return spec.kind == EncoderKind::kHashed ? hashed_id(text, spec.buckets)
-                                             : id_of(words->find(text));
+    return hashed ? hashed_id(text, buckets) : id_of(words->find(text));
   };
   if (is_dictionary) {
     // Ids of the dictionary's words once, then one look-up per row.
@@ -797,9 +824,8 @@ void Encoder::Column::each_id(const ArrowArray& array, int64_t begin, int64_t co
           continue;
         }
         const auto number = static_cast<int64_t>(value(begin + i));
-        take(i, spec.kind == EncoderKind::kHashed
-                    ? hashed_id(IntegerText(number, boolean).view, spec.buckets)
-                    : id_of(integers->find(number)));
+        take(i, hashed ? hashed_id(IntegerText(number, boolean).view, buckets)
+                       : id_of(integers->find(number)));
       }
     });
   }
@@ -908,6 +934,21 @@ void Encoder::Column::encode_label(const ArrowArray& array, int64_t begin, int64
         fmt::format("The label `{}` has values that are none of its classes in {} of {} rows "
                     "read together{}.",
                     spec.column, wrong, count, !spec.vocabulary.empty() ? "" : ": it is 0 or 1"));
+  }
+}
+
+void Encoder::Column::encode_group(const ArrowArray& array, int64_t begin, int64_t count,
+                                   std::byte* out) const {
+  int64_t missing = 0;
+  each_id(array, begin, count, kFirstWordId, kUnknownId, kNullId, [&](int64_t i, int64_t id) {
+    missing += id == kNullId;
+    std::memcpy(out + i * stride, &id, 8);
+  });
+  if (missing > 0) {
+    throw Error("TRAINING_DATA_INVALID",
+                fmt::format("The group `{}` is null in {} of {} rows read together. Filter such "
+                            "rows out before training.",
+                            spec.column, missing, count));
   }
 }
 

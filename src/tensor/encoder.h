@@ -23,7 +23,8 @@ struct SequenceBatch {
 };
 
 /// Rows as tensors: numeric [B, N] float32, categorical [B, C] int64, label [B] float32 (int64 for
-/// classes, [B, labels] float32 of a multilabel task), weight [B] float32; label and weight are
+/// classes, [B, labels] float32 of a multilabel task; [B, 3] float32 of a ranking: the relevance,
+/// and the group as a number of 48 bits in two halves), weight [B] float32; label and weight are
 /// undefined when no spec gives them.
 struct Batch {
   torch::Tensor numeric, categorical, label, weight;
@@ -58,7 +59,7 @@ struct RecordLayout {
   bool has_label = false, has_weight = false;
   Task task = Task::kBinary;
   std::vector<Slot> labels;
-  Slot weight;
+  Slot weight, group;
   std::vector<Slot> slots;  // by spec
 
   Batch make_batch(int64_t rows) const;

@@ -28,6 +28,7 @@ constexpr Name<EncoderKind> kKinds[] = {
     {EncoderKind::kWeight, "weight"},
     {EncoderKind::kWordSequence, "word_sequence"},
     {EncoderKind::kNumberSequence, "number_sequence"},
+    {EncoderKind::kGroup, "group"},
 };
 constexpr Name<DatePart> kParts[] = {
     {DatePart::kMonth, "month"},
@@ -38,7 +39,7 @@ constexpr Name<DatePart> kParts[] = {
 constexpr Name<Task> kTasks[] = {
     {Task::kBinary, "binary"},         {Task::kMulticlass, "multiclass"},
     {Task::kRegression, "regression"}, {Task::kMultilabel, "multilabel"},
-    {Task::kRetrieval, "retrieval"},
+    {Task::kRetrieval, "retrieval"},   {Task::kRanking, "ranking"},
 };
 
 template <typename Enum, size_t N>
@@ -102,6 +103,7 @@ std::string encoders_to_json(const std::vector<EncoderSpec>& specs) {
         row["deviation"] = spec.deviation;
         break;
       case EncoderKind::kWeight:
+      case EncoderKind::kGroup:
         break;
     }
     list.push_back(std::move(row));

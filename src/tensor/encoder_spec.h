@@ -18,6 +18,7 @@ enum class EncoderKind {
   kWeight,          // the weight of the row in the loss
   kWordSequence,    // an array's elements as kCategorical: the last ones, up to `length`
   kNumberSequence,  // an array's elements as kNumeric
+  kGroup,           // of a ranking: rows with the same value are ranked among each other
 };
 enum class DatePart { kMonth, kDayOfMonth, kDayOfWeek, kHour };
 enum class Task {
@@ -26,6 +27,7 @@ enum class Task {
   kRegression,
   kMultilabel,  // several labels, each 0 or 1: a kLabel spec per label
   kRetrieval,   // each row is a query and its item: a kLabel spec without a column
+  kRanking,     // the label is a relevance, and there is a kGroup spec
 };
 
 /// Ids 0 and 1 of every categorical feature.

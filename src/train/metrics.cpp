@@ -160,6 +160,60 @@ std::map<std::string, double> multilabel_metrics(const Scores& scores) {
           {"accuracy", static_cast<double>(right) / static_cast<double>(rows)}};
 }
 
+using Ranked = std::vector<std::pair<double, double>>;  // score and relevance of a group's rows
+
+/// Sum of relevance / log2(place + 1) over the first `cutoff` places by score, from 1; rows of one
+/// score share their places.
+double discounted_gain(Ranked rows, size_t cutoff) {
+  std::sort(rows.begin(), rows.end(), [](auto& a, auto& b) { return a.first > b.first; });
+  double gain = 0;
+  for (size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
+    double relevance = 0, discounts = 0;
+    for (; end < rows.size() && rows[end].first == rows[begin].first; ++end) {
+      relevance += rows[end].second;
+      if (end < cutoff) discounts += 1 / std::log2(static_cast<double>(end) + 2);
+    }
+    gain += relevance / static_cast<double>(end - begin) * discounts;
+  }
+  return gain;
+}
+
+/// 0 when no row is relevant.
+double ndcg(const Ranked& rows, size_t cutoff) {
+  Ranked best = rows;
+  for (auto& [score, relevance] : best) score = relevance;
+  return share(discounted_gain(rows, cutoff), discounted_gain(best, cutoff));
+}
+
+std::map<std::string, double> ranking_metrics(const Scores& scores) {
+  std::map<std::pair<float, float>, Ranked> groups;
+  for (int64_t row = 0; row < scores.rows(); ++row) {
+    const float* label = scores.labels.data() + 3 * row;
+    groups[{label[1], label[2]}].emplace_back(scores.values[row], label[0]);
+  }
+  double all = 0, first = 0, counted = 0, loss = 0, pairs = 0;
+  for (const auto& [group, rows] : groups) {
+    if (rows.size() < 2) continue;
+    all += ndcg(rows, rows.size());
+    first += ndcg(rows, 10);
+    ++counted;
+    for (const auto& [better, relevance] : rows) {
+      for (const auto& [worse, less] : rows) {
+        if (!(relevance > less)) continue;
+        const double behind = worse - better;
+        loss += std::max(behind, 0.0) + std::log1p(std::exp(-std::abs(behind)));
+        ++pairs;
+      }
+    }
+  }
+  const auto mean = [](double sum, double count) {
+    return count > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN();
+  };
+  return {{"ndcg", mean(all, counted)},
+          {"ndcg_at_10", mean(first, counted)},
+          {"log_loss", mean(loss, pairs)}};
+}
+
 std::map<std::string, double> retrieval_metrics(const Scores& scores) {
   double loss = 0, found = 0, reciprocal = 0;
   for (int64_t row = 0; row < scores.rows(); ++row) {
@@ -203,6 +257,8 @@ std::map<std::string, double> metrics_of(const Scores& scores) {
       return multilabel_metrics(scores);
     case Task::kRetrieval:
       return retrieval_metrics(scores);
+    case Task::kRanking:
+      return ranking_metrics(scores);
     case Task::kRegression:
       return {
           {"rmse", rmse(values, labels)}, {"mae", mae(values, labels)}, {"r2", r2(values, labels)}};
@@ -224,6 +280,8 @@ std::vector<std::string> metric_names(Task task) {
       return {"auc", "log_loss", "f1", "accuracy"};
     case Task::kRetrieval:
       return {"log_loss", "recall_at_10", "mrr"};
+    case Task::kRanking:
+      return {"ndcg", "ndcg_at_10", "log_loss"};
     case Task::kRegression:
       return {"rmse", "mae", "r2"};
   }

@@ -73,8 +73,9 @@ class TabularModel {
   /// Scores with labels. Regression in the label's own units.
   Scores score(const OpenRows& rows) const;
   /// The rows with one more column, `name`: the probability of the second class, the name of the
-  /// most probable class, or the value; of several labels a column `name_LABEL` each; of retrieval
-  /// the product of the row's query and item. Reads as it is read. The stream shares the weights.
+  /// most probable class, or the value (of a ranking: the higher, the earlier); of several labels a
+  /// column `name_LABEL` each; of retrieval the product of the row's query and item. Reads as it is
+  /// read. The stream shares the weights.
   ArrowStream transform(ArrowStream rows, const std::string& name = "prediction") const;
   /// Of each column that the model reads, on the first `rows_max` rows.
   std::vector<FeatureImportance> importance(const OpenRows& rows, const std::string& metric,

@@ -56,9 +56,21 @@ def multilabel():
                           "f1": m.f1_score(label, said, average="micro"), "accuracy": m.accuracy_score(label, said)}
 
 
+def ranking():
+    group = np.sort(random.randint(0, 9, ROWS))
+    relevance = np.where(group == 3, 0, random.randint(0, 4, ROWS))  # nothing is relevant in one group
+    score = rounded(random.randn(ROWS) + 0.5 * relevance, 1)  # with ties
+    score64 = score.astype(float)
+    groups = [np.flatnonzero(group == g) for g in np.unique(group)]
+    means = {name: np.mean([m.ndcg_score([relevance[rows]], [score64[rows]], k=k) for rows in groups])
+             for name, k in (("ndcg", None), ("ndcg_at_10", 10))}
+    pairs = [np.logaddexp(0, score64[b] - score64[a]) for rows in groups for a in rows for b in rows if relevance[a] > relevance[b]]
+    return score, np.stack([relevance, np.zeros(ROWS), group], 1), {**means, "log_loss": np.mean(pairs)}
+
+
 if __name__ == "__main__":
     recorded = {"sklearn": sklearn.__version__}
-    for task in (binary, multiclass, regression, multilabel):
+    for task in (binary, multiclass, regression, multilabel, ranking):
         score, label, values = task()
         recorded[task.__name__] = {"classes": 1 if score.ndim == 1 else score.shape[1], "scores": score.flatten().tolist(),
                                    "labels": label.flatten().tolist(), "metrics": {name: float(v) for name, v in values.items()}}

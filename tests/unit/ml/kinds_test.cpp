@@ -344,5 +344,75 @@ TEST_F(Kinds, TwoTowersFindTheItemsOfAQuery) {
             "INVALID_OPTION");
 }
 
+constexpr const char* kRanking = R"(
+[source.raw]
+path = "raw.parquet"
+
+[features]
+task = "ranking"
+label = "relevance"
+group = "query"
+numeric = ["x", "y"]
+
+[model]
+hidden = [16]
+
+[train]
+epochs = 15
+batch_size = 1024
+learning_rate = 0.02
+metric = "ndcg"
+
+[output]
+path = "out"
+
+[baselines]
+list = ["logistic_regression"]
+)";
+
+TEST_F(Kinds, RankingsOrderTheRowsOfAGroup) {
+  // How relevant a row is, is said by x against the group's own level, which x alone does not tell.
+  const auto rows = spark.range(0, 3000).selectExpr(
+      {"id", "CAST(id DIV 10 AS STRING) AS query", "sin(id * 1.7) AS x", "cos(id * 2.9) AS y",
+       "CASE WHEN id = 5 THEN NULL ELSE CAST(floor(2 + 2 * sin(id * 1.7)) AS INT) END AS "
+       "relevance"});
+  rows.write().parquet(folder / "raw.parquet");
+  const auto parsed = [&](const std::string& from, const std::string& to) {
+    std::string text = kRanking;
+    if (!from.empty()) text.replace(text.find(from), from.size(), to);
+    std::ofstream(folder / "pipeline.toml") << text;
+    return parse_pipeline(folder / "pipeline.toml");
+  };
+  const auto result = run_pipeline(parsed("", ""), spark.executor(), {});
+  EXPECT_EQ(result.task, Task::kRanking);
+  EXPECT_GT(result.models[0].metrics.at("ndcg"), 0.99);
+  EXPECT_GT(result.models[1].metrics.at("ndcg_at_10"), 0.99);
+  for (const auto& [name, count] : result.sizes) {
+    EXPECT_EQ(count % 10 == 0 || count % 10 == 9, true) << name << count;  // groups stay whole
+  }
+  const auto fitted = FittedModel::load(folder / "out");
+  expect_same_when_loaded(fitted, rows.drop({"relevance", "query"}));
+
+  const auto refused = [&](const std::string& from, const std::string& to,
+                           const std::string& part) {
+    EXPECT_EQ(condition_of([&] { parsed(from, to); }, part), "INVALID_PIPELINE");
+  };
+  refused("group = \"query\"", "", "needs `group`");
+  refused("task = \"ranking\"", "", "is read with task = \"ranking\" alone");
+  refused("numeric", "weight = \"y\"\nnumeric", "is not for a ranking");
+  refused("logistic_regression", "xgboost", "not for a ranking task");
+  const auto unfit = [&](const Features& features, const std::string& part) {
+    EXPECT_EQ(condition_of(
+                  [&] { fit(rows.filter(std::string("relevance IS NOT NULL")), features); }, part),
+              "TRAINING_DATA_INVALID");
+  };
+  unfit(Features().numeric({"x"}).label("relevance").task(Task::kRanking), "needs a `group`");
+  unfit(Features().numeric({"x"}).label("relevance").group("query"), "by rankings alone");
+  unfit(Features().numeric({"x"}).label("y").group("query").task(Task::kRanking),
+        "must be a number from 0");
+  unfit(Features().numeric({"x"}).label("relevance").group("y").task(Task::kRanking),
+        "must be a string, an integer or a boolean");
+}
+
 }  // namespace
 }  // namespace firesteel

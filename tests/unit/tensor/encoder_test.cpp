@@ -182,6 +182,26 @@ TEST(Encoder, ReadsSeveralLabels) {
             std::string::npos);
 }
 
+TEST(Encoder, GroupsOfARankingAreNumbers) {
+  const EncoderSpec label{.column = "r", .kind = EncoderKind::kLabel, .task = Task::kRanking};
+  const EncoderSpec group{.column = "q", .kind = EncoderKind::kGroup};
+  const auto of = [&](const ArrowColumn& column) {
+    return encode({label, group}, {testing::numbers<double>("r", "g", {2, 0, 1}), column}).label;
+  };
+  const auto words = of(testing::texts("q", "u", {"17", "b", "17"}));
+  EXPECT_EQ(words.sizes(), (std::vector<int64_t>{3, 3}));
+  EXPECT_EQ(floats(words.select(1, 0)), (std::vector<float>{2, 0, 1}));
+  EXPECT_TRUE(torch::equal(words[0].slice(0, 1), words[2].slice(0, 1)));
+  EXPECT_FALSE(torch::equal(words[0].slice(0, 1), words[1].slice(0, 1)));
+  EXPECT_TRUE(torch::equal(words[0], of(testing::numbers<int64_t>("q", "l", {17, 2, 3}))[0]));
+  EXPECT_NE(error_of({label, group}, {testing::numbers<double>("r", "g", {1}),
+                                      testing::texts("q", "u", {std::nullopt})})
+                .find("group `q` is null in 1 of 1"),
+            std::string::npos);
+  EXPECT_EQ(encoders_from_json(encoders_to_json({label, group})),
+            (std::vector<EncoderSpec>{label, group}));
+}
+
 EncoderSpec sequence(std::vector<std::string> words, int64_t length) {
   EncoderSpec spec{.column = "x", .kind = EncoderKind::kWordSequence};
   if (words.empty()) spec.kind = EncoderKind::kNumberSequence;

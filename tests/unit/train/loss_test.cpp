@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "base/error.h"
+
 namespace firesteel {
 namespace {
 
@@ -55,6 +57,32 @@ TEST(Loss, OfRetrievalIsTheCrossEntropyOfEachRowsOwnItem) {
   LossOptions options;
   options.kind = Loss::kFocal;
   EXPECT_THROW(check_loss(Task::kRetrieval, options), Error);
+}
+
+TEST(Loss, OfRankingsIsThatOfThePairsOfAGroup) {
+  // Rows 0, 2 and 4 are a group, 1 and 3 another that differs in the first half alone.
+  Batch batch;
+  batch.label =
+      torch::tensor({2.f, 0.f, 7.f, 1.f, 1.f, 7.f, 1.f, 0.f, 7.f, 0.f, 1.f, 7.f, 1.f, 0.f, 7.f})
+          .reshape({5, 3});
+  const auto logits = torch::tensor({0.5f, -1.f, 2.f, 0.25f, 0.f}).reshape({5, 1}).requires_grad_();
+  const auto pair = [&](int64_t better, int64_t worse) {
+    return torch::log1p(torch::exp(logits[worse][0] - logits[better][0]));
+  };
+  const auto expected = (pair(0, 2) + pair(0, 4) + pair(1, 3)) / 3;
+  const auto loss = loss_of(logits, batch, Task::kRanking, {});
+  EXPECT_TRUE(torch::allclose(loss, expected));
+  const auto members = torch::stack({logits, logits * 2}, 1);  // an ensemble
+  EXPECT_TRUE(torch::allclose(loss_of(members, batch, Task::kRanking, {}),
+                              (loss + loss_of(logits * 2, batch, Task::kRanking, {})) / 2));
+  batch.label.select(1, 0).fill_(1);
+  const auto none = loss_of(logits, batch, Task::kRanking, {});
+  EXPECT_EQ(none.item<float>(), 0);
+  none.backward();
+  EXPECT_TRUE(logits.grad().eq(0).all().item<bool>());
+  LossOptions options;
+  options.kind = Loss::kSquared;
+  EXPECT_THROW(check_loss(Task::kRanking, options), Error);
 }
 
 }  // namespace

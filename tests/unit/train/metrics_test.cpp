@@ -14,7 +14,8 @@ namespace {
 TEST(Metrics, AreThoseOfScikitLearn) {
   const auto reference = nlohmann::json::parse(
       read_file(std::string(FIRESTEEL_SOURCE_DIR) + "/tests/reference/metrics.json"));
-  for (const auto task : {Task::kBinary, Task::kMulticlass, Task::kRegression, Task::kMultilabel}) {
+  for (const auto task :
+       {Task::kBinary, Task::kMulticlass, Task::kRegression, Task::kMultilabel, Task::kRanking}) {
     SCOPED_TRACE(task_name(task));
     const auto& expected = reference.at(std::string(task_name(task)));
     Scores scores;
@@ -39,6 +40,16 @@ TEST(Metrics, OfLabelsThatHaveOneValueTheAreaIsLeftOut) {
   EXPECT_EQ(metrics_of(scores).at("auc"), 1);
   scores.labels = {1, 1, 1, 1};
   EXPECT_TRUE(std::isnan(metrics_of(scores).at("auc")));
+}
+
+TEST(Metrics, OfRankingsLeaveGroupsOfOneRowOut) {
+  Scores scores{.task = Task::kRanking,
+                .classes = 1,
+                .values = {3, 1, 2},
+                .labels = {1, 0, 0, /**/ 0, 0, 0, /**/ 1, 0, 1}};
+  EXPECT_EQ(metrics_of(scores).at("ndcg"), 1);
+  scores.labels = {1, 0, 0, /**/ 0, 0, 2, /**/ 1, 0, 1};
+  EXPECT_TRUE(std::isnan(metrics_of(scores).at("ndcg")));
 }
 
 TEST(Metrics, OfRetrievalAreThoseOfTheRanks) {
