@@ -163,6 +163,7 @@ std::map<std::string, double> xgboost(const BaselineRows& rows, uint64_t seed) {
     case Task::kMultilabel:
     case Task::kRetrieval:
     case Task::kRanking:
+    case Task::kReconstruction:
       break;
   }
   int best = 0;
@@ -215,6 +216,7 @@ bool baseline_suits(const std::string& name, Task task) {
     case Task::kRanking:
       return name == "logistic_regression";
     case Task::kRetrieval:
+    case Task::kReconstruction:
       return false;
   }
   return false;

@@ -143,9 +143,9 @@ void FeatureFit::run() {
   }
 
   for (size_t i = 0; i < labels.size(); ++i) add_label(features.labels_[i], labels[i]);
-  if (features.task_ == Task::kRetrieval) {
-    fitted.task = Task::kRetrieval;
-    fitted.specs.push_back({.kind = EncoderKind::kLabel, .task = Task::kRetrieval});
+  if (labels.empty()) {
+    fitted.task = *features.task_;
+    fitted.specs.push_back({.kind = EncoderKind::kLabel, .task = fitted.task});
   }
   if (!features.group_.empty()) {
     fitted.specs.push_back({.column = features.group_, .kind = EncoderKind::kGroup});
@@ -222,7 +222,8 @@ void FeatureFit::add_label(const std::string& column, const LabelPlaces& places)
                         column));
       }
       break;
-    case Task::kRetrieval:  // It has no label.
+    case Task::kRetrieval:  // They have no label.
+    case Task::kReconstruction:
       break;
     case Task::kBinary:
     case Task::kMulticlass:
@@ -265,12 +266,10 @@ const DataType& FeatureFit::type_of(const std::string& column) const {
 }
 
 void FeatureFit::check_types() const {
-  const bool retrieval = features.task_ == Task::kRetrieval;
-  if (features.labels_.empty() && !retrieval) {
-    refuse("No label is named: what is to be predicted?");
-  }
-  if (!features.labels_.empty() && retrieval) {
-    refuse("A retrieval task has no label: every row is a query with its item.");
+  const bool labelled = !features.task_ || has_label(*features.task_);
+  if (labelled == features.labels_.empty()) {
+    refuse(labelled ? "No label is named: what is to be predicted?"
+                    : fmt::format("A {} task has no label.", task_name(*features.task_)));
   }
   if (features.features_.empty()) refuse("No feature is named.");
   std::set<std::string> labels, seen;

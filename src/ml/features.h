@@ -31,8 +31,8 @@ class Features {
   /// Column of the rows' weights in the loss.
   Features& weight(const std::string& column);
   /// Binary where the label is a boolean, 0 and 1, or two words; multiclass for more words;
-  /// regression for other numbers: unless it is set here. A retrieval task has no label: each row
-  /// is a query and its item.
+  /// regression for other numbers: unless it is set here. Retrieval and reconstruction
+  /// have no label.
   Features& task(Task task);
   /// Words of a vocabulary at most, the most frequent first; the rest is "unknown".
   Features& max_categories(int64_t count);

@@ -379,6 +379,7 @@ std::string importance_metric(Task task) {
     case Task::kMulticlass:
       return "log_loss";
     case Task::kRegression:
+    case Task::kReconstruction:
       return "rmse";
     case Task::kRetrieval:
       return "mrr";
@@ -391,7 +392,7 @@ std::string importance_metric(Task task) {
 Report PipelineRun::report(const FittedModel& fitted, const OpenRows& test) const {
   Report page;
   page.title = pipeline.features.labels().empty()
-                   ? "Retrieving items"
+                   ? fmt::format("A {} task", task_name(result.task))
                    : fmt::format("Predicting `{}`", pipeline.features.label());
   page.task = result.task;
   page.models = result.models;

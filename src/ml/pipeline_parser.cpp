@@ -344,10 +344,13 @@ void Parser::split() {
 
 /// The label or the labels, and the task.
 void Parser::labels(const Section& table) {
-  constexpr Named<Task> kTasks[] = {
-      {Task::kBinary, "binary"},         {Task::kMulticlass, "multiclass"},
-      {Task::kRegression, "regression"}, {Task::kMultilabel, "multilabel"},
-      {Task::kRetrieval, "retrieval"},   {Task::kRanking, "ranking"}};
+  constexpr Named<Task> kTasks[] = {{Task::kBinary, "binary"},
+                                    {Task::kMulticlass, "multiclass"},
+                                    {Task::kRegression, "regression"},
+                                    {Task::kMultilabel, "multilabel"},
+                                    {Task::kRetrieval, "retrieval"},
+                                    {Task::kRanking, "ranking"},
+                                    {Task::kReconstruction, "reconstruction"}};
   auto& features = pipeline.features;
   const bool several = table.has("labels");
   if (several && table.has("label")) table.wrong("labels", "takes the place of `label`: keep one");
@@ -368,9 +371,10 @@ void Parser::labels(const Section& table) {
   }
   features.group(table.text("group"));
   if (table.has("group") && table.has("weight")) table.wrong("weight", "is not for a ranking");
-  if (task == Task::kRetrieval) {
+  if (task && !has_label(*task)) {
     if (table.has("label")) {
-      table.wrong("label", "is of no use for retrieval: every row is a query with its item");
+      table.wrong("label",
+                  fmt::format("is of no use for {}, which has no label", task_name(*task)));
     }
   } else if (several) {
     const auto names = table.list<std::string>("labels");
@@ -463,13 +467,15 @@ void Parser::model() {
   belongs(table, "ensemble", "kind", "tabm");
   model.item = table.list<std::string>("item");
   belongs(table, "item", "kind", "two_tower");
-  const bool retrieval = pipeline.features.task() == Task::kRetrieval;
-  if (retrieval != (kind == "two_tower")) {
-    table.wrong("kind", retrieval
-                            ? "must be \"two_tower\" for task = \"retrieval\""
-                            : "is \"two_tower\", which needs [features] task = \"retrieval\"");
+  for (const auto& row : kOwnTasks) {
+    const bool asked = pipeline.features.task() == row.value;
+    if (asked == (kind == row.name)) continue;
+    const auto task = task_name(row.value);
+    table.wrong("kind", asked ? fmt::format("must be \"{}\" for task = \"{}\"", row.name, task)
+                              : fmt::format("is \"{}\", which needs [features] task = \"{}\"",
+                                            row.name, task));
   }
-  if (retrieval) table.need("item");
+  if (kind == "two_tower") table.need("item");
   const auto columns = pipeline.features.columns();
   for (const auto& column : model.item) {
     if (std::find(columns.begin(), columns.end(), column) == columns.end()) {

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "base/named.h"
+#include "nn/autoencoder.h"
 #include "nn/dcn.h"
 #include "nn/deepfm.h"
 #include "nn/dlrm.h"
@@ -64,6 +65,7 @@ constexpr KindRow kKinds[] = {
     {"tcn", make_sequence_net<TcnEncoder>, true},
     {"transformer", make_sequence_net<TransformerEncoder>, true},
     {"two_tower", make<TwoTowerImpl>},
+    {"autoencoder", make<AutoencoderImpl>},
 };
 
 int64_t embedding_width(int64_t cardinality, int64_t fixed) {

@@ -387,6 +387,7 @@ uint32_t label_width(const EncoderSpec& spec) {
     case Task::kRanking:
       return 4;
     case Task::kRetrieval:
+    case Task::kReconstruction:
       return 0;
   }
   return 0;
@@ -395,6 +396,8 @@ uint32_t label_width(const EncoderSpec& spec) {
 void store_float(std::byte* at, float value) { std::memcpy(at, &value, 4); }
 
 }  // namespace
+
+bool has_label(Task task) { return task != Task::kRetrieval && task != Task::kReconstruction; }
 
 int64_t EncoderSpec::numeric_count() const {
   return kind == EncoderKind::kNumeric ? (missing_flag ? 2 : 1) : 0;
@@ -571,6 +574,7 @@ void RecordLayout::unpack_label(const std::byte* record, int64_t row, void* to) 
       return;
     }
     case Task::kRetrieval:
+    case Task::kReconstruction:
       return;
   }
 }

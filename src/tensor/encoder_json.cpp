@@ -37,9 +37,13 @@ constexpr Name<DatePart> kParts[] = {
     {DatePart::kHour, "hour"},
 };
 constexpr Name<Task> kTasks[] = {
-    {Task::kBinary, "binary"},         {Task::kMulticlass, "multiclass"},
-    {Task::kRegression, "regression"}, {Task::kMultilabel, "multilabel"},
-    {Task::kRetrieval, "retrieval"},   {Task::kRanking, "ranking"},
+    {Task::kBinary, "binary"},
+    {Task::kMulticlass, "multiclass"},
+    {Task::kRegression, "regression"},
+    {Task::kMultilabel, "multilabel"},
+    {Task::kRetrieval, "retrieval"},
+    {Task::kRanking, "ranking"},
+    {Task::kReconstruction, "reconstruction"},
 };
 
 template <typename Enum, size_t N>

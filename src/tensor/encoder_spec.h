@@ -25,10 +25,12 @@ enum class Task {
   kBinary,
   kMulticlass,
   kRegression,
-  kMultilabel,  // several labels, each 0 or 1: a kLabel spec per label
-  kRetrieval,   // each row is a query and its item: a kLabel spec without a column
-  kRanking,     // the label is a relevance, and there is a kGroup spec
+  kMultilabel,      // several labels, each 0 or 1: a kLabel spec per label
+  kRetrieval,       // each row is a query and its item: a kLabel spec without a column
+  kRanking,         // the label is a relevance, and there is a kGroup spec
+  kReconstruction,  // of the numbers themselves: a kLabel spec without a column
 };
+bool has_label(Task task);
 
 /// Ids 0 and 1 of every categorical feature.
 constexpr int64_t kUnknownId = 0;

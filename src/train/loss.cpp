@@ -44,6 +44,8 @@ bool fits(const LossRow& row, Task task) {
       return !row.classes;
     case Task::kRetrieval:
       return row.value == Loss::kCrossEntropy;
+    case Task::kReconstruction:
+      return row.value == Loss::kSquared;
     case Task::kRanking:
       return false;
   }
@@ -148,6 +150,9 @@ torch::Tensor loss_of(const torch::Tensor& given, const Batch& batch, Task task,
       break;
     case Task::kRanking:  // Its loss is one of pairs, above.
       break;
+    case Task::kReconstruction:
+      each = logits.square().mean(1);
+      break;
     case Task::kRetrieval:
       each = multiclass(logits, torch::arange(logits.size(0), logits.device()), options);
       break;
@@ -176,6 +181,8 @@ torch::Tensor scores_of(const torch::Tensor& given, Task task) {
       const auto above = logits.gt(own).sum(1), equal = logits.eq(own).sum(1) - 1;
       return torch::stack({logits.logsumexp(1) - own.squeeze(1), 1 + above + equal / 2.0}, 1);
     }
+    case Task::kReconstruction:
+      return logits.square().mean(1, /*keepdim=*/true);
     case Task::kRegression:
     case Task::kRanking:
       return logits;

@@ -15,7 +15,8 @@ torch::Tensor loss_of(const torch::Tensor& logits, const Batch& batch, Task task
                       const LossOptions& options);
 /// Probabilities (values for regression and ranking) of logits [B, outputs]; of an ensemble's
 /// logits the mean of the members'. For retrieval, of logits [B, B]: each row's loss, and the rank
-/// of its own item among the batch's, from 1, where equal ones count half.
+/// of its own item among the batch's, from 1, where equal ones count half. Of a reconstruction,
+/// whose logits are differences, the mean square of each row's.
 torch::Tensor scores_of(const torch::Tensor& logits, Task task);
 /// Throws INVALID_OPTION when the loss is not one for the task.
 void check_loss(Task task, const LossOptions& options);

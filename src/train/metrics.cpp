@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <numeric>
 #include <utility>
 
@@ -259,6 +260,12 @@ std::map<std::string, double> metrics_of(const Scores& scores) {
       return retrieval_metrics(scores);
     case Task::kRanking:
       return ranking_metrics(scores);
+    case Task::kReconstruction: {
+      const double square =
+          std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+      return {{"rmse", std::sqrt(square)},
+              {"log_loss", (square + std::log(2 * std::numbers::pi)) / 2}};
+    }
     case Task::kRegression:
       return {
           {"rmse", rmse(values, labels)}, {"mae", mae(values, labels)}, {"r2", r2(values, labels)}};
@@ -282,6 +289,8 @@ std::vector<std::string> metric_names(Task task) {
       return {"log_loss", "recall_at_10", "mrr"};
     case Task::kRanking:
       return {"ndcg", "ndcg_at_10", "log_loss"};
+    case Task::kReconstruction:
+      return {"rmse", "log_loss"};
     case Task::kRegression:
       return {"rmse", "mae", "r2"};
   }

@@ -46,7 +46,8 @@ std::vector<CalibrationBin> calibration(const std::vector<float>& probability,
 
 /// Scores of rows: binary: probability of class 1; regression: value; multiclass and multilabel:
 /// `classes` probabilities per row, row after row; retrieval: the row's loss and its item's rank;
-/// ranking: a value, higher where the row is to come earlier.
+/// ranking: a value, higher where the row is to come earlier; reconstruction: the mean square
+/// error.
 struct Scores {
   Task task = Task::kBinary;
   int64_t classes = 1;
@@ -65,7 +66,8 @@ struct Scores {
 /// (micro), accuracy is the share of rows of which all labels are right. Of retrieval: recall_at_10
 /// and the mean reciprocal rank, among the items of a batch. Of ranking: the mean over the groups
 /// of two rows and more of ndcg, of all rows and of the first 10, gains being the relevances and
-/// ties averaged; log_loss is the logistic loss of all pairs.
+/// ties averaged; log_loss is the logistic loss of all pairs. Of a
+/// reconstruction: rmse in deviations, and log_loss, a number's under N(reconstruction, 1).
 std::map<std::string, double> metrics_of(const Scores& scores);
 /// Whether a larger value of this metric is better.
 bool larger_is_better(std::string_view metric);

@@ -121,9 +121,11 @@ void add_item(const std::vector<EncoderSpec>& specs, const std::vector<std::stri
 TabularModel::TabularModel(std::vector<EncoderSpec> specs, TabularOptions options, uint64_t seed)
     : state_(std::make_shared<State>()) {
   if (options.kind == "ncf") check_ncf(specs);
-  if ((options.kind == "two_tower") != (specs[label_of(specs)].task == Task::kRetrieval)) {
+  for (const auto& row : kOwnTasks) {
+    if ((options.kind == row.name) == (specs[label_of(specs)].task == row.value)) continue;
     throw Error("INVALID_OPTION",
-                "The network `two_tower` is for retrieval tasks, and no other network is.");
+                fmt::format("The network `{}` is for {} tasks, and no other network is.", row.name,
+                            task_name(row.value)));
   }
   state_->label = label_of(specs);
   state_->specs = std::move(specs);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/arrow_stream.h"
+#include "base/named.h"
 #include "tensor/encoder_spec.h"
 #include "train/metrics.h"
 #include "train/options.h"
@@ -32,6 +33,9 @@ struct TabularOptions {
 /// The kinds there are, and those of them that read sequences.
 std::vector<std::string> tabular_kinds();
 std::vector<std::string> sequence_kinds();
+/// Kinds that have a task of their own, which no other kind is for.
+constexpr Named<Task> kOwnTasks[] = {{Task::kRetrieval, "two_tower"},
+                                     {Task::kReconstruction, "autoencoder"}};
 
 struct BatchOptions {
   int64_t rows = 8192;

@@ -210,6 +210,15 @@ class TwoTower(nn.Module):
         return self.query(numbers, ids) @ self.item(numbers, ids).T / 0.05
 
 
+class Autoencoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = layers(NUMERIC, [6], 4), layers(4, [6], NUMERIC)
+
+    def forward(self, numbers, ids):
+        return self.decoder(self.encoder(numbers)) - numbers
+
+
 # Two sequences per row, of ids and of numbers; the padding is never made here: rows are encoded one by one.
 LENGTHS = [[5, 3, 0, 1, 5, 2], [4, 0, 2, 1, 3, 4]]
 SEQUENCE_IDS = 6
@@ -291,6 +300,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     nets = {"mlp": Mlp, "resnet": ResNet, "dcn": Dcn, "dlrm": Dlrm, "deepfm": DeepFm, "ft_transformer": FtTransformer, "tabm": TabM,
             "ncf": Ncf, "lstm": lambda: SequenceNet(LstmEncoder), "tcn": lambda: SequenceNet(TcnEncoder),
-            "transformer": lambda: SequenceNet(TransformerEncoder), "two_tower": TwoTower}
+            "transformer": lambda: SequenceNet(TransformerEncoder), "two_tower": TwoTower,
+            "autoencoder": Autoencoder}
     path = pathlib.Path(__file__).with_name("nets.json")
     path.write_text(json.dumps({"torch": torch.__version__, "nets": {name: recorded(net()) for name, net in nets.items()}}) + "\n")

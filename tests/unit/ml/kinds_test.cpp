@@ -334,7 +334,7 @@ TEST_F(Kinds, TwoTowersFindTheItemsOfAQuery) {
   refused("kind = \"two_tower\"\nitem = [\"item\", \"price\"]", "kind = \"mlp\"",
           "must be \"two_tower\"");
   refused("task = \"retrieval\"", "label = \"price\"", "which needs [features] task");
-  refused("numeric", "label = \"x\"\nnumeric", "every row is a query with its item");
+  refused("numeric", "label = \"x\"\nnumeric", "retrieval, which has no label");
   refused("item = [\"item\"", "item = [\"itm\"", "Did you mean `item`?");
   refused("item = [\"item\", \"price\"]", "", "needs `item`");
   refused("[output]", "[baselines]\nlist = [\"base_rate\"]\n[output]", "not for a retrieval task");
@@ -412,6 +412,68 @@ TEST_F(Kinds, RankingsOrderTheRowsOfAGroup) {
         "must be a number from 0");
   unfit(Features().numeric({"x"}).label("relevance").group("y").task(Task::kRanking),
         "must be a string, an integer or a boolean");
+}
+
+constexpr const char* kOutliers = R"(
+[source.raw]
+path = "raw.parquet"
+
+[features]
+task = "reconstruction"
+numeric = ["a", "b", "c"]
+
+[model]
+kind = "autoencoder"
+hidden = [8, 1]
+activation = "gelu"
+
+[train]
+epochs = 20
+batch_size = 128
+learning_rate = 0.02
+
+[output]
+path = "out"
+)";
+
+TEST_F(Kinds, AnAutoencoderTellsOutliers) {
+  // b and c follow a, but in one row of a hundred.
+  const auto rows = spark.range(0, 2000).selectExpr(
+      {"id", "sin(id * 1.7) AS a", "2 * sin(id * 1.7) AS b",
+       "CASE WHEN id % 100 = 7 THEN sin(id * 1.7) + 3 ELSE -sin(id * 1.7) END AS c"});
+  rows.write().parquet(folder / "raw.parquet");
+  const auto parsed = [&](const std::string& from, const std::string& to) {
+    std::string text = kOutliers;
+    if (!from.empty()) text.replace(text.find(from), from.size(), to);
+    std::ofstream(folder / "pipeline.toml") << text;
+    return parse_pipeline(folder / "pipeline.toml");
+  };
+  const auto result = run_pipeline(parsed("", ""), spark.executor(), {});
+  EXPECT_LT(result.models[0].metrics.at("rmse"), 0.5);
+  const auto fitted = FittedModel::load(folder / "out");
+  const auto mean_where = [&](const std::string& condition) {
+    return fitted.transform(rows)
+        .filter(condition)
+        .agg({functions::expr("avg(prediction)")})
+        .collect()[0][0]
+        .number;
+  };
+  EXPECT_GT(mean_where("id % 100 = 7"), 5 * mean_where("id % 100 <> 7"));
+  expect_same_when_loaded(fitted, rows);
+  const auto refused = [&](const std::string& from, const std::string& to,
+                           const std::string& part) {
+    EXPECT_EQ(condition_of([&] { parsed(from, to); }, part), "INVALID_PIPELINE");
+  };
+  refused("kind = \"autoencoder\"", "", "must be \"autoencoder\"");
+  refused("task = \"reconstruction\"", "label = \"id\"", "which needs [features] task");
+  refused("numeric", "label = \"id\"\nnumeric", "reconstruction, which has no label");
+  EXPECT_EQ(condition_of(
+                [&] {
+                  run_pipeline(parsed("numeric", "categorical = [\"id\"]\nnumeric"),
+                               spark.executor(), {});
+                },
+                "reads numbers alone"),
+            "INVALID_OPTION");
 }
 
 }  // namespace

@@ -52,6 +52,13 @@ TEST(Metrics, OfRankingsLeaveGroupsOfOneRowOut) {
   EXPECT_TRUE(std::isnan(metrics_of(scores).at("ndcg")));
 }
 
+TEST(Metrics, OfReconstructionsAreThoseOfTheSquares) {
+  const Scores scores{
+      .task = Task::kReconstruction, .classes = 1, .values = {0.5f, 1.5f}, .labels = {}};
+  EXPECT_DOUBLE_EQ(metrics_of(scores).at("rmse"), 1);
+  EXPECT_NEAR(metrics_of(scores).at("log_loss"), 1.4189385332046727, 1e-12);  // N(0, 1) at 1
+}
+
 TEST(Metrics, OfRetrievalAreThoseOfTheRanks) {
   const Scores scores{.task = Task::kRetrieval,
                       .classes = 2,
