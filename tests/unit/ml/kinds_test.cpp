@@ -155,7 +155,7 @@ TEST_F(Kinds, SeveralLabelsArePredictedAtOnce) {
   refused("numeric", "task = \"binary\"\nnumeric", "must be \"multilabel\"");
   refused("labels = [\"even\", \"high\"]", "label = \"even\"\ntask = \"multilabel\"",
           "needs `labels`");
-  refused("\"base_rate\"", "\"xgboost\"", "not for several labels");
+  refused("\"base_rate\"", "\"xgboost\"", "not for a multilabel task");
   const auto unfit = [&](const std::vector<std::string>& labels, const std::string& part) {
     EXPECT_EQ(condition_of([&] { fit(rows, Features().numeric({"x"}).labels(labels)); }, part),
               "TRAINING_DATA_INVALID");
@@ -333,7 +333,7 @@ TEST_F(Kinds, TwoTowersFindTheItemsOfAQuery) {
   };
   refused("kind = \"two_tower\"\nitem = [\"item\", \"price\"]", "kind = \"mlp\"",
           "must be \"two_tower\"");
-  refused("task = \"retrieval\"", "label = \"price\"", "which needs [features] task");
+  refused("task = \"retrieval\"", "label = \"id\"", "which needs [features] task");
   refused("numeric", "label = \"x\"\nnumeric", "retrieval, which has no label");
   refused("item = [\"item\"", "item = [\"itm\"", "Did you mean `item`?");
   refused("item = [\"item\", \"price\"]", "", "needs `item`");
