@@ -35,9 +35,34 @@ std::map<std::string, double> metrics_in_units(Scores scores, const EncoderSpec&
   return metrics_of(scores);
 }
 
+/// The share of each label.
+std::map<std::string, double> base_rates(const BaselineRows& rows) {
+  std::vector<double> shares;
+  std::vector<std::vector<float>> labels;
+  for (const auto& spec : rows.specs) {
+    if (spec.kind != EncoderKind::kLabel) continue;
+    const auto train = encode_rows({spec}, rows.train);
+    double sum = 0;
+    for (const float value : train.labels) sum += value;
+    shares.push_back(sum / static_cast<double>(train.rows));
+    labels.push_back(encode_rows({spec}, rows.test).labels);
+  }
+  Scores scores;
+  scores.task = Task::kMultilabel;
+  scores.classes = static_cast<int64_t>(shares.size());
+  for (size_t row = 0; row < labels[0].size(); ++row) {
+    for (size_t i = 0; i < shares.size(); ++i) {
+      scores.values.push_back(static_cast<float>(shares[i]));
+      scores.labels.push_back(labels[i][row]);
+    }
+  }
+  return metrics_of(scores);
+}
+
 /// The share of each class, or the mean, of the training rows for every row.
 std::map<std::string, double> base_rate(const BaselineRows& rows) {
   const auto& label = label_of(rows);
+  if (label.task == Task::kMultilabel) return base_rates(rows);
   const auto train = encode_rows({label}, rows.train), test = encode_rows({label}, rows.test);
   Scores scores;
   scores.task = label.task;
@@ -135,6 +160,11 @@ std::map<std::string, double> xgboost(const BaselineRows& rows, uint64_t seed) {
       set("num_class", std::to_string(classes_of(label)));
       set("eval_metric", "mlogloss");
       break;
+    case Task::kMultilabel:
+    case Task::kRetrieval:
+    case Task::kRanking:
+    case Task::kReconstruction:
+      break;
   }
   int best = 0;
   double best_loss = std::numeric_limits<double>::infinity();
@@ -175,9 +205,32 @@ const std::vector<std::string>& baseline_names() {
   return names;
 }
 
-BaselineResult run_baseline(const std::string& name, const BaselineRows& rows,
+bool baseline_suits(const std::string& name, Task task) {
+  switch (task) {
+    case Task::kBinary:
+    case Task::kMulticlass:
+    case Task::kRegression:
+      return true;
+    case Task::kMultilabel:
+      return name != "xgboost";
+    case Task::kRanking:
+      return name == "logistic_regression";
+    case Task::kRetrieval:
+    case Task::kReconstruction:
+      return false;
+  }
+  return false;
+}
+
+BaselineResult run_baseline(const std::string& name, const BaselineRows& given,
                             const TrainerOptions& options, const BatchOptions& batches) {
   const auto start = std::chrono::steady_clock::now();
+  BaselineRows rows = given;
+  std::erase_if(rows.specs, [](const EncoderSpec& spec) { return spec.is_sequence(); });
+  if (!baseline_suits(name, label_of(rows).task)) {
+    throw Error("INVALID_OPTION", fmt::format("The baseline {} is not for a {} task: leave it out.",
+                                              name, task_name(label_of(rows).task)));
+  }
   BaselineResult result;
   result.name = name;
   if (name == "base_rate") {

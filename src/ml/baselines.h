@@ -23,6 +23,8 @@ struct BaselineResult {
   double seconds = 0;
 };
 
+/// Whether a baseline is for tasks of this kind.
+bool baseline_suits(const std::string& name, Task task);
 /// The names: "base_rate", "logistic_regression", "xgboost".
 const std::vector<std::string>& baseline_names();
 

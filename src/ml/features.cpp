@@ -2,6 +2,7 @@
 #include "ml/features.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -33,6 +34,11 @@ std::string finite(const std::string& value) {
   return fmt::format("CASE WHEN {0} - {0} = 0 THEN {0} ELSE NULL END", value);
 }
 
+/// The elements of arrays that are words; others are numbers.
+bool is_word(const DataType& type) {
+  return type.kind == TypeKind::kString || type.is_integral() || type.kind == TypeKind::kBoolean;
+}
+
 /// The values of an aggregate row, by the order in which they were asked for.
 class Aggregates {
  public:
@@ -61,11 +67,23 @@ struct FeatureFit {
   FittedFeatures fitted;
   Aggregates aggregates;
 
+  /// Where the aggregates of a label are.
+  struct LabelPlaces {
+    bool is_number = false;
+    size_t classes = 0, valid = 0, low = 0, high = 0, mean = 0, deviation = 0;
+  };
+
   void run();
+  LabelPlaces ask_of_label(const std::string& column);
+  void add_label(const std::string& column, const LabelPlaces& places);
+  void add_classes(EncoderSpec* spec, bool zero_one, int64_t classes);
   const DataType& type_of(const std::string& column) const;
   void check_types() const;
   void add_specs(const Features::Feature& feature);
-  std::vector<std::string> words(const std::string& column, int64_t count, bool by_text) const;
+  void add_sequence(const Features::Feature& feature);
+  std::vector<std::string> words(const DataFrame& from, const std::string& column,
+                                 int64_t count) const;
+  std::vector<std::string> class_words(const std::string& column) const;
 };
 
 FittedFeatures fit(const DataFrame& rows, const Features& features) {
@@ -93,23 +111,8 @@ void FeatureFit::run() {
       places.push_back({aggregates.add(fmt::format("count({})", column)), 0, 0});
     }
   }
-  const std::string label = quoted(features.label_);
-  const auto& label_type = type_of(features.label_);
-  const bool label_is_number = label_type.is_numeric() || label_type.kind == TypeKind::kBoolean;
-  const size_t classes = aggregates.add(fmt::format("count(DISTINCT {})", label));
-  size_t labels = 0, low = 0, high = 0, mean = 0, deviation = 0;
-  if (label_is_number) {
-    const auto value = finite(label_type.kind == TypeKind::kBoolean
-                                  ? fmt::format("CAST(CAST({} AS INT) AS DOUBLE)", label)
-                                  : fmt::format("CAST({} AS DOUBLE)", label));
-    labels = aggregates.add(fmt::format("count({})", value));
-    low = aggregates.add(fmt::format("min({})", value));
-    high = aggregates.add(fmt::format("max({})", value));
-    mean = aggregates.add(fmt::format("avg({})", value));
-    deviation = aggregates.add(fmt::format("stddev_pop({})", value));
-  } else {
-    labels = aggregates.add(fmt::format("count({})", label));
-  }
+  std::vector<LabelPlaces> labels;
+  for (const auto& label : features.labels_) labels.push_back(ask_of_label(label));
   aggregates.run(rows);
 
   fitted.rows = aggregates.count(all);
@@ -139,58 +142,114 @@ void FeatureFit::run() {
     fitted.specs.push_back(std::move(spec));
   }
 
-  const int64_t missing = fitted.rows - aggregates.count(labels);
+  for (size_t i = 0; i < labels.size(); ++i) add_label(features.labels_[i], labels[i]);
+  if (labels.empty()) {
+    fitted.task = *features.task_;
+    fitted.specs.push_back({.kind = EncoderKind::kLabel, .task = fitted.task});
+  }
+  if (!features.group_.empty()) {
+    fitted.specs.push_back({.column = features.group_, .kind = EncoderKind::kGroup});
+  }
+  if (!features.weight_.empty()) {
+    fitted.specs.push_back({.column = features.weight_, .kind = EncoderKind::kWeight});
+  }
+}
+
+FeatureFit::LabelPlaces FeatureFit::ask_of_label(const std::string& column) {
+  const std::string label = quoted(column);
+  const auto& type = type_of(column);
+  LabelPlaces places;
+  places.is_number = type.is_numeric() || type.kind == TypeKind::kBoolean;
+  places.classes = aggregates.add(fmt::format("count(DISTINCT {})", label));
+  if (!places.is_number) {
+    places.valid = aggregates.add(fmt::format("count({})", label));
+    return places;
+  }
+  const auto value =
+      finite(type.kind == TypeKind::kBoolean ? fmt::format("CAST(CAST({} AS INT) AS DOUBLE)", label)
+                                             : fmt::format("CAST({} AS DOUBLE)", label));
+  places.valid = aggregates.add(fmt::format("count({})", value));
+  places.low = aggregates.add(fmt::format("min({})", value));
+  places.high = aggregates.add(fmt::format("max({})", value));
+  places.mean = aggregates.add(fmt::format("avg({})", value));
+  places.deviation = aggregates.add(fmt::format("stddev_pop({})", value));
+  return places;
+}
+
+void FeatureFit::add_label(const std::string& column, const LabelPlaces& places) {
+  const int64_t missing = fitted.rows - aggregates.count(places.valid);
   if (missing > 0) {
     refuse(
         fmt::format("The label `{}` is null or not a number in {} of {} rows. Filter them "
                     "out: WHERE {} IS NOT NULL.",
-                    features.label_, missing, fitted.rows, label));
+                    column, missing, fitted.rows, quoted(column)));
   }
-  const int64_t class_count = aggregates.count(classes);
-  if (class_count < 2) {
+  const int64_t classes = aggregates.count(places.classes);
+  if (classes < 2) {
     refuse(
         fmt::format("The label `{}` has the same value in all {} rows: there is nothing to learn. "
                     "Check how it is made, and the split.",
-                    features.label_, fitted.rows));
+                    column, fitted.rows));
   }
-  const bool zero_one = label_is_number && class_count == 2 && aggregates.number(low) == 0 &&
-                        aggregates.number(high) == 1;
-  EncoderSpec spec{.column = features.label_, .kind = EncoderKind::kLabel};
+  const bool zero_one = places.is_number && classes == 2 && aggregates.number(places.low) == 0 &&
+                        aggregates.number(places.high) == 1;
+  EncoderSpec spec{.column = column, .kind = EncoderKind::kLabel};
   spec.task =
-      features.task_.value_or(zero_one || (!label_is_number && class_count == 2) ? Task::kBinary
-                              : label_is_number                                  ? Task::kRegression
-                                                : Task::kMulticlass);
+      features.task_.value_or(zero_one || (!places.is_number && classes == 2) ? Task::kBinary
+                              : places.is_number                              ? Task::kRegression
+                                                                              : Task::kMulticlass);
   fitted.task = spec.task;
-  if (spec.task == Task::kRegression) {
-    if (!label_is_number)
-      refuse(fmt::format("The label `{}` of a regression must be a number.", features.label_));
-    spec.mean = steady(aggregates.number(mean));
-    spec.deviation = steady(aggregates.number(deviation));
-    fitted.label_mean = aggregates.number(mean);
-  } else {
-    if (spec.task == Task::kBinary && class_count != 2) {
-      refuse(fmt::format("The label `{}` has {} values; a binary label has two.", features.label_,
-                         class_count));
-    }
-    if (class_count > 1000) {
-      refuse(fmt::format("The label `{}` has {} classes; at most 1000 are learnt.", features.label_,
-                         class_count));
-    }
-    if (!zero_one || spec.task == Task::kMulticlass) {
-      spec.vocabulary = words(features.label_, class_count, true);
-    }
-    fitted.label_mean = zero_one ? aggregates.number(mean) : 0;
-    if (!zero_one && spec.task == Task::kBinary) {
-      fitted.label_mean = static_cast<double>(rows.filter(fmt::format("CAST({} AS STRING) = '{}'",
-                                                                      label, spec.vocabulary[1]))
-                                                  .count()) /
-                          static_cast<double>(fitted.rows);
-    }
+  switch (spec.task) {
+    case Task::kRegression:
+      if (!places.is_number) {
+        refuse(fmt::format("The label `{}` of a regression must be a number.", column));
+      }
+      spec.mean = steady(aggregates.number(places.mean));
+      spec.deviation = steady(aggregates.number(places.deviation));
+      fitted.label_mean = aggregates.number(places.mean);
+      break;
+    case Task::kMultilabel:
+      if (!zero_one) {
+        refuse(fmt::format("The label `{}` is one of several, which are booleans, or 0 and 1.",
+                           column));
+      }
+      break;
+    case Task::kRanking:
+      if (!places.is_number || aggregates.number(places.low) < 0) {
+        refuse(
+            fmt::format("The label `{}` of a ranking must be a number from 0: how relevant the "
+                        "row is.",
+                        column));
+      }
+      break;
+    case Task::kRetrieval:  // They have no label.
+    case Task::kReconstruction:
+      break;
+    case Task::kBinary:
+    case Task::kMulticlass:
+      add_classes(&spec, zero_one, classes);
+      if (zero_one) fitted.label_mean = aggregates.number(places.mean);
+      break;
   }
   fitted.specs.push_back(std::move(spec));
-  if (!features.weight_.empty()) {
-    fitted.specs.push_back({.column = features.weight_, .kind = EncoderKind::kWeight});
+}
+
+void FeatureFit::add_classes(EncoderSpec* spec, bool zero_one, int64_t classes) {
+  if (spec->task == Task::kBinary && classes != 2) {
+    refuse(fmt::format("The label `{}` has {} values; a binary label has two.", spec->column,
+                       classes));
   }
+  if (classes > 1000) {
+    refuse(fmt::format("The label `{}` has {} classes; at most 1000 are learnt.", spec->column,
+                       classes));
+  }
+  if (zero_one && spec->task == Task::kBinary) return;
+  spec->vocabulary = class_words(spec->column);
+  if (spec->task != Task::kBinary) return;
+  const auto second =
+      fmt::format("CAST({} AS STRING) = '{}'", quoted(spec->column), spec->vocabulary[1]);
+  fitted.label_mean =
+      static_cast<double>(rows.filter(second).count()) / static_cast<double>(fitted.rows);
 }
 
 const DataType& FeatureFit::type_of(const std::string& column) const {
@@ -207,25 +266,46 @@ const DataType& FeatureFit::type_of(const std::string& column) const {
 }
 
 void FeatureFit::check_types() const {
-  if (features.label_.empty()) refuse("No label is named: what is to be predicted?");
+  const bool labelled = !features.task_ || has_label(*features.task_);
+  if (labelled == features.labels_.empty()) {
+    refuse(labelled ? "No label is named: what is to be predicted?"
+                    : fmt::format("A {} task has no label.", task_name(*features.task_)));
+  }
   if (features.features_.empty()) refuse("No feature is named.");
-  type_of(features.label_);
-  std::set<std::string> seen{features.label_};
+  std::set<std::string> labels, seen;
+  for (const auto& label : features.labels_) {
+    type_of(label);
+    if (!labels.insert(label).second) refuse(fmt::format("The label `{}` is named twice.", label));
+  }
+  if (labels.size() > 1 && features.task_ != Task::kMultilabel) {
+    refuse("Several labels are a multilabel task.");
+  }
   for (const auto& feature : features.features_) {
     const auto& type = type_of(feature.column);
-    if (!seen.insert(feature.column).second) {
-      refuse(feature.column == features.label_
+    if (labels.contains(feature.column) || !seen.insert(feature.column).second) {
+      refuse(labels.contains(feature.column)
                  ? fmt::format("The label `{}` is a feature too: the model would see the answer.",
                                feature.column)
                  : fmt::format("The feature `{}` is named twice.", feature.column));
     }
-    const bool is_word =
-        type.kind == TypeKind::kString || type.is_integral() || type.kind == TypeKind::kBoolean;
     const auto wrong = [&](std::string_view kind, std::string_view needed) {
       refuse(fmt::format("The {} feature `{}` has the type {}; {}.", kind, feature.column,
                          type.sql(), needed));
     };
+    if (type.kind == TypeKind::kArray && !feature.is_sequence()) {
+      refuse(fmt::format("The feature `{}` has the type {}: list it as sequence.", feature.column,
+                         type.sql()));
+    }
     switch (feature.kind) {
+      case EncoderKind::kGroup:
+        break;
+      case EncoderKind::kWordSequence:
+      case EncoderKind::kNumberSequence:
+        if (type.kind != TypeKind::kArray) wrong("sequence", "it must be an array");
+        if (!is_word(type.element()) && !type.element().is_numeric()) {
+          wrong("sequence", "the elements must be strings, numbers or booleans");
+        }
+        break;
       case EncoderKind::kNumeric:
         if (!type.is_numeric() && type.kind != TypeKind::kBoolean) {
           wrong("numeric", type.is_datetime() ? "list it as a date"
@@ -234,7 +314,7 @@ void FeatureFit::check_types() const {
         break;
       case EncoderKind::kCategorical:
       case EncoderKind::kHashed:
-        if (!is_word) {
+        if (!is_word(type)) {
           wrong("categorical",
                 "strings, integers and booleans are categories: list it as numeric or date, or "
                 "cast it to string");
@@ -247,6 +327,17 @@ void FeatureFit::check_types() const {
       case EncoderKind::kWeight:
         break;
     }
+  }
+  if ((features.task_ == Task::kRanking) == features.group_.empty()) {
+    refuse(features.group_.empty() ? "A ranking needs a `group`: the rows that are ranked together."
+                                   : "A `group` is read by rankings alone.");
+  }
+  if (!features.group_.empty() && !is_word(type_of(features.group_))) {
+    refuse(fmt::format("The group `{}` must be a string, an integer or a boolean: cast it.",
+                       features.group_));
+  }
+  if (!features.group_.empty() && !features.weight_.empty()) {
+    refuse("A ranking has no weights: leave `weight` out.");
   }
   if (!features.weight_.empty() && !type_of(features.weight_).is_numeric()) {
     refuse(fmt::format("The weight `{}` must be a number.", features.weight_));
@@ -264,28 +355,77 @@ void FeatureFit::add_specs(const Features::Feature& feature) {
     }
     return;
   }
+  if (feature.is_sequence()) {
+    add_sequence(feature);
+    return;
+  }
   if (feature.kind == EncoderKind::kHashed) {
     spec.buckets = feature.buckets;
   } else {
-    spec.vocabulary = words(feature.column, features.max_categories_, false);
+    spec.vocabulary = words(rows, feature.column, features.max_categories_);
   }
   fitted.specs.push_back(std::move(spec));
 }
 
-/// Distinct values as text: the most frequent first, ties by text; or by value alone.
-std::vector<std::string> FeatureFit::words(const std::string& column, int64_t count,
-                                           bool by_text) const {
-  const auto grouped = rows.selectExpr({fmt::format("CAST({} AS STRING) AS word", quoted(column))})
-                           .filter(col("word").isNotNull())
-                           .groupBy({"word"})
-                           .count();
-  const bool numbers = by_text && type_of(column).is_integral();
-  const auto ordered = numbers   ? grouped.orderBy({col("word").cast("bigint").asc()})
-                       : by_text ? grouped.orderBy({col("word").asc()})
-                                 : grouped.orderBy({col("count").desc(), col("word").asc()});
+void FeatureFit::add_sequence(const Features::Feature& feature) {
+  EncoderSpec spec{.column = feature.column, .kind = EncoderKind::kWordSequence};
+  spec.length = feature.length;
+  const auto elements =
+      rows.select({functions::explode(col(quoted(feature.column))).alias("element")});
+  int64_t valid = 0;
+  if (is_word(type_of(feature.column).element())) {
+    spec.vocabulary = words(elements, "element", features.max_categories_);
+    valid = static_cast<int64_t>(spec.vocabulary.size());
+  } else {
+    spec.kind = EncoderKind::kNumberSequence;
+    const auto value = finite("CAST(element AS DOUBLE)");
+    Aggregates of;
+    const size_t count = of.add(fmt::format("count({})", value));
+    const size_t mean = of.add(fmt::format("avg({})", value));
+    const size_t deviation = of.add(fmt::format("stddev_pop({})", value));
+    of.run(elements);
+    valid = of.count(count);
+    spec.mean = steady(of.number(mean));
+    spec.deviation = steady(of.number(deviation));
+    if (!(spec.deviation > 0)) spec.deviation = 1;
+  }
+  if (valid == 0) {
+    refuse(fmt::format("The arrays of the feature `{}` hold no value in all {} rows: leave it out.",
+                       feature.column, fitted.rows));
+  }
+  fitted.specs.push_back(std::move(spec));
+}
+
+namespace {
+
+/// Distinct values as text, and how often each is there.
+DataFrame counted_words(const DataFrame& rows, const std::string& column) {
+  return rows.selectExpr({fmt::format("CAST({} AS STRING) AS word", quoted(column))})
+      .filter(col("word").isNotNull())
+      .groupBy({"word"})
+      .count();
+}
+
+std::vector<std::string> first_column(const DataFrame& rows) {
   std::vector<std::string> list;
-  for (const auto& row : ordered.limit(count).collect()) list.push_back(row[0].text);
+  for (const auto& row : rows.collect()) list.push_back(row[0].text);
   return list;
+}
+
+}  // namespace
+
+/// The most frequent first, ties by text.
+std::vector<std::string> FeatureFit::words(const DataFrame& from, const std::string& column,
+                                           int64_t count) const {
+  return first_column(
+      counted_words(from, column).orderBy({col("count").desc(), col("word").asc()}).limit(count));
+}
+
+/// By value.
+std::vector<std::string> FeatureFit::class_words(const std::string& column) const {
+  return first_column(counted_words(rows, column)
+                          .orderBy({type_of(column).is_integral() ? col("word").cast("bigint").asc()
+                                                                  : col("word").asc()}));
 }
 
 Features& Features::numeric(const std::vector<std::string>& columns) {
@@ -311,8 +451,42 @@ Features& Features::date(const std::vector<std::string>& columns) {
   return *this;
 }
 
+Features& Features::sequence(const std::vector<std::string>& columns, int64_t length) {
+  if (length < 1) {
+    throw Error("INVALID_OPTION",
+                fmt::format("The length of a sequence is {}; use at least 1.", length));
+  }
+  for (const auto& column : columns) {
+    features_.push_back({column, EncoderKind::kWordSequence, 0, length});
+  }
+  return *this;
+}
+
+bool Features::has_sequences() const {
+  return std::any_of(features_.begin(), features_.end(),
+                     [](const Feature& feature) { return feature.is_sequence(); });
+}
+
+bool Features::has_other_than_sequences() const {
+  return std::any_of(features_.begin(), features_.end(),
+                     [](const Feature& feature) { return !feature.is_sequence(); });
+}
+
 Features& Features::label(const std::string& column) {
-  label_ = column;
+  labels_ = {column};
+  return *this;
+}
+
+Features& Features::labels(const std::vector<std::string>& columns) {
+  labels_ = columns;
+  task_ = Task::kMultilabel;
+  return *this;
+}
+
+std::string Features::label() const { return fmt::format("{}", fmt::join(labels_, ", ")); }
+
+Features& Features::group(const std::string& column) {
+  group_ = column;
   return *this;
 }
 
@@ -331,10 +505,21 @@ Features& Features::max_categories(int64_t count) {
   return *this;
 }
 
+std::vector<std::string> Features::hash_terms() const {
+  if (!group_.empty()) return {quoted(group_)};
+  std::vector<std::string> terms;
+  for (const auto& column : columns()) terms.push_back(quoted(column));
+  for (size_t i = 0; i < features_.size(); ++i) {
+    if (features_[i].is_sequence()) terms[i] = fmt::format("CAST({} AS STRING)", terms[i]);
+  }
+  return terms;
+}
+
 std::vector<std::string> Features::columns() const {
   std::vector<std::string> names;
   for (const auto& feature : features_) names.push_back(feature.column);
-  names.push_back(label_);
+  names.insert(names.end(), labels_.begin(), labels_.end());
+  if (!group_.empty()) names.push_back(group_);
   if (!weight_.empty()) names.push_back(weight_);
   return names;
 }

@@ -20,18 +20,37 @@ class Features {
   Features& hashed(const std::vector<std::string>& columns, int64_t buckets);
   /// Month, day of the month and day of the week of a date; of a timestamp the hour too (UTC).
   Features& date(const std::vector<std::string>& columns);
+  /// Arrays, of which the last `length` elements are read: strings, integers and booleans by a
+  /// vocabulary, other numbers standardised. A null array is an empty one.
+  Features& sequence(const std::vector<std::string>& columns, int64_t length = 50);
   Features& label(const std::string& column);
+  /// Several labels in place of one, each a boolean or 0 and 1: a multilabel task.
+  Features& labels(const std::vector<std::string>& columns);
+  /// Of a ranking: rows with the same value here are ranked among each other by the label.
+  Features& group(const std::string& column);
   /// Column of the rows' weights in the loss.
   Features& weight(const std::string& column);
   /// Binary where the label is a boolean, 0 and 1, or two words; multiclass for more words;
-  /// regression for other numbers: unless it is set here.
+  /// regression for other numbers: unless it is set here. Retrieval and reconstruction
+  /// have no label.
   Features& task(Task task);
   /// Words of a vocabulary at most, the most frequent first; the rest is "unknown".
   Features& max_categories(int64_t count);
 
-  /// Names of all columns, the label and the weight included.
+  /// Names of all columns, the labels and the weight included.
   std::vector<std::string> columns() const;
-  const std::string& label() const { return label_; }
+  /// SQL of all these columns that a hash can be taken of; of a ranking the group alone, so that a
+  /// hash keeps groups whole.
+  std::vector<std::string> hash_terms() const;
+  bool has_features() const { return !features_.empty(); }
+  bool has_sequences() const;
+  bool has_other_than_sequences() const;
+  const std::optional<Task>& task() const { return task_; }
+  const std::string& group() const { return group_; }
+  /// One, or those of a multilabel task.
+  const std::vector<std::string>& labels() const { return labels_; }
+  /// The labels as one text, "a, b".
+  std::string label() const;
 
  private:
   friend struct FeatureFit;
@@ -39,15 +58,19 @@ class Features {
     std::string column;
     EncoderKind kind;
     int64_t buckets = 0;
+    int64_t length = 0;
+    /// Whether it is a kWordSequence or a kNumberSequence is known by its type.
+    bool is_sequence() const { return length > 0; }
   };
   std::vector<Feature> features_;
-  std::string label_, weight_;
+  std::vector<std::string> labels_;
+  std::string weight_, group_;
   std::optional<Task> task_;
   int64_t max_categories_ = 10'000;
 };
 
 struct FittedFeatures {
-  std::vector<EncoderSpec> specs;  // the features, then the label, then the weight
+  std::vector<EncoderSpec> specs;  // the features, then the labels, then the weight
   int64_t rows = 0;
   Task task = Task::kBinary;
   double label_mean = 0;           // binary: share of the second class

@@ -48,9 +48,9 @@ FittedModel train(const DataFrame& rows, const Features& features, const ModelOp
   const uint64_t seed = options.trainer.seed;
   if (!held && options.validation_fraction > 0) {
     const double share = options.validation_fraction;
-    const auto columns = features.columns();
-    held = rows.filter(hash_share(columns, seed, 0, share));
-    training = rows.filter(hash_share(columns, seed, share, 1));
+    const auto terms = features.hash_terms();
+    held = rows.filter(hash_share(terms, seed, 0, share));
+    training = rows.filter(hash_share(terms, seed, share, 1));
   }
   auto fitted = fit(training, features);
   FittedModel result(TabularModel(fitted.specs, model, seed));
@@ -89,13 +89,11 @@ OpenRows opened(const DataFrame& rows, const std::vector<std::string>& columns) 
   return [selected = rows.select(list)] { return selected.toArrowStream(); };
 }
 
-std::string hash_share(const std::vector<std::string>& columns, uint64_t seed, double from,
+std::string hash_share(const std::vector<std::string>& terms, uint64_t seed, double from,
                        double to) {
   constexpr int64_t kParts = 1'000'000;
-  std::string list;
-  for (const auto& name : columns) list += fmt::format("`{}`, ", name);
-  const auto part =
-      fmt::format("pmod(xxhash64({}{}L), {}L)", list, static_cast<int64_t>(seed), kParts);
+  const auto part = fmt::format("pmod(xxhash64({}, {}L), {}L)", fmt::join(terms, ", "),
+                                static_cast<int64_t>(seed), kParts);
   return fmt::format("{0} >= {1}L AND {0} < {2}L", part, std::llround(from * kParts),
                      std::llround(to * kParts));
 }
@@ -109,6 +107,7 @@ DataFrame FittedModel::transform(const DataFrame& rows) const {
 std::map<std::string, double> FittedModel::evaluate(const DataFrame& rows) const {
   std::vector<std::string> columns;
   for (const auto& spec : model_.specs()) {
+    if (spec.column.empty()) continue;  // There is no label.
     if (std::find(columns.begin(), columns.end(), spec.column) == columns.end())
       columns.push_back(spec.column);
   }

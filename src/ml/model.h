@@ -71,8 +71,9 @@ FittedModel train(const DataFrame& rows, const Features& features, const ModelOp
 
 /// Opens a DataFrame's rows, of these columns.
 OpenRows opened(const DataFrame& rows, const std::vector<std::string>& columns);
-/// Whether a hash of the columns puts a row into [from, to) of [0, 1): a condition in SQL.
-std::string hash_share(const std::vector<std::string>& columns, uint64_t seed, double from,
+/// Whether a hash of these SQL expressions puts a row into [from, to) of [0, 1): a condition in
+/// SQL.
+std::string hash_share(const std::vector<std::string>& terms, uint64_t seed, double from,
                        double to);
 
 }  // namespace firesteel

@@ -356,15 +356,26 @@ DataFrame PipelineRun::feature_rows() {
   return rows;
 }
 
+/// The condition of rows that no label can be taken from, or no group.
+std::string no_label(const Features& features) {
+  std::string condition;
+  for (const auto& label : features.labels()) condition += fmt::format("`{}` IS NULL OR ", label);
+  if (!features.group().empty()) condition += fmt::format("`{}` IS NULL OR ", features.group());
+  return "(" + condition + "false)";
+}
+
 /// 0 for training rows, 1 for validation rows, 2 for test rows, null for neither: rows without a
 /// label, or without a moment to split by.
 std::string PipelineRun::part_expression(const DataFrame& rows) const {
   const auto& split = pipeline.split;
   if (split.by == PipelineSplit::By::kHash) {
-    const auto columns = split.columns.empty() ? pipeline.features.columns() : split.columns;
-    return fmt::format("CASE WHEN `{}` IS NULL THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
-                       pipeline.features.label(), hash_share(columns, split.seed, 0, split.test),
-                       hash_share(columns, split.seed, split.test, split.test + split.validation));
+    auto terms = pipeline.features.hash_terms();
+    const double held = split.test + static_cast<double>(split.fold - 1) * split.validation;
+    if (!split.columns.empty()) terms.clear();
+    for (const auto& column : split.columns) terms.push_back(fmt::format("`{}`", column));
+    return fmt::format("CASE WHEN {} THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
+                       no_label(pipeline.features), hash_share(terms, split.seed, 0, split.test),
+                       hash_share(terms, split.seed, held, held + split.validation));
   }
   std::vector<std::string> names;
   std::string type;
@@ -384,12 +395,12 @@ std::string PipelineRun::part_expression(const DataFrame& rows) const {
     return fmt::format("`{}` >= CAST('{}' AS {})", split.column, text, type);
   };
   const auto validation = !split.validation_from.empty() ? since(split.validation_from)
-                          : split.validation > 0         ? hash_share(pipeline.features.columns(),
-                                                                      split.seed, 0, split.validation)
-                                                         : "false";
+                          : split.validation > 0 ? hash_share(pipeline.features.hash_terms(),
+                                                              split.seed, 0, split.validation)
+                                                 : "false";
   return fmt::format(
-      "CASE WHEN `{}` IS NULL OR `{}` IS NULL THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
-      pipeline.features.label(), split.column, since(split.test_from), validation);
+      "CASE WHEN {} OR `{}` IS NULL THEN NULL WHEN {} THEN 2 WHEN {} THEN 1 ELSE 0 END",
+      no_label(pipeline.features), split.column, since(split.test_from), validation);
 }
 
 /// The columns that the model reads and the part of each row, run once and kept as a file. A
@@ -453,15 +464,33 @@ FittedModel PipelineRun::search(const DataFrame& rows, const std::optional<DataF
   return {result.tuned->model, result.tuned->training, std::move(fitted)};
 }
 
+std::string importance_metric(Task task) {
+  switch (task) {
+    case Task::kBinary:
+    case Task::kMultilabel:
+      return "auc";
+    case Task::kMulticlass:
+      return "log_loss";
+    case Task::kRegression:
+    case Task::kReconstruction:
+      return "rmse";
+    case Task::kRetrieval:
+      return "mrr";
+    case Task::kRanking:
+      return "ndcg";
+  }
+  return "";
+}
+
 Report PipelineRun::report(const FittedModel& fitted, const OpenRows& test) const {
   Report page;
-  page.title = fmt::format("Predicting `{}`", pipeline.features.label());
+  page.title = pipeline.features.labels().empty()
+                   ? fmt::format("A {} task", task_name(result.task))
+                   : fmt::format("Predicting `{}`", pipeline.features.label());
   page.task = result.task;
   page.models = result.models;
   page.training = result.training;
-  page.importance_metric = result.task == Task::kBinary       ? "auc"
-                           : result.task == Task::kMulticlass ? "log_loss"
-                                                              : "rmse";
+  page.importance_metric = importance_metric(result.task);
   page.importance = fitted.model().importance(test, page.importance_metric, kImportanceRows,
                                               pipeline.train.trainer.seed);
   if (result.task == Task::kBinary) {

@@ -45,6 +45,8 @@ struct PipelineSplit {
   // kHash: of the columns' values (all columns that the model reads, when none is given).
   std::vector<std::string> columns;
   double test = 0.2, validation = 0.1;
+  // Above 0: what is no test row falls into so many folds, of which one, from 1, validates.
+  int64_t folds = 0, fold = 1;
   uint64_t seed = 0;
 };
 

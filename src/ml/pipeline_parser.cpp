@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/named.h"
 #include "ml/pipeline.h"
 
 namespace firesteel {
@@ -221,6 +222,7 @@ struct Parser {
   void steps();
   void split();
   void features();
+  void labels(const Section& table);
   void model();
   void training();
   void track();
@@ -296,6 +298,16 @@ void Parser::run() {
     if (std::find(names.begin(), names.end(), name) == names.end()) {
       baselines.wrong("list", fmt::format("names the unknown baseline \"{}\".{}", name,
                                           suggestion(name, names)));
+    }
+    if (name != "base_rate" && !pipeline.features.has_other_than_sequences()) {
+      baselines.wrong("list", fmt::format("names {}, which reads no sequences, and there is no "
+                                          "other feature",
+                                          name));
+    }
+    const auto task = pipeline.features.task();
+    if (task && !baseline_suits(name, *task)) {
+      baselines.wrong("list",
+                      fmt::format("names {}, which is not for a {} task", name, task_name(*task)));
     }
   }
   track();
@@ -402,7 +414,7 @@ void Parser::steps() {
 
 void Parser::split() {
   const auto table = section("split", {"by", "column", "columns", "test_from", "validation_from",
-                                       "test", "validation", "seed"});
+                                       "test", "validation", "folds", "fold", "seed"});
   auto& split = pipeline.split;
   if (!table.has("by") && table.has("test_from")) split.by = PipelineSplit::By::kTime;
   if (table.choice("by", split.by == PipelineSplit::By::kTime ? "time" : "hash",
@@ -417,7 +429,11 @@ void Parser::split() {
     }
   };
   for (const auto* key : {"test_from", "validation_from"}) only_for(key, by_time);
-  for (const auto* key : {"columns", "test", "seed"}) only_for(key, !by_time);
+  for (const auto* key : {"columns", "test", "folds", "fold", "seed"}) only_for(key, !by_time);
+  if (table.has("folds") && table.has("validation")) {
+    table.wrong("validation", "contradicts `folds`, of which one validates: keep one");
+  }
+  if (table.has("fold") && !table.has("folds")) table.wrong("fold", "is of no use without `folds`");
   if (table.has("validation") && table.has("validation_from")) {
     table.wrong("validation", "contradicts `validation_from`: keep one");
   }
@@ -433,20 +449,73 @@ void Parser::split() {
   split.test = table.number("test", 0.2, 0, 0.9);
   split.validation = table.number("validation", 0.1, 0, 0.9);
   split.seed = static_cast<uint64_t>(table.integer("seed", 0, 0));
+  if (table.has("folds")) {
+    split.folds = table.integer("folds", 0, 2);
+    split.fold = table.integer("fold", 1, 1);
+    if (split.fold > split.folds) {
+      table.wrong("fold", fmt::format("is {}, and there are {} folds", split.fold, split.folds));
+    }
+    split.validation = (1 - split.test) / static_cast<double>(split.folds);
+    return;
+  }
   if (!by_time && split.test + split.validation > 0.95) {
     table.wrong("test", fmt::format("and `validation` leave {:.0f} % of the rows to train on",
                                     100 * (1 - split.test - split.validation)));
   }
 }
 
-void Parser::features() {
-  const auto table = section("features",
-                             {"label", "numeric", "categorical", "hashed", "buckets", "date",
-                              "weight", "from", "task", "max_categories"},
-                             true);
-  table.need("label");
+/// The label or the labels, and the task.
+void Parser::labels(const Section& table) {
+  constexpr Named<Task> kTasks[] = {{Task::kBinary, "binary"},
+                                    {Task::kMulticlass, "multiclass"},
+                                    {Task::kRegression, "regression"},
+                                    {Task::kMultilabel, "multilabel"},
+                                    {Task::kRetrieval, "retrieval"},
+                                    {Task::kRanking, "ranking"},
+                                    {Task::kReconstruction, "reconstruction"}};
   auto& features = pipeline.features;
-  features.label(table.text("label"));
+  const bool several = table.has("labels");
+  if (several && table.has("label")) table.wrong("labels", "takes the place of `label`: keep one");
+  std::optional<Task> task;
+  if (table.has("task")) {
+    std::vector<std::string> names;
+    for (const auto& row : kTasks) names.emplace_back(row.name);
+    task = value_named(kTasks, "task", table.choice("task", "", names));
+    if (several != (task == Task::kMultilabel)) {
+      table.wrong("task", several ? "must be \"multilabel\" with `labels`"
+                                  : "is \"multilabel\", which needs `labels`");
+    }
+    features.task(*task);
+  }
+  if (table.has("group") != (task == Task::kRanking)) {
+    if (task == Task::kRanking) table.need("group");
+    table.wrong("group", "is read with task = \"ranking\" alone");
+  }
+  features.group(table.text("group"));
+  if (table.has("group") && table.has("weight")) table.wrong("weight", "is not for a ranking");
+  if (task && !has_label(*task)) {
+    if (table.has("label")) {
+      table.wrong("label",
+                  fmt::format("is of no use for {}, which has no label", task_name(*task)));
+    }
+  } else if (several) {
+    const auto names = table.list<std::string>("labels");
+    if (names.empty()) table.wrong("labels", "names no column");
+    features.labels(names);
+  } else {
+    table.need("label");
+    features.label(table.text("label"));
+  }
+}
+
+void Parser::features() {
+  const auto table =
+      section("features",
+              {"label", "labels", "numeric", "categorical", "hashed", "buckets", "date", "sequence",
+               "sequence_length", "weight", "group", "from", "task", "max_categories"},
+              true);
+  auto& features = pipeline.features;
+  labels(table);
   features.numeric(table.list<std::string>("numeric"));
   features.categorical(table.list<std::string>("categorical"));
   const auto hashed = table.list<std::string>("hashed");
@@ -454,18 +523,17 @@ void Parser::features() {
     table.wrong("buckets", "is of no use without `hashed`");
   features.hashed(hashed, table.integer("buckets", 1000, 1));
   features.date(table.list<std::string>("date"));
+  const auto sequences = table.list<std::string>("sequence");
+  if (table.has("sequence_length") && sequences.empty()) {
+    table.wrong("sequence_length", "is of no use without `sequence`");
+  }
+  features.sequence(sequences, table.integer("sequence_length", 50, 1));
   features.weight(table.text("weight"));
   features.max_categories(table.integer("max_categories", 10'000, 1));
-  if (table.has("task")) {
-    const auto task = table.choice("task", "", {"binary", "multiclass", "regression"});
-    features.task(task == "binary"       ? Task::kBinary
-                  : task == "multiclass" ? Task::kMulticlass
-                                         : Task::kRegression);
-  }
   const auto columns = features.columns();
-  if (columns.size() < 2 + (table.has("weight") ? 1 : 0)) {
+  if (!features.has_features()) {
     refuse(file, table.line("label"),
-           "[features] names no feature: add numeric, categorical, hashed or date.");
+           "[features] names no feature: add numeric, categorical, hashed, date or sequence.");
   }
   std::set<std::string> seen;
   for (const auto& name : columns) {
@@ -480,9 +548,16 @@ void Parser::features() {
   pipeline.from = table.choice("from", pipeline.from, names);
 }
 
+/// A key that only one choice of another key reads.
+void belongs(const Section& table, const char* key, const char* of, const char* choice) {
+  if (!table.has(key) || table.text(of) == choice) return;
+  table.wrong(key, fmt::format("is read with {} = \"{}\" alone", of, choice));
+}
+
 void Parser::model() {
-  const auto table = section("model", {"kind", "hidden", "dropout", "activation",
-                                       "embedding_dimension", "batch_norm", "blocks", "heads"});
+  const auto table =
+      section("model", {"kind", "hidden", "dropout", "activation", "embedding_dimension",
+                        "batch_norm", "blocks", "heads", "ensemble", "item"});
   auto& model = pipeline.model;
   auto kinds = tabular_kinds();
   kinds.emplace_back("linear");
@@ -491,6 +566,14 @@ void Parser::model() {
     table.wrong("hidden", "contradicts kind = \"linear\"");
   }
   if (kind != "linear") model.kind = kind;
+  const auto readers = sequence_kinds();
+  const bool reads = std::find(readers.begin(), readers.end(), kind) != readers.end();
+  if (reads != pipeline.features.has_sequences()) {
+    table.wrong("kind", reads ? fmt::format("is \"{}\", which needs [features] `sequence`", kind)
+                              : fmt::format("is \"{}\", which reads no `sequence` of [features]; "
+                                            "use {}",
+                                            kind, fmt::join(readers, ", ")));
+  }
   model.hidden =
       kind == "linear" ? std::vector<int64_t>() : table.list<int64_t>("hidden", model.hidden);
   for (const int64_t width : model.hidden) {
@@ -502,12 +585,26 @@ void Parser::model() {
   model.batch_norm = table.flag("batch_norm", false);
   model.blocks = table.integer("blocks", model.blocks, 1);
   model.heads = table.integer("heads", model.heads, 1);
-}
-
-/// A key that only one choice of another key reads.
-void belongs(const Section& table, const char* key, const char* of, const char* choice) {
-  if (!table.has(key) || table.text(of) == choice) return;
-  table.wrong(key, fmt::format("is read with {} = \"{}\" alone", of, choice));
+  model.ensemble = table.integer("ensemble", model.ensemble, 1);
+  belongs(table, "ensemble", "kind", "tabm");
+  model.item = table.list<std::string>("item");
+  belongs(table, "item", "kind", "two_tower");
+  for (const auto& row : kOwnTasks) {
+    const bool asked = pipeline.features.task() == row.value;
+    if (asked == (kind == row.name)) continue;
+    const auto task = task_name(row.value);
+    table.wrong("kind", asked ? fmt::format("must be \"{}\" for task = \"{}\"", row.name, task)
+                              : fmt::format("is \"{}\", which needs [features] task = \"{}\"",
+                                            row.name, task));
+  }
+  if (kind == "two_tower") table.need("item");
+  const auto columns = pipeline.features.columns();
+  for (const auto& column : model.item) {
+    if (std::find(columns.begin(), columns.end(), column) == columns.end()) {
+      table.wrong("item", fmt::format("names `{}`, which is no feature.{}", column,
+                                      suggestion(column, columns)));
+    }
+  }
 }
 
 void Parser::training() {
@@ -601,9 +698,9 @@ void Parser::training() {
   options.patience = table.integer("patience", options.patience, 0);
   options.metric = table.text("metric");
   if (table.has("metric")) {
-    table.choice(
-        "metric", "",
-        {"auc", "log_loss", "accuracy", "precision", "recall", "f1", "brier", "rmse", "mae", "r2"});
+    table.choice("metric", "",
+                 {"auc", "log_loss", "accuracy", "precision", "recall", "f1", "brier", "rmse",
+                  "mae", "r2", "recall_at_10", "mrr", "ndcg", "ndcg_at_10"});
   }
   options.seed = static_cast<uint64_t>(table.integer("seed", 0, 0));
   options.device = table.choice("device", "auto", {"auto", "cpu", "cuda"});

@@ -7,7 +7,7 @@ namespace firesteel::nn {
 
 /// Cross layers x0 * (W x + b) + x beside deep layers; both into one linear layer. Reads blocks
 /// (cross layers), hidden, dropout, activation, embedding_dimension, batch_norm.
-struct DcnImpl : TabularNet {
+struct DcnImpl : FeatureNet {
   explicit DcnImpl(const TabularNetOptions& options);
   torch::Tensor forward(const torch::Tensor& numeric, const torch::Tensor& categorical) override;
 

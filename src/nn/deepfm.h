@@ -8,7 +8,7 @@ namespace firesteel::nn {
 /// A weight per feature, a factorisation machine of the features' vectors, and deep layers over the
 /// vectors: the sum of the three. A number's vector is the number times a learned one. One output.
 /// Reads hidden, dropout, activation, embedding_dimension (10), batch_norm.
-struct DeepFmImpl : TabularNet {
+struct DeepFmImpl : FeatureNet {
   explicit DeepFmImpl(const TabularNetOptions& options);
   torch::Tensor forward(const torch::Tensor& numeric, const torch::Tensor& categorical) override;
 

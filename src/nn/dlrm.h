@@ -8,7 +8,7 @@ namespace firesteel::nn {
 /// The numbers through a layer to the embeddings' width; the dot product of each pair of those and
 /// the embeddings, beside the numbers' vector, through the top layers. Reads hidden (the top),
 /// dropout, activation, embedding_dimension (16), batch_norm.
-struct DlrmImpl : TabularNet {
+struct DlrmImpl : FeatureNet {
   explicit DlrmImpl(const TabularNetOptions& options);
   torch::Tensor forward(const torch::Tensor& numeric, const torch::Tensor& categorical) override;
 

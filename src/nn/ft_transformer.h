@@ -8,7 +8,7 @@ namespace firesteel::nn {
 /// A token per feature and one of the whole, through pre-norm transformer blocks with ReGLU; the
 /// whole's token gives the logits. The first block's attention has no norm. Reads
 /// embedding_dimension (64; a multiple of heads), blocks, heads, dropout.
-struct FtTransformerImpl : TabularNet {
+struct FtTransformerImpl : FeatureNet {
   explicit FtTransformerImpl(const TabularNetOptions& options);
   torch::Tensor forward(const torch::Tensor& numeric, const torch::Tensor& categorical) override;
 

@@ -7,7 +7,7 @@
 namespace firesteel::nn {
 
 /// Reads hidden, dropout, activation, embedding_dimension, batch_norm.
-struct MlpImpl : TabularNet {
+struct MlpImpl : FeatureNet {
   explicit MlpImpl(const TabularNetOptions& options);
   torch::Tensor forward(const torch::Tensor& numeric, const torch::Tensor& categorical) override;
 

@@ -8,7 +8,7 @@ namespace firesteel::nn {
 
 /// x + dropout(linear(dropout(relu(linear(norm(x)))))), of the width hidden[0], inside twice as
 /// wide. Reads hidden[0], blocks, dropout, embedding_dimension.
-struct ResNetImpl : TabularNet {
+struct ResNetImpl : FeatureNet {
   explicit ResNetImpl(const TabularNetOptions& options);
   torch::Tensor forward(const torch::Tensor& numeric, const torch::Tensor& categorical) override;
 

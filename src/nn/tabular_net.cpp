@@ -8,13 +8,20 @@
 #include <cmath>
 
 #include "base/named.h"
+#include "nn/autoencoder.h"
 #include "nn/dcn.h"
 #include "nn/deepfm.h"
 #include "nn/dlrm.h"
 #include "nn/dropout.h"
 #include "nn/ft_transformer.h"
+#include "nn/lstm.h"
 #include "nn/mlp.h"
+#include "nn/ncf.h"
 #include "nn/resnet.h"
+#include "nn/tabm.h"
+#include "nn/tcn.h"
+#include "nn/transformer.h"
+#include "nn/two_tower.h"
 
 namespace firesteel::nn {
 
@@ -29,14 +36,36 @@ std::shared_ptr<TabularNet> make(const TabularNetOptions& options) {
 constexpr Named<Activation> kActivations[] = {
     {Activation::kRelu, "relu"}, {Activation::kGelu, "gelu"}, {Activation::kSilu, "silu"}};
 
+template <typename Encoder>
+std::shared_ptr<TabularNet> make_sequence_net(const TabularNetOptions& options) {
+  check(options);
+  return std::make_shared<SequenceNetImpl>(
+      options,
+      [](int64_t width, int64_t length_max,
+         const TabularNetOptions& own) -> std::shared_ptr<SequenceEncoder> {
+        return std::make_shared<Encoder>(width, length_max, own);
+      });
+}
+
 struct KindRow {
   std::string_view name;
   std::shared_ptr<TabularNet> (*make)(const TabularNetOptions& options);
+  bool reads_sequences = false;
 };
 constexpr KindRow kKinds[] = {
-    {"mlp", make<MlpImpl>},       {"resnet", make<ResNetImpl>},
-    {"dcn", make<DcnImpl>},       {"dlrm", make<DlrmImpl>},
-    {"deepfm", make<DeepFmImpl>}, {"ft_transformer", make<FtTransformerImpl>},
+    {"mlp", make<MlpImpl>},
+    {"resnet", make<ResNetImpl>},
+    {"dcn", make<DcnImpl>},
+    {"dlrm", make<DlrmImpl>},
+    {"deepfm", make<DeepFmImpl>},
+    {"ft_transformer", make<FtTransformerImpl>},
+    {"tabm", make<TabMImpl>},
+    {"ncf", make<NcfImpl>},
+    {"lstm", make_sequence_net<LstmEncoder>, true},
+    {"tcn", make_sequence_net<TcnEncoder>, true},
+    {"transformer", make_sequence_net<TransformerEncoder>, true},
+    {"two_tower", make<TwoTowerImpl>},
+    {"autoencoder", make<AutoencoderImpl>},
 };
 
 int64_t embedding_width(int64_t cardinality, int64_t fixed) {
@@ -52,10 +81,27 @@ std::vector<std::string> tabular_net_kinds() {
   return names;
 }
 
+std::vector<std::string> sequence_net_kinds() {
+  std::vector<std::string> names;
+  for (const auto& row : kKinds) {
+    if (row.reads_sequences) names.emplace_back(row.name);
+  }
+  return names;
+}
+
 std::shared_ptr<TabularNet> make_tabular_net(std::string_view kind,
                                              const TabularNetOptions& options) {
   for (const auto& row : kKinds) {
-    if (row.name == kind) return row.make(options);
+    if (row.name != kind) continue;
+    if (row.reads_sequences == options.sequences.empty()) {
+      throw Error("INVALID_OPTION",
+                  row.reads_sequences
+                      ? fmt::format("The network `{}` needs a sequence feature.", kind)
+                      : fmt::format("The network `{}` reads no sequence features; use {}, or leave "
+                                    "`sequence` out.",
+                                    kind, fmt::join(sequence_net_kinds(), ", ")));
+    }
+    return row.make(options);
   }
   throw Error("INVALID_OPTION", fmt::format("There is no network `{}`; use {}.", kind,
                                             fmt::join(tabular_net_kinds(), ", ")));
@@ -63,7 +109,9 @@ std::shared_ptr<TabularNet> make_tabular_net(std::string_view kind,
 
 void check(const TabularNetOptions& options) {
   const auto refuse = [](const std::string& what) { throw Error("INVALID_OPTION", what); };
-  if (options.numeric == 0 && options.cardinalities.empty()) refuse("The model has no feature.");
+  if (options.numeric == 0 && options.cardinalities.empty() && options.sequences.empty()) {
+    refuse("The model has no feature.");
+  }
   if (options.outputs < 1) refuse("The model has no output.");
   if (!(options.dropout >= 0 && options.dropout < 1)) {
     refuse(
@@ -74,6 +122,7 @@ void check(const TabularNetOptions& options) {
   }
   if (options.blocks < 1) refuse("`blocks` must be at least 1.");
   if (options.heads < 1) refuse("`heads` must be at least 1.");
+  if (options.ensemble < 1) refuse("`ensemble` must be at least 1.");
 }
 
 std::string_view activation_name(Activation activation) {

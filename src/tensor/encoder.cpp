@@ -46,6 +46,41 @@ enum class Storage {
   kNull,
 };
 
+/// How the elements of an array column are found.
+enum class ListStorage { kNone, kList, kLargeList, kFixedSize };
+
+struct ListType {
+  ListStorage storage = ListStorage::kNone;
+  int64_t size = 0;  // kFixedSize: elements per row
+};
+
+ListType list_type(std::string_view format) {
+  if (format == "+l") return {ListStorage::kList};
+  if (format == "+L") return {ListStorage::kLargeList};
+  if (!format.starts_with("+w:")) return {};
+  ListType type{ListStorage::kFixedSize};
+  std::from_chars(format.data() + 3, format.data() + format.size(), type.size);
+  return type;
+}
+
+/// The elements [first, last) of row i, both without the offset of the elements' array.
+std::pair<int64_t, int64_t> elements_of(const ListType& type, const ArrowArray& array, int64_t i) {
+  const auto between = [&](const auto* offsets) {
+    return std::pair<int64_t, int64_t>(offsets[i], offsets[i + 1]);
+  };
+  switch (type.storage) {
+    case ListStorage::kList:
+      return between(static_cast<const int32_t*>(array.buffers[1]));
+    case ListStorage::kLargeList:
+      return between(static_cast<const int64_t*>(array.buffers[1]));
+    case ListStorage::kFixedSize:
+      return {i * type.size, (i + 1) * type.size};
+    case ListStorage::kNone:
+      break;
+  }
+  return {0, 0};
+}
+
 struct ColumnType {
   Storage storage = Storage::kNull;
   double decimal_scale = 1;
@@ -128,7 +163,11 @@ ColumnType column_type(const ArrowSchema& schema, const EncoderSpec& spec) {
       return {Storage::kDecimal, std::pow(10.0, scale)};
     }
   }
-  unsuitable(spec, format, "no feature can be made of that type; cast it to a number or a string");
+  unsuitable(spec, format,
+             list_type(format).storage == ListStorage::kNone
+                 ? "no feature can be made of that type; cast it to a number or a string"
+             : spec.is_sequence() ? "arrays of arrays are not read: flatten it"
+                                  : "an array is read as a sequence: list it there");
 }
 
 /// Calls `use` with the reader of a column of numbers (booleans are 0 and 1).
@@ -256,6 +295,9 @@ class IntegerTable {
   std::unordered_map<int64_t, int64_t> sparse_;
 };
 
+/// So many that two groups hardly meet, and few enough for two floats.
+constexpr int64_t kGroupIds = (int64_t{1} << 48) - kFirstWordId;
+
 int64_t hashed_id(std::string_view text, int64_t buckets) {
   return kFirstWordId +
          static_cast<int64_t>(XXH64(text.data(), text.size(), 0) % static_cast<uint64_t>(buckets));
@@ -333,12 +375,36 @@ int64_t load_id(const std::byte* at, uint32_t width) {
   return value;
 }
 
+/// Bytes of a label in a record.
+uint32_t label_width(const EncoderSpec& spec) {
+  switch (spec.task) {
+    case Task::kBinary:
+    case Task::kMultilabel:
+      return 1;
+    case Task::kMulticlass:
+      return id_width(static_cast<int64_t>(spec.vocabulary.size()));
+    case Task::kRegression:
+    case Task::kRanking:
+      return 4;
+    case Task::kRetrieval:
+    case Task::kReconstruction:
+      return 0;
+  }
+  return 0;
+}
+
 void store_float(std::byte* at, float value) { std::memcpy(at, &value, 4); }
 
 }  // namespace
 
+bool has_label(Task task) { return task != Task::kRetrieval && task != Task::kReconstruction; }
+
 int64_t EncoderSpec::numeric_count() const {
   return kind == EncoderKind::kNumeric ? (missing_flag ? 2 : 1) : 0;
+}
+
+bool EncoderSpec::is_sequence() const {
+  return kind == EncoderKind::kWordSequence || kind == EncoderKind::kNumberSequence;
 }
 
 bool EncoderSpec::is_categorical() const {
@@ -349,12 +415,15 @@ bool EncoderSpec::is_categorical() const {
 int64_t EncoderSpec::cardinality() const {
   switch (kind) {
     case EncoderKind::kCategorical:
+    case EncoderKind::kWordSequence:
       return kFirstWordId + static_cast<int64_t>(vocabulary.size());
     case EncoderKind::kHashed:
       return kFirstWordId + buckets;
     case EncoderKind::kDate:
       return kFirstWordId + parts_of(part);
     case EncoderKind::kNumeric:
+    case EncoderKind::kNumberSequence:
+    case EncoderKind::kGroup:
     case EncoderKind::kLabel:
     case EncoderKind::kWeight:
       return 0;
@@ -384,13 +453,21 @@ RecordLayout::RecordLayout(const std::vector<EncoderSpec>& specs, bool with_labe
       categorical.push_back(slot);
       cardinalities.push_back(spec.cardinality());
       categorical_names.push_back(spec.feature_name());
-    } else if (with_label && spec.kind == EncoderKind::kLabel) {
+    } else if (spec.is_sequence()) {
+      const bool words = spec.kind == EncoderKind::kWordSequence;
+      const uint32_t element = words ? id_width(spec.cardinality()) : 4;
+      slot = {offset, 4 + element * static_cast<uint32_t>(spec.length)};
+      offset += slot.width;
+      sequences.push_back({slot, element, spec.cardinality(), spec.length});
+    } else if (with_label && spec.kind == EncoderKind::kLabel && label_width(spec) > 0) {
       has_label = true;
       task = spec.task;
-      label = slot = {offset, task == Task::kBinary       ? 1u
-                              : task == Task::kMulticlass ? id_width(spec.vocabulary.size())
-                                                          : 4u};
+      slot = {offset, label_width(spec)};
+      labels.push_back(slot);
       offset += slot.width;
+    } else if (with_label && spec.kind == EncoderKind::kGroup) {
+      group = slot = {offset, 8};
+      offset += 8;
     } else if (with_label && spec.kind == EncoderKind::kWeight) {
       has_weight = true;
       weight = slot = {offset, 4};
@@ -407,7 +484,10 @@ Batch RecordLayout::make_batch(int64_t rows) const {
   batch.numeric = torch::empty({rows, numeric_count}, torch::kFloat32);
   batch.categorical = torch::empty({rows, static_cast<int64_t>(categorical.size())}, torch::kInt64);
   if (has_label) {
-    batch.label = torch::empty({rows}, task == Task::kMulticlass ? torch::kInt64 : torch::kFloat32);
+    std::vector<int64_t> shape = {rows};
+    if (task == Task::kMultilabel) shape.push_back(static_cast<int64_t>(labels.size()));
+    if (task == Task::kRanking) shape.push_back(3);
+    batch.label = torch::empty(shape, task == Task::kMulticlass ? torch::kInt64 : torch::kFloat32);
   }
   if (has_weight) batch.weight = torch::empty({rows}, torch::kFloat32);
   return batch;
@@ -417,7 +497,7 @@ void RecordLayout::unpack(const std::byte* const* records, int64_t rows, Batch* 
   constexpr int64_t kAhead = 12;  // Records lie anywhere in memory: ask for them before their turn.
   auto* numeric = static_cast<float*>(batch->numeric.data_ptr());
   auto* ids = static_cast<int64_t*>(batch->categorical.data_ptr());
-  void* labels = has_label ? batch->label.data_ptr() : nullptr;
+  void* label = has_label ? batch->label.data_ptr() : nullptr;
   auto* weights = has_weight ? static_cast<float*>(batch->weight.data_ptr()) : nullptr;
   const size_t numeric_bytes = static_cast<size_t>(numeric_count) * 4;
   const Slot* first = categorical.data();
@@ -433,16 +513,69 @@ void RecordLayout::unpack(const std::byte* const* records, int64_t rows, Batch* 
     for (const Slot* slot = first; slot != last; ++slot) {
       *ids++ = load_id(record + slot->offset, slot->width);
     }
-    if (labels) {
-      if (task == Task::kMulticlass) {
-        static_cast<int64_t*>(labels)[row] = load_id(record + label.offset, label.width);
-      } else if (task == Task::kBinary) {
-        static_cast<float*>(labels)[row] = static_cast<float>(record[label.offset]);
-      } else {
-        std::memcpy(static_cast<float*>(labels) + row, record + label.offset, 4);
-      }
-    }
+    if (label) unpack_label(record, row, label);
     if (weights) std::memcpy(weights + row, record + weight.offset, 4);
+  }
+  batch->sequences.clear();
+  for (const auto& sequence : sequences) {
+    batch->sequences.push_back(unpack_sequence(sequence, records, rows));
+  }
+}
+
+SequenceBatch RecordLayout::unpack_sequence(const Sequence& sequence,
+                                            const std::byte* const* records, int64_t rows) const {
+  SequenceBatch batch;
+  batch.lengths = torch::empty({rows}, torch::kInt64);
+  auto* lengths = static_cast<int64_t*>(batch.lengths.data_ptr());
+  int64_t longest = 1;
+  for (int64_t row = 0; row < rows; ++row) {
+    lengths[row] = load_id(records[row] + sequence.slot.offset, 4);
+    longest = std::max(longest, lengths[row]);
+  }
+  const bool words = sequence.cardinality > 0;
+  batch.values = torch::zeros({rows, longest}, words ? torch::kInt64 : torch::kFloat32);
+  for (int64_t row = 0; row < rows; ++row) {
+    const std::byte* from = records[row] + sequence.slot.offset + 4;
+    if (!words) {
+      std::memcpy(static_cast<float*>(batch.values.data_ptr()) + row * longest, from,
+                  static_cast<size_t>(lengths[row]) * 4);
+      continue;
+    }
+    auto* ids = static_cast<int64_t*>(batch.values.data_ptr()) + row * longest;
+    for (int64_t i = 0; i < lengths[row]; ++i) {
+      ids[i] = load_id(from + i * sequence.element_width, sequence.element_width);
+    }
+  }
+  return batch;
+}
+
+void RecordLayout::unpack_label(const std::byte* record, int64_t row, void* to) const {
+  const Slot& first = labels[0];
+  switch (task) {
+    case Task::kMulticlass:
+      static_cast<int64_t*>(to)[row] = load_id(record + first.offset, first.width);
+      return;
+    case Task::kBinary:
+    case Task::kMultilabel: {
+      auto* at = static_cast<float*>(to) + row * static_cast<int64_t>(labels.size());
+      for (const Slot& slot : labels) *at++ = static_cast<float>(record[slot.offset]);
+      return;
+    }
+    case Task::kRegression:
+      std::memcpy(static_cast<float*>(to) + row, record + first.offset, 4);
+      return;
+    case Task::kRanking: {
+      auto* at = static_cast<float*>(to) + row * 3;
+      std::memcpy(at, record + first.offset, 4);
+      int64_t id = 0;
+      if (group.width > 0) std::memcpy(&id, record + group.offset, 8);
+      at[1] = static_cast<float>(id >> 24);
+      at[2] = static_cast<float>(id & 0xffffff);
+      return;
+    }
+    case Task::kRetrieval:
+    case Task::kReconstruction:
+      return;
   }
 }
 
@@ -452,6 +585,7 @@ struct Encoder::Column {
   int64_t place = 0;  // in the batch
   ColumnType type;
   ColumnType index_type;  // of a dictionary's indices
+  ListType list;          // of a sequence, whose elements have the types above
   bool is_dictionary = false;
   RecordLayout::Slot slot;
   std::unique_ptr<WordTable> words;
@@ -462,6 +596,11 @@ struct Encoder::Column {
   void encode_numeric(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   void encode_label(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   void encode_weight(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  void encode_group(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  void encode_sequence(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  template <typename Value, typename Read>
+  void encode_elements(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out,
+                       Read read) const;
   template <typename Id>
   void encode_ids(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   /// Calls `take(row, id)` for each row, with `unknown` and `null` where there is no word.
@@ -490,7 +629,14 @@ Encoder::Encoder(const std::vector<EncoderSpec>& specs, const ArrowSchema& schem
                               near.empty() ? "" : fmt::format(" Did you mean `{}`?", near)));
     }
     column.place = found - names.begin();
-    const ArrowSchema& child = *schema.children[column.place];
+    const ArrowSchema& whole = *schema.children[column.place];
+    if (spec.is_sequence()) {
+      column.list = list_type(whole.format);
+      if (column.list.storage == ListStorage::kNone) {
+        unsuitable(spec, whole.format, "a sequence feature needs an array: list it otherwise");
+      }
+    }
+    const ArrowSchema& child = spec.is_sequence() ? *whole.children[0] : whole;
     column.is_dictionary = child.dictionary != nullptr;
     if (column.is_dictionary) column.index_type = column_type(child, spec);
     column.type = column_type(column.is_dictionary ? *child.dictionary : child, spec);
@@ -517,6 +663,14 @@ void Encoder::Column::check_type(std::string_view format) const {
     unsuitable(spec, format, "dictionaries of anything but strings are not read: cast it");
   }
   switch (spec.kind) {
+    case EncoderKind::kWordSequence:
+      if (!type.is_text() && !type.is_integer() && type.storage != Storage::kBoolean) {
+        unsuitable(spec, format, "the words of a sequence are strings, integers or booleans");
+      }
+      return;
+    case EncoderKind::kNumberSequence:
+      if (!type.is_number()) unsuitable(spec, format, "the elements of this sequence are numbers");
+      return;
     case EncoderKind::kNumeric:
     case EncoderKind::kWeight:
       if (!type.is_number()) {
@@ -524,6 +678,11 @@ void Encoder::Column::check_type(std::string_view format) const {
                    type.is_text() ? "a numeric feature needs numbers: list it as categorical, or "
                                     "cast it to double"
                                   : "a numeric feature needs numbers: list it as date");
+      }
+      return;
+    case EncoderKind::kGroup:
+      if (!type.is_text() && !type.is_integer() && type.storage != Storage::kBoolean) {
+        unsuitable(spec, format, "groups are strings, integers or booleans: cast it");
       }
       return;
     case EncoderKind::kCategorical:
@@ -585,6 +744,11 @@ void Encoder::Column::encode(const ArrowArray& array, int64_t begin, int64_t cou
       return encode_label(array, begin, count, out + slot.offset);
     case EncoderKind::kWeight:
       return encode_weight(array, begin, count, out + slot.offset);
+    case EncoderKind::kGroup:
+      return encode_group(array, begin, count, out + slot.offset);
+    case EncoderKind::kWordSequence:
+    case EncoderKind::kNumberSequence:
+      return encode_sequence(array, begin, count, out + slot.offset);
     case EncoderKind::kCategorical:
     case EncoderKind::kHashed:
     case EncoderKind::kDate:
@@ -614,9 +778,10 @@ void Encoder::Column::each_id(const ArrowArray& array, int64_t begin, int64_t co
                               int64_t unknown, int64_t null, Take take) const {
   const arrow::Validity validity(array);
   const auto id_of = [&](int64_t found) { return found < 0 ? unknown : first + found; };
+  const bool hashed = spec.kind == EncoderKind::kHashed || spec.kind == EncoderKind::kGroup;
+  const int64_t buckets = spec.kind == EncoderKind::kGroup ? kGroupIds : spec.buckets;
   const auto text_id = [&](std::string_view text) {
-    return spec.kind == EncoderKind::kHashed ? hashed_id(text, spec.buckets)
-                                             : id_of(words->find(text));
+    return hashed ? hashed_id(text, buckets) : id_of(words->find(text));
   };
   if (is_dictionary) {
     // Ids of the dictionary's words once, then one look-up per row.
@@ -663,9 +828,8 @@ void Encoder::Column::each_id(const ArrowArray& array, int64_t begin, int64_t co
           continue;
         }
         const auto number = static_cast<int64_t>(value(begin + i));
-        take(i, spec.kind == EncoderKind::kHashed
-                    ? hashed_id(IntegerText(number, boolean).view, spec.buckets)
-                    : id_of(integers->find(number)));
+        take(i, hashed ? hashed_id(IntegerText(number, boolean).view, buckets)
+                       : id_of(integers->find(number)));
       }
     });
   }
@@ -678,6 +842,61 @@ void Encoder::Column::encode_ids(const ArrowArray& array, int64_t begin, int64_t
     const auto narrow = static_cast<Id>(id);
     std::memcpy(out + i * stride, &narrow, sizeof(Id));
   });
+}
+
+void Encoder::Column::encode_sequence(const ArrowArray& array, int64_t begin, int64_t count,
+                                      std::byte* out) const {
+  if (spec.kind == EncoderKind::kNumberSequence) {
+    const double mean = spec.mean, factor = spec.deviation > 0 ? 1 / spec.deviation : 1;
+    encode_elements<float>(
+        array, begin, count, out,
+        [&](const ArrowArray& elements, int64_t first, int64_t number, float* to) {
+          const arrow::Validity validity(elements);
+          with_numbers(type, elements, [&](const auto& value) {
+            for (int64_t i = 0; i < number; ++i) {
+              const double scaled = (static_cast<double>(value(first + i)) - mean) * factor;
+              const bool missing = !validity.valid(first + i) || !std::isfinite(scaled);
+              to[i] = missing ? 0.0f : static_cast<float>(scaled);
+            }
+          });
+        });
+    return;
+  }
+  const auto read_ids = [&](const ArrowArray& elements, int64_t first, int64_t number, auto* to) {
+    using Id = std::remove_pointer_t<decltype(to)>;
+    each_id(elements, first, number, kFirstWordId, kUnknownId, kNullId,
+            [&](int64_t i, int64_t id) { to[i] = static_cast<Id>(id); });
+  };
+  const uint32_t width = id_width(spec.cardinality());
+  if (width == 1) return encode_elements<uint8_t>(array, begin, count, out, read_ids);
+  if (width == 2) return encode_elements<uint16_t>(array, begin, count, out, read_ids);
+  return encode_elements<uint32_t>(array, begin, count, out, read_ids);
+}
+
+/// The elements of all rows are read at once, then the last ones of each row copied. A null array
+/// is an empty one.
+template <typename Value, typename Read>
+void Encoder::Column::encode_elements(const ArrowArray& array, int64_t begin, int64_t count,
+                                      std::byte* out, Read read) const {
+  if (count == 0) return;
+  const ArrowArray& elements = *array.children[0];
+  const arrow::Validity validity(array);
+  const int64_t first = elements_of(list, array, begin).first;
+  const int64_t number = elements_of(list, array, begin + count - 1).second - first;
+  std::vector<Value> values(static_cast<size_t>(number));
+  if (number > 0) read(elements, first + elements.offset, number, values.data());
+  for (int64_t i = 0; i < count; ++i) {
+    std::byte* at = out + i * stride;
+    int64_t kept = 0, last = 0;
+    if (validity.valid(begin + i)) {
+      const auto [from, to] = elements_of(list, array, begin + i);
+      kept = std::min(to - from, spec.length);
+      last = to - first;
+    }
+    store_id(at, 4, kept);
+    if (kept == 0) continue;
+    std::memcpy(at + 4, values.data() + (last - kept), static_cast<size_t>(kept) * sizeof(Value));
+  }
 }
 
 void Encoder::Column::encode_label(const ArrowArray& array, int64_t begin, int64_t count,
@@ -697,7 +916,7 @@ void Encoder::Column::encode_label(const ArrowArray& array, int64_t begin, int64
         const double label = static_cast<double>(value(begin + i));
         const bool valid = validity.valid(begin + i) && std::isfinite(label);
         missing += !valid;
-        if (spec.task == Task::kBinary) {
+        if (slot.width == 1) {
           wrong += valid && label != 0 && label != 1;
           store_id(out + i * stride, 1, valid && label == 1);
         } else {
@@ -718,8 +937,22 @@ void Encoder::Column::encode_label(const ArrowArray& array, int64_t begin, int64
         "TRAINING_DATA_INVALID",
         fmt::format("The label `{}` has values that are none of its classes in {} of {} rows "
                     "read together{}.",
-                    spec.column, wrong, count,
-                    spec.vocabulary.empty() ? ": a binary label is 0 or 1" : ""));
+                    spec.column, wrong, count, !spec.vocabulary.empty() ? "" : ": it is 0 or 1"));
+  }
+}
+
+void Encoder::Column::encode_group(const ArrowArray& array, int64_t begin, int64_t count,
+                                   std::byte* out) const {
+  int64_t missing = 0;
+  each_id(array, begin, count, kFirstWordId, kUnknownId, kNullId, [&](int64_t i, int64_t id) {
+    missing += id == kNullId;
+    std::memcpy(out + i * stride, &id, 8);
+  });
+  if (missing > 0) {
+    throw Error("TRAINING_DATA_INVALID",
+                fmt::format("The group `{}` is null in {} of {} rows read together. Filter such "
+                            "rows out before training.",
+                            spec.column, missing, count));
   }
 }
 

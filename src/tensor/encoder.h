@@ -16,19 +16,35 @@
 
 namespace firesteel {
 
+/// A sequence feature of the rows: values [B, L], int64 ids or float32 numbers, where L is the
+/// longest row's length, 1 at least; lengths [B] int64. Behind its length a row holds zeros.
+struct SequenceBatch {
+  torch::Tensor values, lengths;
+};
+
 /// Rows as tensors: numeric [B, N] float32, categorical [B, C] int64, label [B] float32 (int64 for
-/// classes), weight [B] float32; label and weight are undefined when no spec gives them.
+/// classes, [B, labels] float32 of a multilabel task; [B, 3] float32 of a ranking: the relevance,
+/// and the group as a number of 48 bits in two halves), weight [B] float32; label and weight are
+/// undefined when no spec gives them.
 struct Batch {
   torch::Tensor numeric, categorical, label, weight;
+  std::vector<SequenceBatch> sequences;
   int64_t rows() const { return numeric.size(0); }
 };
 
 /// Where each feature lies in a packed record: float32 numerics, then ids of 1, 2 or 4 bytes, then
-/// the label and the weight.
+/// sequences (their length in 4 bytes, and room for all elements), the label and the weight, in the
+/// order of the specs.
 struct RecordLayout {
   struct Slot {
     uint32_t offset = 0;
     uint32_t width = 0;  // bytes
+  };
+  struct Sequence {
+    Slot slot;
+    uint32_t element_width = 0;
+    int64_t cardinality = 0;  // 0: numbers
+    int64_t length = 0;       // elements at most
   };
 
   RecordLayout() = default;
@@ -38,15 +54,23 @@ struct RecordLayout {
   int64_t numeric_count = 0;
   std::vector<Slot> categorical;
   std::vector<int64_t> cardinalities;  // of each categorical feature
-  std::vector<std::string> names;      // numerics, then categoricals
+  std::vector<Sequence> sequences;
+  std::vector<std::string> names;  // numerics, then categoricals
   bool has_label = false, has_weight = false;
   Task task = Task::kBinary;
-  Slot label, weight;
+  std::vector<Slot> labels;
+  Slot weight, group;
   std::vector<Slot> slots;  // by spec
 
   Batch make_batch(int64_t rows) const;
-  /// Unpacks record i of `records` into row i of the batch.
+  /// Unpacks record i of `records` into row i of the batch; the sequences are made here, as long as
+  /// these rows need them.
   void unpack(const std::byte* const* records, int64_t rows, Batch* batch) const;
+
+ private:
+  SequenceBatch unpack_sequence(const Sequence& sequence, const std::byte* const* records,
+                                int64_t rows) const;
+  void unpack_label(const std::byte* record, int64_t row, void* to) const;
 };
 
 /// Packs the columns of one Arrow schema. Const calls are thread-safe. Throws

@@ -20,9 +20,15 @@ struct Name {
 };
 
 constexpr Name<EncoderKind> kKinds[] = {
-    {EncoderKind::kNumeric, "numeric"}, {EncoderKind::kCategorical, "categorical"},
-    {EncoderKind::kHashed, "hashed"},   {EncoderKind::kDate, "date"},
-    {EncoderKind::kLabel, "label"},     {EncoderKind::kWeight, "weight"},
+    {EncoderKind::kNumeric, "numeric"},
+    {EncoderKind::kCategorical, "categorical"},
+    {EncoderKind::kHashed, "hashed"},
+    {EncoderKind::kDate, "date"},
+    {EncoderKind::kLabel, "label"},
+    {EncoderKind::kWeight, "weight"},
+    {EncoderKind::kWordSequence, "word_sequence"},
+    {EncoderKind::kNumberSequence, "number_sequence"},
+    {EncoderKind::kGroup, "group"},
 };
 constexpr Name<DatePart> kParts[] = {
     {DatePart::kMonth, "month"},
@@ -34,6 +40,10 @@ constexpr Name<Task> kTasks[] = {
     {Task::kBinary, "binary"},
     {Task::kMulticlass, "multiclass"},
     {Task::kRegression, "regression"},
+    {Task::kMultilabel, "multilabel"},
+    {Task::kRetrieval, "retrieval"},
+    {Task::kRanking, "ranking"},
+    {Task::kReconstruction, "reconstruction"},
 };
 
 template <typename Enum, size_t N>
@@ -87,7 +97,17 @@ std::string encoders_to_json(const std::vector<EncoderSpec>& specs) {
           row["vocabulary"] = spec.vocabulary;
         }
         break;
+      case EncoderKind::kWordSequence:
+        row["length"] = spec.length;
+        row["vocabulary"] = spec.vocabulary;
+        break;
+      case EncoderKind::kNumberSequence:
+        row["length"] = spec.length;
+        row["mean"] = spec.mean;
+        row["deviation"] = spec.deviation;
+        break;
       case EncoderKind::kWeight:
+      case EncoderKind::kGroup:
         break;
     }
     list.push_back(std::move(row));
@@ -108,10 +128,12 @@ std::vector<EncoderSpec> encoders_from_json(std::string_view text) {
       spec.missing_flag = row.value("missing_flag", false);
       spec.vocabulary = row.value("vocabulary", std::vector<std::string>());
       spec.buckets = row.value("buckets", int64_t{0});
+      spec.length = row.value("length", int64_t{0});
       if (row.contains("part")) spec.part = value_of(kParts, row["part"].get<std::string>());
       if (row.contains("task")) spec.task = value_of(kTasks, row["task"].get<std::string>());
       if (!std::isfinite(spec.mean) || !(spec.deviation > 0) ||
-          (spec.kind == EncoderKind::kHashed && spec.buckets < 1)) {
+          (spec.kind == EncoderKind::kHashed && spec.buckets < 1) ||
+          (spec.is_sequence() && spec.length < 1)) {
         throw Error("INVALID_ARTIFACT", fmt::format("The encoder of `{}` has statistics that no "
                                                     "column can have.",
                                                     spec.column));

@@ -15,10 +15,22 @@ enum class EncoderKind {
   kHashed,       // an id by xxhash64 of the text
   kDate,         // an id: a part of a date or timestamp (UTC)
   kLabel,
-  kWeight,  // the weight of the row in the loss
+  kWeight,          // the weight of the row in the loss
+  kWordSequence,    // an array's elements as kCategorical: the last ones, up to `length`
+  kNumberSequence,  // an array's elements as kNumeric
+  kGroup,           // of a ranking: rows with the same value are ranked among each other
 };
 enum class DatePart { kMonth, kDayOfMonth, kDayOfWeek, kHour };
-enum class Task { kBinary, kMulticlass, kRegression };
+enum class Task {
+  kBinary,
+  kMulticlass,
+  kRegression,
+  kMultilabel,      // several labels, each 0 or 1: a kLabel spec per label
+  kRetrieval,       // each row is a query and its item: a kLabel spec without a column
+  kRanking,         // the label is a relevance, and there is a kGroup spec
+  kReconstruction,  // of the numbers themselves: a kLabel spec without a column
+};
+bool has_label(Task task);
 
 /// Ids 0 and 1 of every categorical feature.
 constexpr int64_t kUnknownId = 0;
@@ -29,18 +41,20 @@ constexpr int64_t kFirstWordId = 2;
 struct EncoderSpec {
   std::string column = {};
   EncoderKind kind = EncoderKind::kNumeric;
-  double mean = 0, deviation = 1;  // kNumeric, and a regression's label
+  double mean = 0, deviation = 1;  // kNumeric, kNumberSequence and a regression's label
   bool missing_flag = false;       // kNumeric: one more feature, 1 where the value is missing
-  /// kCategorical: word i has id i + 2; integers and booleans are words by their text.
-  /// kLabel of classes: word i is class i; empty when the column holds 0 and 1 already.
+  /// kCategorical, kWordSequence: word i has id i + 2; integers and booleans are words by their
+  /// text. kLabel of classes: word i is class i; empty when the column holds 0 and 1 already.
   std::vector<std::string> vocabulary = {};
   int64_t buckets = 0;               // kHashed
   DatePart part = DatePart::kMonth;  // kDate
   Task task = Task::kBinary;         // kLabel
+  int64_t length = 0;                // sequences: elements kept
 
   /// Float features this column becomes: 0, 1 or 2.
   int64_t numeric_count() const;
   bool is_categorical() const;
+  bool is_sequence() const;
   /// Number of ids, with unknown and null.
   int64_t cardinality() const;
   /// "distance", "month(departure)".

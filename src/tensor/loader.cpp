@@ -17,6 +17,7 @@
 #include <mutex>
 #include <numeric>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
@@ -130,6 +131,7 @@ class Loader::Worker {
         rows_max_(std::clamp<int64_t>(
             options_.memory_bytes_max / static_cast<int64_t>(layout_.record_bytes + 4),
             RecordStore::kChunkRows, UINT32_MAX)),
+        grouped_(layout_.group.width > 0 && options_.shuffle),
         epoch_(options_.start_epoch),
         thread_([this] { run(); }) {}
 
@@ -193,6 +195,11 @@ class Loader::Worker {
 
   void run() {
     try {
+      if (grouped_ && (options_.world > 1 || options_.sampling != Sampling::kEach)) {
+        throw Error("INVALID_OPTION",
+                    "A ranking's groups stay together: they are trained on by one process, and "
+                    "every row once per epoch.");
+      }
       const auto start = Clock::now();
       pack();
       {
@@ -204,7 +211,9 @@ class Loader::Worker {
       }
       filled_.notify_all();
       for (int64_t epoch = options_.start_epoch; epoch < options_.end_epoch; ++epoch) {
-        skip_ = epoch == options_.start_epoch ? options_.start_batch * options_.batch_rows : 0;
+        const int64_t batches = epoch == options_.start_epoch ? options_.start_batch : 0;
+        skip_ = grouped_ ? 0 : batches * options_.batch_rows;
+        skip_batches_ = grouped_ ? batches : 0;
         if (full_) {
           produce_all(epoch);
         } else if (file_) {
@@ -335,15 +344,42 @@ class Loader::Worker {
       std::iota(order_.begin(), order_.end(), 0);
       random.shuffle(&order_);
     }
+    if (grouped_) return emit_groups([&](uint32_t row) { return record(row); });
     for (int64_t i = std::exchange(skip_, 0); i < rows; ++i) {
       emit(record(order_.empty() ? i : order_[i]));
+    }
+  }
+
+  /// The rows of `order_`, each group's together where its first one stands, in one batch unless it
+  /// is larger than that.
+  template <typename RecordOf>
+  void emit_groups(RecordOf record_of) {
+    const auto key = [&](uint32_t row) {
+      uint64_t group = 0;
+      std::memcpy(&group, record_of(row) + layout_.group.offset, layout_.group.width);
+      return group;
+    };
+    std::unordered_map<uint64_t, uint32_t> first;
+    std::vector<std::pair<uint32_t, uint32_t>> placed;  // of the group's first row; the row
+    placed.reserve(order_.size());
+    for (const uint32_t row : order_) {
+      const auto place = static_cast<uint32_t>(placed.size());
+      placed.emplace_back(first.try_emplace(key(row), place).first->second, row);
+    }
+    std::stable_sort(placed.begin(), placed.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (size_t begin = 0, end = 0; begin < placed.size(); begin = end) {
+      while (end < placed.size() && placed[end].first == placed[begin].first) ++end;
+      if (static_cast<int64_t>(pending_.size() + end - begin) > options_.batch_rows) flush();
+      for (size_t i = begin; i < end; ++i) emit(record_of(placed[i].second));
     }
   }
 
   /// What each row is drawn by.
   std::vector<float> sampling_weights() const {
     const bool balanced = options_.sampling == Sampling::kBalanced;
-    if (balanced ? !layout_.has_label || layout_.task == Task::kRegression : !layout_.has_weight) {
+    const bool classes = layout_.task == Task::kBinary || layout_.task == Task::kMulticlass;
+    if (balanced ? !layout_.has_label || !classes : !layout_.has_weight) {
       throw Error("INVALID_OPTION",
                   balanced ? "Balanced sampling needs a label of classes."
                            : "Weighted sampling needs a weight column among the features.");
@@ -407,8 +443,13 @@ class Loader::Worker {
       if (options_.shuffle) {
         Random(options_.seed, static_cast<uint64_t>(epoch), begin + 1).shuffle(&order_);
       }
-      for (const uint32_t row : order_) {
-        emit(file_->at(blocks[begin + row / block_rows] * block_rows + row % block_rows));
+      const auto record_of = [&](uint32_t row) {
+        return file_->at(blocks[begin + row / block_rows] * block_rows + row % block_rows);
+      };
+      if (grouped_) {
+        emit_groups(record_of);
+      } else {
+        for (const uint32_t row : order_) emit(record_of(row));
       }
       for (size_t i = begin; i < end; ++i) file_->done_with(blocks[i]);
     }
@@ -443,6 +484,8 @@ class Loader::Worker {
     if (count == 0) return;
     if (skip_ > 0) {
       skip_ -= count;
+    } else if (skip_batches_ > 0) {
+      --skip_batches_;
     } else {
       // Fewer rows than processes go to each: their mean is the same, and no process has none.
       const bool shared = count >= options_.world;
@@ -461,6 +504,9 @@ class Loader::Worker {
   static Batch pinned(Batch batch) {
     for (auto* tensor : {&batch.numeric, &batch.categorical, &batch.label, &batch.weight}) {
       if (tensor->defined()) *tensor = tensor->pin_memory();
+    }
+    for (auto& sequence : batch.sequences) {
+      sequence = {sequence.values.pin_memory(), sequence.lengths.pin_memory()};
     }
     return batch;
   }
@@ -486,13 +532,15 @@ class Loader::Worker {
   RecordStore store_;
   std::optional<RecordFile> file_;
   const int64_t rows_max_;
+  const bool grouped_;           // a ranking's rows come by groups
   std::vector<uint32_t> order_;  // of the epoch or the window
   std::optional<AliasTable> weights_;
   std::optional<ArrowStream> stream_;
   std::optional<Encoder> encoder_;
   ArrowBatch batch_;
   int64_t batch_at_ = 0;  // rows of `batch_` already packed
-  int64_t skip_ = 0;      // rows of the epoch that are not wanted
+  int64_t skip_ = 0;      // rows of the epoch that are not wanted; or batches
+  int64_t skip_batches_ = 0;
   std::vector<const std::byte*> pending_;
 
   // The consumer's.

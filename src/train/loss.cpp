@@ -1,5 +1,6 @@
 // Each loss gives a value per row; the mean is taken at the end. Focal loss: Lin et al.,
-// https://arxiv.org/abs/1708.02002. Label smoothing as torch's CrossEntropyLoss has it.
+// https://arxiv.org/abs/1708.02002. RankNet: Burges et al. 2005,
+// https://doi.org/10.1145/1102351.1102363. Label smoothing as torch's CrossEntropyLoss has it.
 #include "train/loss.h"
 
 #include <fmt/format.h>
@@ -7,6 +8,8 @@
 #include <torch/torch.h>
 
 #include <array>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "base/named.h"
@@ -20,7 +23,7 @@ namespace F = torch::nn::functional;
 struct LossRow {
   Loss value;
   std::string_view name;
-  bool classes;  // for binary and multiclass tasks, else for regression
+  bool classes;  // for tasks of classes, else for regression
 };
 constexpr LossRow kLosses[] = {
     {Loss::kCrossEntropy, "cross_entropy", true},
@@ -31,7 +34,23 @@ constexpr LossRow kLosses[] = {
     {Loss::kQuantile, "quantile", false},
 };
 
-bool fits(const LossRow& row, Task task) { return row.classes == (task != Task::kRegression); }
+bool fits(const LossRow& row, Task task) {
+  switch (task) {
+    case Task::kBinary:
+    case Task::kMulticlass:
+    case Task::kMultilabel:
+      return row.classes;
+    case Task::kRegression:
+      return !row.classes;
+    case Task::kRetrieval:
+      return row.value == Loss::kCrossEntropy;
+    case Task::kReconstruction:
+      return row.value == Loss::kSquared;
+    case Task::kRanking:
+      return false;
+  }
+  return false;
+}
 
 Loss chosen(Task task, const LossOptions& options) {
   if (options.kind != Loss::kDefault) return options.kind;
@@ -81,35 +100,91 @@ torch::Tensor regression(const torch::Tensor& value, const torch::Tensor& label,
   }
 }
 
+/// RankNet: of each pair of rows of one group that differ in relevance, log(1 + exp(worse -
+/// better)); the mean over the pairs. Zero without pairs.
+torch::Tensor ranking(const torch::Tensor& scores, const torch::Tensor& label) {
+  const auto labels = label.cpu().contiguous();
+  const auto* values = labels.const_data_ptr<float>();
+  std::map<std::pair<float, float>, std::vector<int64_t>> groups;
+  for (int64_t row = 0; row < labels.size(0); ++row) {
+    groups[{values[3 * row + 1], values[3 * row + 2]}].push_back(row);
+  }
+  std::vector<int64_t> better, worse;
+  for (const auto& [group, rows] : groups) {
+    for (const int64_t a : rows) {
+      for (const int64_t b : rows) {
+        if (!(values[3 * a] > values[3 * b])) continue;
+        better.push_back(a);
+        worse.push_back(b);
+      }
+    }
+  }
+  if (better.empty()) return (scores * 0).sum();
+  const auto chosen = [&](const std::vector<int64_t>& rows) {
+    return scores.index_select(0, torch::tensor(rows).to(scores.device()));
+  };
+  return torch::softplus(chosen(worse) - chosen(better)).mean();
+}
+
 }  // namespace
 
 torch::Tensor loss_of(const torch::Tensor& given, const Batch& batch, Task task,
                       const LossOptions& options) {
-  const auto logits = given.to(torch::kFloat32);
+  auto logits = given.to(torch::kFloat32), label = batch.label;
+  if (task == Task::kRanking) return ranking(logits.squeeze(-1), label);
+  const int64_t members = logits.dim() == 3 ? logits.size(1) : 1;
+  if (logits.dim() == 3) {  // Each member's row is a row of its own.
+    logits = logits.flatten(0, 1);
+    label = label.repeat_interleave(members, 0);
+  }
   torch::Tensor each;
   switch (task) {
     case Task::kBinary:
-      each = binary(logits.squeeze(1), batch.label, options);
+      each = binary(logits.squeeze(1), label, options);
+      break;
+    case Task::kMultilabel:
+      each = binary(logits, label, options).mean(1);
       break;
     case Task::kMulticlass:
-      each = multiclass(logits, batch.label, options);
+      each = multiclass(logits, label, options);
+      break;
+    case Task::kRanking:  // Its loss is one of pairs, above.
+      break;
+    case Task::kReconstruction:
+      each = logits.square().mean(1);
+      break;
+    case Task::kRetrieval:
+      each = multiclass(logits, torch::arange(logits.size(0), logits.device()), options);
       break;
     case Task::kRegression:
-      each = regression(logits.squeeze(1), batch.label, chosen(task, options), options);
+      each = regression(logits.squeeze(1), label, chosen(task, options), options);
       break;
   }
+  if (members > 1) each = each.view({-1, members}).mean(1);
   if (!batch.weight.defined()) return each.mean();
   return (each * batch.weight).sum() / batch.weight.sum();
 }
 
 torch::Tensor scores_of(const torch::Tensor& given, Task task) {
   const auto logits = given.to(torch::kFloat32);
+  if (logits.dim() == 3) {
+    return scores_of(logits.flatten(0, 1), task).view(logits.sizes()).mean(1);
+  }
   switch (task) {
     case Task::kBinary:
+    case Task::kMultilabel:
       return torch::sigmoid(logits);
     case Task::kMulticlass:
       return torch::softmax(logits, 1);
+    case Task::kRetrieval: {
+      const auto own = logits.diagonal().unsqueeze(1);
+      const auto above = logits.gt(own).sum(1), equal = logits.eq(own).sum(1) - 1;
+      return torch::stack({logits.logsumexp(1) - own.squeeze(1), 1 + above + equal / 2.0}, 1);
+    }
+    case Task::kReconstruction:
+      return logits.square().mean(1, /*keepdim=*/true);
     case Task::kRegression:
+    case Task::kRanking:
       return logits;
   }
   return logits;
@@ -124,6 +199,9 @@ void check_loss(Task task, const LossOptions& options) {
       if (!fits(row, task)) continue;
       names.push_back(row.name);
       found = found || row.value == options.kind;
+    }
+    if (task == Task::kRanking) {
+      refuse("A ranking has one loss, the logistic one of pairs: leave `loss` out.");
     }
     if (!found) {
       refuse(fmt::format("A {} task has no loss `{}`; it has {}.", task_name(task),

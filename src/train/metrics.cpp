@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <numeric>
 #include <utility>
 
@@ -129,6 +130,105 @@ std::vector<CalibrationBin> calibration(const std::vector<float>& probability,
   return all;
 }
 
+namespace {
+
+std::map<std::string, double> multilabel_metrics(const Scores& scores) {
+  const int64_t rows = scores.rows(), labels = scores.classes;
+  double areas = 0, losses = 0, counted = 0;
+  for (int64_t label = 0; label < labels; ++label) {
+    std::vector<float> value(rows), truth(rows);
+    for (int64_t row = 0; row < rows; ++row) {
+      value[row] = scores.values[row * labels + label];
+      truth[row] = scores.labels[row * labels + label];
+    }
+    losses += log_loss(value, truth);
+    const double area = auc(value, truth);
+    if (std::isnan(area)) continue;
+    areas += area;
+    ++counted;
+  }
+  int64_t right = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    bool all = true;
+    for (int64_t at = row * labels; at < (row + 1) * labels; ++at) {
+      all = all && (scores.values[at] >= 0.5f) == (scores.labels[at] > 0.5f);
+    }
+    right += all;
+  }
+  return {{"auc", counted > 0 ? areas / counted : std::numeric_limits<double>::quiet_NaN()},
+          {"log_loss", losses / static_cast<double>(labels)},
+          {"f1", confusion(scores.values, scores.labels).f1()},
+          {"accuracy", static_cast<double>(right) / static_cast<double>(rows)}};
+}
+
+using Ranked = std::vector<std::pair<double, double>>;  // score and relevance of a group's rows
+
+/// Sum of relevance / log2(place + 1) over the first `cutoff` places by score, from 1; rows of one
+/// score share their places.
+double discounted_gain(Ranked rows, size_t cutoff) {
+  std::sort(rows.begin(), rows.end(), [](auto& a, auto& b) { return a.first > b.first; });
+  double gain = 0;
+  for (size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
+    double relevance = 0, discounts = 0;
+    for (; end < rows.size() && rows[end].first == rows[begin].first; ++end) {
+      relevance += rows[end].second;
+      if (end < cutoff) discounts += 1 / std::log2(static_cast<double>(end) + 2);
+    }
+    gain += relevance / static_cast<double>(end - begin) * discounts;
+  }
+  return gain;
+}
+
+/// 0 when no row is relevant.
+double ndcg(const Ranked& rows, size_t cutoff) {
+  Ranked best = rows;
+  for (auto& [score, relevance] : best) score = relevance;
+  return share(discounted_gain(rows, cutoff), discounted_gain(best, cutoff));
+}
+
+std::map<std::string, double> ranking_metrics(const Scores& scores) {
+  std::map<std::pair<float, float>, Ranked> groups;
+  for (int64_t row = 0; row < scores.rows(); ++row) {
+    const float* label = scores.labels.data() + 3 * row;
+    groups[{label[1], label[2]}].emplace_back(scores.values[row], label[0]);
+  }
+  double all = 0, first = 0, counted = 0, loss = 0, pairs = 0;
+  for (const auto& [group, rows] : groups) {
+    if (rows.size() < 2) continue;
+    all += ndcg(rows, rows.size());
+    first += ndcg(rows, 10);
+    ++counted;
+    for (const auto& [better, relevance] : rows) {
+      for (const auto& [worse, less] : rows) {
+        if (!(relevance > less)) continue;
+        const double behind = worse - better;
+        loss += std::max(behind, 0.0) + std::log1p(std::exp(-std::abs(behind)));
+        ++pairs;
+      }
+    }
+  }
+  const auto mean = [](double sum, double count) {
+    return count > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN();
+  };
+  return {{"ndcg", mean(all, counted)},
+          {"ndcg_at_10", mean(first, counted)},
+          {"log_loss", mean(loss, pairs)}};
+}
+
+std::map<std::string, double> retrieval_metrics(const Scores& scores) {
+  double loss = 0, found = 0, reciprocal = 0;
+  for (int64_t row = 0; row < scores.rows(); ++row) {
+    const double rank = scores.values[2 * row + 1];
+    loss += scores.values[2 * row];
+    found += rank <= 10;
+    reciprocal += 1 / rank;
+  }
+  const auto rows = static_cast<double>(scores.rows());
+  return {{"log_loss", loss / rows}, {"recall_at_10", found / rows}, {"mrr", reciprocal / rows}};
+}
+
+}  // namespace
+
 int64_t Scores::best_class(int64_t row) const {
   const auto begin = values.begin() + row * classes;
   return std::max_element(begin, begin + classes) - begin;
@@ -154,6 +254,18 @@ std::map<std::string, double> metrics_of(const Scores& scores) {
       const auto rows = static_cast<double>(scores.rows());
       return {{"log_loss", loss / rows}, {"accuracy", right / rows}};
     }
+    case Task::kMultilabel:
+      return multilabel_metrics(scores);
+    case Task::kRetrieval:
+      return retrieval_metrics(scores);
+    case Task::kRanking:
+      return ranking_metrics(scores);
+    case Task::kReconstruction: {
+      const double square =
+          std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+      return {{"rmse", std::sqrt(square)},
+              {"log_loss", (square + std::log(2 * std::numbers::pi)) / 2}};
+    }
     case Task::kRegression:
       return {
           {"rmse", rmse(values, labels)}, {"mae", mae(values, labels)}, {"r2", r2(values, labels)}};
@@ -171,6 +283,14 @@ std::vector<std::string> metric_names(Task task) {
       return {"auc", "log_loss", "accuracy", "precision", "recall", "f1", "brier"};
     case Task::kMulticlass:
       return {"log_loss", "accuracy"};
+    case Task::kMultilabel:
+      return {"auc", "log_loss", "f1", "accuracy"};
+    case Task::kRetrieval:
+      return {"log_loss", "recall_at_10", "mrr"};
+    case Task::kRanking:
+      return {"ndcg", "ndcg_at_10", "log_loss"};
+    case Task::kReconstruction:
+      return {"rmse", "log_loss"};
     case Task::kRegression:
       return {"rmse", "mae", "r2"};
   }

@@ -44,21 +44,30 @@ struct CalibrationBin {
 std::vector<CalibrationBin> calibration(const std::vector<float>& probability,
                                         const std::vector<float>& label, int bins = 10);
 
-/// Scores of rows: binary: probability of class 1; regression: value; multiclass: `classes`
-/// probabilities per row, row after row.
+/// Scores of rows: binary: probability of class 1; regression: value; multiclass and multilabel:
+/// `classes` probabilities per row, row after row; retrieval: the row's loss and its item's rank;
+/// ranking: a value, higher where the row is to come earlier; reconstruction: the mean square
+/// error.
 struct Scores {
   Task task = Task::kBinary;
   int64_t classes = 1;
   std::vector<float> values;
-  std::vector<float> labels;  // a class number for multiclass
+  /// A class number for multiclass; as many as values for multilabel; for ranking the relevance and
+  /// the two halves of the group.
+  std::vector<float> labels;
 
   int64_t rows() const { return static_cast<int64_t>(values.size()) / classes; }
   /// The most probable class of a row.
   int64_t best_class(int64_t row) const;
 };
 
-/// Every metric of the task by name: auc, log_loss, accuracy, precision, recall, f1, brier;
-/// log_loss, accuracy; rmse, mae, r2.
+/// Every metric of the task by name, as scikit-learn has it. Of several labels: auc and log_loss
+/// are means over the labels (auc: over those that have both values), f1 counts all labels together
+/// (micro), accuracy is the share of rows of which all labels are right. Of retrieval: recall_at_10
+/// and the mean reciprocal rank, among the items of a batch. Of ranking: the mean over the groups
+/// of two rows and more of ndcg, of all rows and of the first 10, gains being the relevances and
+/// ties averaged; log_loss is the logistic loss of all pairs. Of a
+/// reconstruction: rmse in deviations, and log_loss, a number's under N(reconstruction, 1).
 std::map<std::string, double> metrics_of(const Scores& scores);
 /// Whether a larger value of this metric is better.
 bool larger_is_better(std::string_view metric);

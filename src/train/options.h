@@ -48,7 +48,7 @@ Loss loss_from_name(std::string_view name);
 
 struct LossOptions {
   Loss kind = Loss::kDefault;
-  double positive_weight = 1;         // binary: the weight of rows with label 1
+  double positive_weight = 1;         // binary, multilabel: the weight of label 1
   std::vector<double> class_weights;  // multiclass
   double label_smoothing = 0;         // classes
   double focal_gamma = 2;

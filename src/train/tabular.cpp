@@ -34,8 +34,12 @@ struct TabularModel::State {
 
   Task task() const { return specs[label].task; }
   Trainable trainable() {
-    return {net,
-            [this](const Batch& batch) { return net->forward(batch.numeric, batch.categorical); }};
+    return {net, [this](const Batch& batch) { return net->forward(batch); }};
+  }
+  /// What is predicted of each row by itself: [B, outputs].
+  torch::Tensor row_scores(const Batch& batch) const {
+    const auto logits = net->forward_rows(batch);
+    return task() == Task::kRetrieval ? logits.to(torch::kFloat32) : scores_of(logits, task());
   }
   /// Streamed once: nothing is kept.
   std::unique_ptr<Loader> in_order(const OpenRows& rows) const {
@@ -55,8 +59,14 @@ struct TabularModel::State {
 
 namespace {
 
-int64_t output_count(const EncoderSpec& label) {
-  return label.task == Task::kMulticlass ? static_cast<int64_t>(label.vocabulary.size()) : 1;
+int64_t output_count(const std::vector<EncoderSpec>& specs) {
+  int64_t labels = 0;
+  for (const auto& spec : specs) {
+    if (spec.kind != EncoderKind::kLabel) continue;
+    if (spec.task == Task::kMulticlass) return static_cast<int64_t>(spec.vocabulary.size());
+    ++labels;
+  }
+  return labels;
 }
 
 size_t label_of(const std::vector<EncoderSpec>& specs) {
@@ -76,6 +86,46 @@ LoaderOptions loader_options(const BatchOptions& batches, const TrainerOptions& 
   loader.world = options.group.world;
   loader.pin_memory = device_of(options.device).is_cuda();
   return loader;
+}
+
+/// An ncf's user and item are columns, not the parts of a date.
+void check_ncf(const std::vector<EncoderSpec>& specs) {
+  int categories = 0;
+  for (const auto& spec : specs) {
+    if (!spec.is_categorical() || ++categories > 2 || spec.kind != EncoderKind::kDate) continue;
+    throw Error("INVALID_OPTION",
+                fmt::format("An ncf takes the first two categorical features for the user and the "
+                            "item, and `{}` is a part of a date: list two columns as categorical "
+                            "or hashed.",
+                            spec.feature_name()));
+  }
+}
+
+/// Which features are the item's.
+void add_item(const std::vector<EncoderSpec>& specs, const std::vector<std::string>& columns,
+              nn::TabularNetOptions* shape) {
+  const auto is_item = [&](const std::string& column) {
+    return std::find(columns.begin(), columns.end(), column) != columns.end();
+  };
+  std::vector<std::string> names;
+  int64_t number = 0, category = 0;
+  for (const auto& spec : specs) {
+    for (int64_t i = 0; i < spec.numeric_count(); ++i, ++number) {
+      if (is_item(spec.column)) shape->item_numeric.push_back(number);
+    }
+    if (spec.is_categorical()) {
+      if (is_item(spec.column)) shape->item_categorical.push_back(category);
+      ++category;
+    }
+    if (spec.numeric_count() > 0 || spec.is_categorical()) names.push_back(spec.column);
+  }
+  for (const auto& column : columns) {
+    if (std::find(names.begin(), names.end(), column) != names.end()) continue;
+    const auto near = nearest_name(column, names);
+    throw Error("INVALID_OPTION",
+                fmt::format("The item's column `{}` is no feature.{}", column,
+                            near.empty() ? "" : fmt::format(" Did you mean `{}`?", near)));
+  }
 }
 
 }  // namespace
@@ -100,6 +150,13 @@ LoaderOptions validation_loader(const BatchOptions& batches, const TrainerOption
 
 TabularModel::TabularModel(std::vector<EncoderSpec> specs, TabularOptions options, uint64_t seed)
     : state_(std::make_shared<State>()) {
+  if (options.kind == "ncf") check_ncf(specs);
+  for (const auto& row : kOwnTasks) {
+    if ((options.kind == row.name) == (specs[label_of(specs)].task == row.value)) continue;
+    throw Error("INVALID_OPTION",
+                fmt::format("The network `{}` is for {} tasks, and no other network is.", row.name,
+                            task_name(row.value)));
+  }
   state_->label = label_of(specs);
   state_->specs = std::move(specs);
   state_->options = std::move(options);
@@ -107,16 +164,21 @@ TabularModel::TabularModel(std::vector<EncoderSpec> specs, TabularOptions option
   nn::TabularNetOptions shape;
   shape.numeric = state_->layout.numeric_count;
   shape.cardinalities = state_->layout.cardinalities;
+  for (const auto& sequence : state_->layout.sequences) {
+    shape.sequences.push_back({sequence.cardinality, sequence.length});
+  }
   shape.hidden = state_->options.hidden;
   shape.dropout = state_->options.dropout;
   shape.activation = nn::activation_from_name(state_->options.activation);
   const bool linear = state_->options.kind == "mlp" && shape.hidden.empty();
   shape.embedding_dimension = linear ? 1 : state_->options.embedding_dimension;
   shape.batch_norm = state_->options.batch_norm;
-  shape.outputs = output_count(state_->specs[state_->label]);
+  shape.outputs = output_count(state_->specs);
   torch::manual_seed(seed);
   shape.blocks = state_->options.blocks;
   shape.heads = state_->options.heads;
+  shape.ensemble = state_->options.ensemble;
+  add_item(state_->specs, state_->options.item, &shape);
   state_->net = nn::make_tabular_net(state_->options.kind, shape);
 }
 
@@ -173,23 +235,56 @@ Scores TabularModel::score(const OpenRows& rows) const {
 
 namespace {
 
+/// Rows [begin, end) of a batch.
+Batch rows_of(const Batch& batch, int64_t begin, int64_t end) {
+  Batch part;
+  part.numeric = batch.numeric.slice(0, begin, end);
+  part.categorical = batch.categorical.slice(0, begin, end);
+  if (batch.label.defined()) part.label = batch.label.slice(0, begin, end);
+  for (const auto& sequence : batch.sequences) {
+    part.sequences.push_back(
+        {sequence.values.slice(0, begin, end), sequence.lengths.slice(0, begin, end)});
+  }
+  return part;
+}
+
+/// Batches as one, without their weights.
+Batch joined(const std::vector<Batch>& batches) {
+  const auto all = [&](const auto& tensor_of) {
+    std::vector<torch::Tensor> tensors;
+    for (const auto& batch : batches) tensors.push_back(tensor_of(batch));
+    return torch::cat(tensors);
+  };
+  Batch whole;
+  whole.numeric = all([](const Batch& batch) { return batch.numeric; });
+  whole.categorical = all([](const Batch& batch) { return batch.categorical; });
+  if (batches[0].label.defined()) whole.label = all([](const Batch& batch) { return batch.label; });
+  for (size_t i = 0; i < batches[0].sequences.size(); ++i) {
+    int64_t longest = 0;
+    for (const auto& batch : batches) {
+      longest = std::max(longest, batch.sequences[i].values.size(1));
+    }
+    whole.sequences.push_back(
+        {all([&](const Batch& batch) {
+           const auto& values = batch.sequences[i].values;
+           return torch::constant_pad_nd(values, {0, longest - values.size(1)});
+         }),
+         all([&](const Batch& batch) { return batch.sequences[i].lengths; })});
+  }
+  return whole;
+}
+
 /// The first rows of a source as one batch.
 Batch head(Loader& loader, int64_t rows_max) {
-  std::vector<torch::Tensor> numeric, categorical, label;
+  std::vector<Batch> batches;
   int64_t rows = 0;
   while (auto batch = loader.next()) {
-    numeric.push_back(batch->numeric);
-    categorical.push_back(batch->categorical);
-    label.push_back(batch->label);
     rows += batch->rows();
+    batches.push_back(std::move(*batch));
     if (rows >= rows_max) break;
   }
-  Batch all;
   if (rows == 0) throw Error("TRAINING_DATA_INVALID", "There is no row to evaluate.");
-  all.numeric = torch::cat(numeric).slice(0, 0, rows_max);
-  all.categorical = torch::cat(categorical).slice(0, 0, rows_max);
-  all.label = torch::cat(label).slice(0, 0, rows_max);
-  return all;
+  return rows_of(joined(batches), 0, rows_max);
 }
 
 std::vector<float> to_vector(const torch::Tensor& tensor) {
@@ -209,15 +304,14 @@ std::vector<FeatureImportance> TabularModel::importance(const OpenRows& rows,
   const Batch batch = head(*loader, rows_max);
   torch::manual_seed(seed);
   const auto order = torch::randperm(batch.rows());
-  const auto measure = [&](const torch::Tensor& numeric, const torch::Tensor& categorical) {
+  const auto measure = [&](const Batch& rows_measured) {
     Scores scores;
     scores.task = state_->task();
-    scores.labels = to_vector(batch.label);
+    if (batch.label.defined()) scores.labels = to_vector(batch.label);
     std::vector<torch::Tensor> parts;
     for (int64_t begin = 0; begin < batch.rows(); begin += 8192) {
-      parts.push_back(scores_of(state_->net->forward(numeric.slice(0, begin, begin + 8192),
-                                                     categorical.slice(0, begin, begin + 8192)),
-                                state_->task()));
+      const auto part = rows_of(rows_measured, begin, begin + 8192);
+      parts.push_back(scores_of(state_->net->forward(part), state_->task()));
     }
     const auto values = torch::cat(parts);
     scores.classes = values.size(1);
@@ -226,24 +320,33 @@ std::vector<FeatureImportance> TabularModel::importance(const OpenRows& rows,
     state_->restore_units(&scores.labels);
     return metrics_of(scores).at(metric) * (larger_is_better(metric) ? 1 : -1);
   };
-  const double whole = measure(batch.numeric, batch.categorical);
+  const double whole = measure(batch);
   std::vector<FeatureImportance> list;
   int64_t number = 0, category = 0;
+  size_t sequence = 0;
   for (const auto& spec : state_->specs) {
+    Batch shuffled = batch;
     if (spec.kind == EncoderKind::kNumeric) {
-      auto shuffled = batch.numeric.clone();
+      shuffled.numeric = batch.numeric.clone();
       const int64_t end = number + spec.numeric_count();
-      shuffled.slice(1, number, end)
+      shuffled.numeric.slice(1, number, end)
           .copy_(batch.numeric.slice(1, number, end).index_select(0, order));
       number = end;
-      list.push_back({spec.feature_name(), whole - measure(shuffled, batch.categorical)});
     } else if (spec.is_categorical()) {
-      auto shuffled = batch.categorical.clone();
-      shuffled.select(1, category)
+      shuffled.categorical = batch.categorical.clone();
+      shuffled.categorical.select(1, category)
           .copy_(batch.categorical.select(1, category).index_select(0, order));
       ++category;
-      list.push_back({spec.feature_name(), whole - measure(batch.numeric, shuffled)});
+    } else if (spec.is_sequence()) {
+      for (auto* tensor :
+           {&shuffled.sequences[sequence].values, &shuffled.sequences[sequence].lengths}) {
+        *tensor = tensor->index_select(0, order);
+      }
+      ++sequence;
+    } else {
+      continue;
     }
+    list.push_back({spec.feature_name(), whole - measure(shuffled)});
   }
   return list;
 }
@@ -255,8 +358,8 @@ struct Prediction {
   ArrowStream rows;
   std::function<std::vector<float>(const ArrowArray&)> scores;  // row after row
   EncoderSpec label;
-  int64_t classes = 1;
-  std::string name;
+  int64_t outputs = 1;             // of the network, per row
+  std::vector<std::string> names;  // of the columns that are added
   bool is_text = false;
   std::string error;
   std::exception_ptr failure;
@@ -305,15 +408,15 @@ ArrowSchema column_schema(const std::string& name, const std::string& format) {
   return schema;
 }
 
-/// `schema` with one more column.
-ArrowSchema with_column(ArrowSchemaHandle schema, ArrowSchema column) {
+/// `schema` with more columns.
+ArrowSchema with_columns(ArrowSchemaHandle schema, const std::vector<ArrowSchema>& columns) {
   auto* made = new Made;
   ArrowSchema* from = schema.out();
   for (int64_t i = 0; i < from->n_children; ++i) {
     made->schemas.push_back(*from->children[i]);
     from->children[i]->release = nullptr;  // Moved, as the interface allows.
   }
-  made->schemas.push_back(column);
+  made->schemas.insert(made->schemas.end(), columns.begin(), columns.end());
   for (auto& child : made->schemas) made->schema_children.push_back(&child);
   ArrowSchema all{};
   all.format = "+s";
@@ -326,14 +429,14 @@ ArrowSchema with_column(ArrowSchemaHandle schema, ArrowSchema column) {
   return all;
 }
 
-ArrowArray with_column(ArrowBatch batch, ArrowArray column) {
+ArrowArray with_columns(ArrowBatch batch, const std::vector<ArrowArray>& columns) {
   auto* made = new Made;
   ArrowArray from = batch.release();
   for (int64_t i = 0; i < from.n_children; ++i) {
     made->arrays.push_back(*from.children[i]);
     from.children[i]->release = nullptr;
   }
-  made->arrays.push_back(column);
+  made->arrays.insert(made->arrays.end(), columns.begin(), columns.end());
   for (auto& child : made->arrays) made->children.push_back(&child);
   ArrowArray all{};
   all.length = from.length;
@@ -348,17 +451,17 @@ ArrowArray with_column(ArrowBatch batch, ArrowArray column) {
   return all;
 }
 
-/// The prediction of each row; `skipped` rows come first that the batch's offset passes over.
+/// Column `place` of the prediction; `skipped` rows come first that the batch's offset passes over.
 ArrowArray prediction_column(const Prediction& state, const std::vector<float>& scores,
-                             int64_t skipped) {
+                             int64_t skipped, size_t place) {
   auto* made = new Made;
   ArrowArray array{};
-  const int64_t rows = static_cast<int64_t>(scores.size()) / state.classes;
+  const int64_t rows = static_cast<int64_t>(scores.size()) / state.outputs;
   if (state.is_text) {
     made->offsets.assign(skipped + 1, 0);
     for (int64_t row = 0; row < rows; ++row) {
-      const auto begin = scores.begin() + row * state.classes;
-      made->text += state.label.vocabulary[std::max_element(begin, begin + state.classes) - begin];
+      const auto begin = scores.begin() + row * state.outputs;
+      made->text += state.label.vocabulary[std::max_element(begin, begin + state.outputs) - begin];
       made->offsets.push_back(static_cast<int32_t>(made->text.size()));
     }
     made->buffers[1] = made->offsets.data();
@@ -366,7 +469,9 @@ ArrowArray prediction_column(const Prediction& state, const std::vector<float>& 
     array.n_buffers = 3;
   } else {
     made->numbers.assign(skipped, 0);
-    made->numbers.insert(made->numbers.end(), scores.begin(), scores.end());
+    for (size_t at = place; at < scores.size(); at += static_cast<size_t>(state.outputs)) {
+      made->numbers.push_back(scores[at]);
+    }
     made->buffers[1] = made->numbers.data();
     array.n_buffers = 2;
   }
@@ -380,7 +485,11 @@ ArrowArray prediction_column(const Prediction& state, const std::vector<float>& 
 int get_schema(ArrowArrayStream* stream, ArrowSchema* out) {
   auto& state = *static_cast<Prediction*>(stream->private_data);
   try {
-    *out = with_column(state.rows.schema(), column_schema(state.name, state.is_text ? "u" : "g"));
+    std::vector<ArrowSchema> columns;
+    for (const auto& name : state.names) {
+      columns.push_back(column_schema(name, state.is_text ? "u" : "g"));
+    }
+    *out = with_columns(state.rows.schema(), columns);
     return 0;
   } catch (const std::exception& error) {
     state.error = error.what();
@@ -396,8 +505,11 @@ int get_next(ArrowArrayStream* stream, ArrowArray* out) {
     auto batch = state.rows.next();
     if (!batch) return 0;
     const auto scores = state.scores(*batch->get());
-    const ArrowArray column = prediction_column(state, scores, batch->get()->offset);
-    *out = with_column(std::move(*batch), column);
+    std::vector<ArrowArray> columns;
+    for (size_t place = 0; place < state.names.size(); ++place) {
+      columns.push_back(prediction_column(state, scores, batch->get()->offset, place));
+    }
+    *out = with_columns(std::move(*batch), columns);
     return 0;
   } catch (const std::exception& error) {
     state.error = error.what();
@@ -406,18 +518,32 @@ int get_next(ArrowArrayStream* stream, ArrowArray* out) {
   }
 }
 
+/// The columns that a prediction adds.
+std::vector<std::string> prediction_names(const std::vector<EncoderSpec>& specs,
+                                          const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& spec : specs) {
+    if (spec.kind != EncoderKind::kLabel) continue;
+    if (spec.task != Task::kMultilabel) return {name};
+    names.push_back(fmt::format("{}_{}", name, spec.column));
+  }
+  return names;
+}
+
 }  // namespace
 
 ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) const {
   // Errors that can be known now are thrown as they are, not through the stream.
   auto schema = rows.schema();
+  const auto names = prediction_names(state_->specs, name);
   for (int64_t i = 0; i < schema.get()->n_children; ++i) {
-    if (schema.get()->children[i]->name == name) {
+    const std::string column = schema.get()->children[i]->name;
+    if (std::find(names.begin(), names.end(), column) != names.end()) {
       throw Error(
           "COLUMN_ALREADY_EXISTS",
           fmt::format("The rows have a column `{}` already, and the prediction would hide it. "
                       "Rename or drop it.",
-                      name));
+                      column));
     }
   }
   const auto encoder = std::make_shared<Encoder>(state_->specs, *schema.get(), false);
@@ -427,15 +553,14 @@ ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) c
     torch::NoGradGuard no_grad;
     state->net->eval();
     const Batch tensors = encoder->encode(batch);
-    auto values = to_vector(
-        scores_of(state->net->forward(tensors.numeric, tensors.categorical), state->task()));
+    auto values = to_vector(state->row_scores(tensors));
     state->restore_units(&values);
     return values;
   };
   prediction->label = label();
-  prediction->classes = output_count(label());
+  prediction->outputs = output_count(state_->specs);
   prediction->is_text = label().task == Task::kMulticlass;
-  prediction->name = name;
+  prediction->names = names;
   ArrowArrayStream stream{};
   stream.private_data = prediction;
   stream.get_schema = get_schema;
@@ -464,7 +589,9 @@ void TabularModel::save(const std::filesystem::path& folder) const {
                                         {"embedding_dimension", options.embedding_dimension},
                                         {"batch_norm", options.batch_norm},
                                         {"blocks", options.blocks},
-                                        {"heads", options.heads}};
+                                        {"heads", options.heads},
+                                        {"ensemble", options.ensemble},
+                                        {"item", options.item}};
   write_file_aside(folder / "model.json", model.dump(1) + "\n");
   write_file_aside(folder / "encoders.json", encoders_to_json(state_->specs));
   NamedTensors named;
@@ -491,6 +618,8 @@ TabularModel TabularModel::load(const std::filesystem::path& folder) {
     options.batch_norm = json.at("batch_norm");
     options.blocks = json.value("blocks", options.blocks);
     options.heads = json.value("heads", options.heads);
+    options.ensemble = json.value("ensemble", options.ensemble);
+    options.item = json.value("item", options.item);
   } catch (const nlohmann::json::exception& error) {
     throw Error("INVALID_ARTIFACT",
                 fmt::format("`{}` cannot be read: {}.", path.string(), error.what()));
@@ -515,7 +644,9 @@ EncodedRows encode_rows(const std::vector<EncoderSpec>& specs, const OpenRows& r
     const auto values =
         to_vector(torch::cat({tensors.numeric, tensors.categorical.to(torch::kFloat32)}, 1));
     all.values.insert(all.values.end(), values.begin(), values.end());
-    const auto labels = to_vector(tensors.label);
+    auto label = tensors.label;
+    if (!label.defined()) label = torch::zeros({batch->rows()});
+    const auto labels = to_vector(label.dim() == 2 ? label.select(1, 0) : label);
     all.labels.insert(all.labels.end(), labels.begin(), labels.end());
     all.rows += batch->rows();
   }
@@ -523,6 +654,7 @@ EncodedRows encode_rows(const std::vector<EncoderSpec>& specs, const OpenRows& r
 }
 
 std::vector<std::string> tabular_kinds() { return nn::tabular_net_kinds(); }
+std::vector<std::string> sequence_kinds() { return nn::sequence_net_kinds(); }
 std::string torch_version() { return TORCH_VERSION; }
 
 }  // namespace firesteel

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/arrow_stream.h"
+#include "base/named.h"
 #include "tensor/encoder_spec.h"
 #include "train/metrics.h"
 #include "train/options.h"
@@ -17,17 +18,24 @@
 namespace firesteel {
 
 struct TabularOptions {
-  std::string kind = "mlp";  // or "resnet", "dcn", "dlrm", "deepfm", "ft_transformer"
+  std::string kind = "mlp";                  // one of tabular_kinds()
   std::vector<int64_t> hidden = {256, 128};  // empty: linear (logistic) regression
   double dropout = 0;
   std::string activation = "relu";  // or "gelu", "silu"
   int64_t embedding_dimension = 0;  // 0: by the number of ids
   bool batch_norm = false;
-  int64_t blocks = 3;  // residual blocks, cross layers or transformer blocks
-  int64_t heads = 8;   // of attention
+  int64_t blocks = 3;     // residual blocks, cross layers or transformer blocks
+  int64_t heads = 8;      // of attention
+  int64_t ensemble = 32;  // members
+  /// Columns of the item, of two_tower: the other features are the query's.
+  std::vector<std::string> item;
 };
-/// The kinds there are.
+/// The kinds there are, and those of them that read sequences.
 std::vector<std::string> tabular_kinds();
+std::vector<std::string> sequence_kinds();
+/// Kinds that have a task of their own, which no other kind is for.
+constexpr Named<Task> kOwnTasks[] = {{Task::kRetrieval, "two_tower"},
+                                     {Task::kReconstruction, "autoencoder"}};
 
 /// Opens rows anew; the order must be the same each time.
 using OpenRows = std::function<ArrowStream()>;
@@ -38,7 +46,8 @@ struct FeatureImportance {
   double loss = 0;  // of the metric; above 0: the model uses the feature
 };
 
-/// Encoded rows as a matrix, row after row: numbers, then ids; and the labels.
+/// Encoded rows as a matrix, row after row: numbers, then ids; and the labels, of several the
+/// first, 0 where there is none.
 struct EncodedRows {
   int64_t rows = 0, columns = 0;
   std::vector<std::string> names;
@@ -49,7 +58,7 @@ struct EncodedRows {
 /// Copies share the weights. Const calls may come from one thread at a time.
 class TabularModel {
  public:
-  /// New weights by `seed`. `specs` holds the features and one label.
+  /// New weights by `seed`. `specs` holds the features and the label or labels.
   TabularModel(std::vector<EncoderSpec> specs, TabularOptions options, uint64_t seed);
   ~TabularModel();
   TabularModel(const TabularModel&);
@@ -62,7 +71,9 @@ class TabularModel {
   /// Scores with labels. Regression in the label's own units.
   Scores score(const OpenRows& rows) const;
   /// The rows with one more column, `name`: the probability of the second class, the name of the
-  /// most probable class, or the value. Reads as it is read. The stream shares the weights.
+  /// most probable class, or the value (of a ranking: the higher, the earlier); of several labels a
+  /// column `name_LABEL` each; of retrieval the product of the row's query and item. Reads as it is
+  /// read. The stream shares the weights.
   ArrowStream transform(ArrowStream rows, const std::string& name = "prediction") const;
   /// Of each column that the model reads, on the first `rows_max` rows.
   std::vector<FeatureImportance> importance(const OpenRows& rows, const std::string& metric,
@@ -74,6 +85,7 @@ class TabularModel {
 
   const std::vector<EncoderSpec>& specs() const;
   const TabularOptions& options() const;
+  /// The label, or the first of several.
   const EncoderSpec& label() const;
   int64_t parameter_count() const;
 

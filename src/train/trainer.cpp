@@ -116,6 +116,9 @@ Batch to_device(Batch batch, torch::Device device) {
   for (auto* tensor : {&batch.numeric, &batch.categorical, &batch.label, &batch.weight}) {
     if (tensor->defined()) *tensor = tensor->to(device);
   }
+  for (auto& sequence : batch.sequences) {
+    sequence = {sequence.values.to(device), sequence.lengths.to(device)};
+  }
   return batch;
 }
 
@@ -345,8 +348,12 @@ void Run::step() {
                             "`rows`, or use `constant`.",
                             schedule_name(options.schedule.kind)));
   }
+  // Batches that end early, to keep a ranking's groups whole, make more steps than expected.
+  const int64_t last = steps - 1;
   state.learning_rate =
-      options.learning_rate * schedule_factor(options.schedule, state.steps_done, steps);
+      options.learning_rate *
+      schedule_factor(options.schedule,
+                      last > 0 ? std::min(state.steps_done, last) : state.steps_done, steps);
   if (options.schedule.kind == Schedule::kPlateau) {
     std::vector<double> metrics;
     for (const auto& row : state.history) metrics.push_back(row.validation);

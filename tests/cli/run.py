@@ -602,6 +602,17 @@ class Training(Case):
         one, two = (self.metrics(self.folder / name)["test"]["mlp"]["auc"] for name in ("limited", "whole"))
         self.assertAlmostEqual(one, two, delta=0.01)
 
+    def test_folds(self):
+        rows = []
+        for fold in (1, 2, 3):
+            self.write(epochs=1, split=f"test = 0.1\nfolds = 3\nfold = {fold}")
+            self.good("run", "-q", "p.toml")
+            rows.append(json.loads((self.folder / "model/metrics.json").read_text())["rows"])
+        self.assertEqual(sum(row["validation rows"] for row in rows), rows[0]["validation rows"] + rows[0]["training rows"])
+        for split, message in (("folds = 3\nfold = 4", "there are 3 folds"), ("fold = 2", "without `folds`"), ("folds = 3\nvalidation = 0.1", "contradicts")):
+            self.write(split=split)
+            self.refused("INVALID_PIPELINE", message, call=["run", "p.toml"])
+
     def test_sampling_and_the_best_epochs(self):
         self.write(epochs=3, train='sampling = "balanced"\nkeep_best = 2\ndeterministic = true')
         self.good("run", "-q", "p.toml")

@@ -20,6 +20,7 @@ struct ArrowColumn {
   std::vector<std::string> buffers =
       {};  // the first is the validity bitmap, empty when all is valid
   std::shared_ptr<ArrowColumn> dictionary = {};
+  std::shared_ptr<ArrowColumn> elements = {};  // of a list
 };
 
 template <typename T>
@@ -102,6 +103,25 @@ inline ArrowColumn texts(std::string name, std::string format,
   return column;
 }
 
+/// Lists of these lengths over the elements, in format "+l", "+L" or "+w:N"; nothing is null.
+inline ArrowColumn lists(std::string name, const std::string& format,
+                         const std::vector<std::optional<int64_t>>& lengths, ArrowColumn elements) {
+  ArrowColumn column{std::move(name), format, static_cast<int64_t>(lengths.size())};
+  auto [validity, nulls] = validity_of(lengths);
+  column.null_count = nulls;
+  std::vector<int32_t> offsets{0};
+  std::vector<int64_t> large{0};
+  for (const auto& length : lengths) {
+    large.push_back(large.back() + length.value_or(0));
+    offsets.push_back(static_cast<int32_t>(large.back()));
+  }
+  column.buffers = {validity};
+  if (format == "+l") column.buffers.push_back(bytes_of(offsets));
+  if (format == "+L") column.buffers.push_back(bytes_of(large));
+  column.elements = std::make_shared<ArrowColumn>(std::move(elements));
+  return column;
+}
+
 namespace internal {
 
 struct Held {
@@ -147,6 +167,11 @@ inline ArrowArray array_of(const ArrowColumn& column) {
   array.n_buffers = static_cast<int64_t>(held->buffers.size());
   array.buffers = held->buffers.data();
   if (column.dictionary) array.dictionary = new ArrowArray(array_of(*column.dictionary));
+  if (column.elements) {
+    held->children.push_back(new ArrowArray(array_of(*column.elements)));
+    array.n_children = 1;
+    array.children = held->children.data();
+  }
   array.private_data = held;
   array.release = release_array;
   return array;
@@ -159,6 +184,11 @@ inline ArrowSchema schema_of(const ArrowColumn& column) {
   schema.name = held->column.name.c_str();
   schema.flags = ARROW_FLAG_NULLABLE;
   if (column.dictionary) schema.dictionary = new ArrowSchema(schema_of(*column.dictionary));
+  if (column.elements) {
+    held->schema_children.push_back(new ArrowSchema(schema_of(*column.elements)));
+    schema.n_children = 1;
+    schema.children = held->schema_children.data();
+  }
   schema.private_data = held;
   schema.release = release_schema;
   return schema;

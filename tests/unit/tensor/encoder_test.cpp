@@ -170,6 +170,119 @@ TEST(Encoder, ReadsLabelsOfEveryTask) {
   EXPECT_EQ(floats(value.label), (std::vector<float>{2}));
 }
 
+TEST(Encoder, ReadsSeveralLabels) {
+  EncoderSpec first{.column = "a", .kind = EncoderKind::kLabel, .task = Task::kMultilabel};
+  EncoderSpec second = first;
+  second.column = "b";
+  const auto batch = encode({first, second}, {testing::booleans("a", {true, false}),
+                                              testing::numbers<int32_t>("b", "i", {1, 1})});
+  EXPECT_EQ(batch.label.sizes(), (std::vector<int64_t>{2, 2}));
+  EXPECT_EQ(floats(batch.label), (std::vector<float>{1, 1, 0, 1}));
+  EXPECT_NE(error_of({first}, {testing::numbers<int32_t>("a", "i", {2})}).find("it is 0 or 1"),
+            std::string::npos);
+}
+
+TEST(Encoder, GroupsOfARankingAreNumbers) {
+  const EncoderSpec label{.column = "r", .kind = EncoderKind::kLabel, .task = Task::kRanking};
+  const EncoderSpec group{.column = "q", .kind = EncoderKind::kGroup};
+  const auto of = [&](const ArrowColumn& column) {
+    return encode({label, group}, {testing::numbers<double>("r", "g", {2, 0, 1}), column}).label;
+  };
+  const auto words = of(testing::texts("q", "u", {"17", "b", "17"}));
+  EXPECT_EQ(words.sizes(), (std::vector<int64_t>{3, 3}));
+  EXPECT_EQ(floats(words.select(1, 0)), (std::vector<float>{2, 0, 1}));
+  EXPECT_TRUE(torch::equal(words[0].slice(0, 1), words[2].slice(0, 1)));
+  EXPECT_FALSE(torch::equal(words[0].slice(0, 1), words[1].slice(0, 1)));
+  EXPECT_TRUE(torch::equal(words[0], of(testing::numbers<int64_t>("q", "l", {17, 2, 3}))[0]));
+  EXPECT_NE(error_of({label, group}, {testing::numbers<double>("r", "g", {1}),
+                                      testing::texts("q", "u", {std::nullopt})})
+                .find("group `q` is null in 1 of 1"),
+            std::string::npos);
+  EXPECT_EQ(encoders_from_json(encoders_to_json({label, group})),
+            (std::vector<EncoderSpec>{label, group}));
+}
+
+EncoderSpec sequence(std::vector<std::string> words, int64_t length) {
+  EncoderSpec spec{.column = "x", .kind = EncoderKind::kWordSequence};
+  if (words.empty()) spec.kind = EncoderKind::kNumberSequence;
+  spec.vocabulary = std::move(words);
+  spec.length = length;
+  return spec;
+}
+
+TEST(Encoder, KeepsTheLastElementsOfArrays) {
+  // [a b c d], null, [], [null e a]
+  const std::vector<std::optional<int64_t>> lengths = {4, std::nullopt, 0, 3};
+  const auto words = testing::texts("element", "u", {"a", "b", "c", "d", std::nullopt, "e", "a"});
+  for (const auto* format : {"+l", "+L"}) {
+    SCOPED_TRACE(format);
+    const auto batch =
+        encode({sequence({"d", "c", "b", "a"}, 3)}, {testing::lists("x", format, lengths, words)});
+    ASSERT_EQ(batch.sequences.size(), 1u);
+    EXPECT_EQ(batch.rows(), 4);
+    EXPECT_EQ(integers(batch.sequences[0].lengths), (std::vector<int64_t>{3, 0, 0, 3}));
+    EXPECT_EQ(integers(batch.sequences[0].values),
+              (std::vector<int64_t>{4, 3, 2, 0, 0, 0, 0, 0, 0, 1, 0, 5}));
+  }
+  auto numbers = sequence({}, 5);
+  numbers.mean = 1;
+  numbers.deviation = 2;
+  const auto batch = encode(
+      {numbers, sequence({}, 1)},
+      {testing::lists("x", "+w:2", {2, 2, 2},
+                      testing::numbers<double>("element", "g", {1, 5, std::nullopt, 3, 7, NAN}))});
+  EXPECT_EQ(floats(batch.sequences[0].values), (std::vector<float>{0, 2, 0, 1, 3, 0}));
+  EXPECT_EQ(floats(batch.sequences[1].values), (std::vector<float>{5, 3, 0}));
+  EXPECT_EQ(integers(batch.sequences[1].lengths), (std::vector<int64_t>{1, 1, 1}));
+}
+
+TEST(Encoder, SequencesAreAsLongAsTheirBatchNeeds) {
+  std::vector<std::optional<int64_t>> lengths(3000, 1), elements(3002);
+  lengths[2500] = 3;  // beyond the block that is encoded at once
+  for (size_t i = 0; i < elements.size(); ++i) elements[i] = static_cast<int64_t>(i % 5);
+  const auto column =
+      testing::lists("x", "+l", lengths, testing::numbers<int64_t>("element", "l", elements));
+  EncoderSpec spec = sequence({"0", "1", "2", "3", "4"}, 100);
+  const auto batch = encode({spec}, {column});
+  EXPECT_EQ(batch.sequences[0].values.sizes(), (std::vector<int64_t>{3000, 3}));
+  EXPECT_EQ(integers(batch.sequences[0].values[2500]), (std::vector<int64_t>{2, 3, 4}));
+  EXPECT_EQ(integers(batch.sequences[0].values[2501]), (std::vector<int64_t>{5, 0, 0}));
+  const auto empty =
+      testing::lists("x", "+l", {0, std::nullopt}, testing::numbers<int64_t>("element", "l", {}));
+  EXPECT_EQ(encode({spec}, {empty}).sequences[0].values.sizes(), (std::vector<int64_t>{2, 1}));
+}
+
+TEST(Encoder, SequencesHonourOffsets) {
+  const ArrowColumns columns = {testing::lists(
+      "x", "+l", {1, 2, 1, 1}, testing::texts("element", "u", {"a", "b", "a", "b", "b"}))};
+  ArrowSchemaHandle schema;
+  *schema.out() = testing::struct_schema(columns);
+  ArrowArray array = testing::struct_array(columns);
+  array.offset = 1;
+  array.length = 2;
+  array.children[0]->offset = 1;
+  array.children[0]->length = 3;
+  const ArrowBatch batch(array);
+  const auto tensors = Encoder({sequence({"a", "b"}, 4)}, *schema.get()).encode(*batch.get());
+  EXPECT_EQ(integers(tensors.sequences[0].values), (std::vector<int64_t>{3, 3}));
+}
+
+TEST(Encoder, SaysWhatIsWrongWithSequences) {
+  const auto texts = testing::texts("element", "u", {"a"});
+  const auto list = testing::lists("x", "+l", {1}, texts);
+  const auto says = [](const std::string& error, const std::string& part) {
+    EXPECT_NE(error.find(part), std::string::npos) << error;
+  };
+  says(error_of({sequence({"a"}, 3)}, {testing::texts("x", "u", {"a"})}), "needs an array");
+  says(error_of({sequence({}, 3)}, {list}), "elements of this sequence are numbers");
+  says(error_of({categorical({"a"})}, {list}), "an array is read as a sequence");
+  says(error_of({sequence({"a"}, 3)}, {testing::lists("x", "+l", {1}, list)}),
+       "arrays of arrays are not read");
+  says(error_of({sequence({"a"}, 3)},
+                {testing::lists("x", "+l", {1}, testing::numbers<double>("element", "g", {1.5}))}),
+       "strings, integers or booleans");
+}
+
 TEST(Encoder, SaysWhatIsWrong) {
   EncoderSpec label{.column = "x", .kind = EncoderKind::kLabel};
   EXPECT_NE(error_of({label}, {testing::booleans("x", {true, std::nullopt, std::nullopt})})
@@ -211,8 +324,15 @@ TEST(Encoder, SpecsSurviveJson) {
                     .kind = EncoderKind::kLabel,
                     .vocabulary = {"é", "b"},
                     .task = Task::kMulticlass};
-  const std::vector<EncoderSpec> specs = {numeric(0.1, 3, true), categorical({"a", "\"b\""}),
-                                          hashed, date, label};
+  const EncoderSpec several{.column = "z", .kind = EncoderKind::kLabel, .task = Task::kMultilabel};
+  const std::vector<EncoderSpec> specs = {numeric(0.1, 3, true),
+                                          categorical({"a", "\"b\""}),
+                                          hashed,
+                                          date,
+                                          label,
+                                          several,
+                                          sequence({"a"}, 7),
+                                          sequence({}, 8)};
   EXPECT_EQ(encoders_from_json(encoders_to_json(specs)), specs);
   EXPECT_THROW(encoders_from_json("[{}]"), Error);
   EXPECT_THROW(encoders_from_json("[{"), Error);

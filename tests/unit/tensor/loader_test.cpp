@@ -241,6 +241,57 @@ TEST_F(LoaderFile, AWindowedShuffleMixesSortedRows) {
   EXPECT_LT(std::abs(covariance / (std::sqrt(variance) * count / std::sqrt(12.0))), 0.5);
 }
 
+TEST(Loader, ARankingsGroupsStayTogether) {
+  // 900 rows of groups of 7, far apart in the source.
+  const auto source = [] {
+    return StreamOf::open([](int64_t index) -> ArrowColumns {
+      if (index > 0) return {};
+      std::vector<std::optional<int64_t>> ids, groups;
+      std::vector<std::optional<double>> labels;
+      for (int64_t i = 0; i < 900; ++i) {
+        ids.push_back(i);
+        groups.push_back(i % 129);
+        labels.push_back(i % 3);
+      }
+      return {testing::numbers<int64_t>("id", "l", ids),
+              testing::numbers<int64_t>("group", "l", groups),
+              testing::numbers<double>("label", "g", labels)};
+    });
+  };
+  const std::vector<EncoderSpec> columns = {
+      {.column = "id"},
+      {.column = "label", .kind = EncoderKind::kLabel, .task = Task::kRanking},
+      {.column = "group", .kind = EncoderKind::kGroup}};
+  auto options = small(50);
+  Loader loader(source, columns, options);
+  std::vector<std::vector<int64_t>> batches;
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    std::set<int64_t> ids, closed;
+    while (const auto batch = loader.next()) {
+      EXPECT_LE(batch->rows(), 50);
+      std::set<int64_t> here;
+      batches.emplace_back();
+      for (int64_t i = 0; i < batch->rows(); ++i) {
+        const auto id = static_cast<int64_t>(batch->numeric[i][0].item<float>());
+        ids.insert(id);
+        here.insert(id % 129);
+        batches.back().push_back(id);
+      }
+      for (const int64_t group : here) EXPECT_TRUE(closed.insert(group).second) << group;
+    }
+    EXPECT_EQ(ids.size(), 900u);
+  }
+  options.start_batch = 3;
+  options.end_epoch = 1;
+  Loader resumed(source, columns, options);
+  for (size_t at = 3; const auto batch = resumed.next(); ++at) {
+    EXPECT_EQ(static_cast<int64_t>(batch->numeric[0][0].item<float>()), batches[at][0]);
+  }
+  options.world = 2;
+  Loader parted(source, columns, options);
+  EXPECT_THROW(parted.next(), Error);
+}
+
 TEST(Loader, DrawsByWeightAndByClass) {
   // Ids 0…999; the weight is 3 for ids below 100, else 1; one label in ten is true.
   const auto source = [] {
