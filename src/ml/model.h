@@ -40,8 +40,8 @@ class FittedModel {
   FittedModel(TabularModel model, TrainResult training, FittedFeatures features)
       : model_(std::move(model)), training_(std::move(training)), features_(std::move(features)) {}
 
-  /// The rows with one more column, `prediction`: the probability of the label's second class, the
-  /// most probable class, or the value.
+  /// The rows with one more column, `prediction`, as TabularModel::transform gives it; of several
+  /// labels a column `prediction_LABEL` each.
   DataFrame transform(const DataFrame& rows) const;
   /// Every metric of the task (metrics.h), by name.
   std::map<std::string, double> evaluate(const DataFrame& rows) const;

@@ -61,13 +61,14 @@ struct Scores {
   int64_t best_class(int64_t row) const;
 };
 
-/// Every metric of the task by name, as scikit-learn has it. Of several labels: auc and log_loss
-/// are means over the labels (auc: over those that have both values), f1 counts all labels together
-/// (micro), accuracy is the share of rows of which all labels are right. Of retrieval: recall_at_10
-/// and the mean reciprocal rank, among the items of a batch. Of ranking: the mean over the groups
-/// of two rows and more of ndcg, of all rows and of the first 10, gains being the relevances and
-/// ties averaged; log_loss is the logistic loss of all pairs. Of a
-/// reconstruction: rmse in deviations, and log_loss, a number's under N(reconstruction, 1).
+/// Every metric of the task by name, as scikit-learn has it where it has it.
+/// Of several labels: auc and log_loss are means over the labels (auc: over those that have both
+/// values), f1 counts all labels together (micro), accuracy is the share of rows of which all
+/// labels are right. Of retrieval: recall_at_10 and the mean reciprocal rank, among the items of a
+/// batch. Of ranking: the means over the groups of two rows and more of ndcg, of all rows and of
+/// the first 10, gains being the relevances and ties averaged; log_loss is the logistic loss of all
+/// pairs. Of a reconstruction: rmse in deviations, and log_loss, a number's under N(reconstruction,
+/// 1).
 std::map<std::string, double> metrics_of(const Scores& scores);
 /// Whether a larger value of this metric is better.
 bool larger_is_better(std::string_view metric);

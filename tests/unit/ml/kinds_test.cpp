@@ -167,7 +167,7 @@ TEST_F(Kinds, SeveralLabelsArePredictedAtOnce) {
 
 /// The label is whether the last word is `w1`, or the last number is above 0.5 when x is below 0.
 DataFrame sessions(const Session& spark) {
-  return spark.range(0, 3000)
+  return spark.range(0, 2000)
       .selectExpr({"id", "sin(id * 1.7) AS x",
                    "CASE WHEN id % 50 = 0 THEN NULL ELSE transform(sequence(1, CAST(id % 6 + 1 AS "
                    "INT)), i -> concat('w', CAST((id * 13 + i * 7) % 4 AS STRING))) END AS words",
@@ -195,7 +195,7 @@ TEST_F(Kinds, SequencesAreRead) {
         train(rows, features,
               {.kind = kind, .hidden = {32}, .embedding_dimension = 16, .blocks = 2, .heads = 2},
               options);
-    EXPECT_GT(model.evaluate(rows).at("auc"), 0.95);
+    EXPECT_GT(model.evaluate(rows).at("auc"), 0.9);
     expect_same_when_loaded(model, rows);
     const auto importance =
         model.model().importance(opened(rows, features.columns()), "auc", 1000, 1);
@@ -253,8 +253,8 @@ TEST_F(Kinds, APipelineReadsSequences) {
   };
   const auto result = run_pipeline(parsed("", ""), spark.executor(), {});
   EXPECT_GT(result.models[0].metrics.at("auc"), 0.7);
-  EXPECT_GT(result.sizes[2].second, 400);
-  EXPECT_EQ(FittedModel::load(folder / "out").transform(rows.drop({"bought"})).count(), 3000);
+  EXPECT_GT(result.sizes[2].second, 250);
+  EXPECT_EQ(FittedModel::load(folder / "out").transform(rows.drop({"bought"})).count(), 2000);
   const auto refused = [&](const std::string& from, const std::string& to,
                            const std::string& part) {
     EXPECT_EQ(condition_of([&] { parsed(from, to); }, part), "INVALID_PIPELINE");
