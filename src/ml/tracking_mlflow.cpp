@@ -28,8 +28,10 @@ using Json = nlohmann::json;
 using std::chrono::seconds;
 
 constexpr seconds kConnectTimeout{2}, kAnswerTimeout{5};
-// What the end waits for records that are not sent yet.
+// What the end waits for records that are not sent yet, and how often it tries.
 constexpr seconds kLastWait{15};
+constexpr int kLastAttempts = 3;
+constexpr std::chrono::milliseconds kPause{500};  // between them
 // The server's own limits on one call.
 constexpr size_t kMetricsMax = 1000, kParametersMax = 100, kParameterBytesMax = 500;
 
@@ -207,8 +209,8 @@ struct Outbox {
   std::condition_variable changed;
   std::deque<Record> waiting;
   bool wanted = false, busy = false, closed = false;
-  std::string failure;  // of the last attempt; empty when it succeeded
-  bool warned = false;
+  std::string failure;                         // of the last attempt; empty when it succeeded
+  bool warned = false, answers_again = false;  // told once each: a server may come and go
   std::vector<std::string> warnings;
 
   void attempt(std::unique_lock<std::mutex>& lock);
@@ -238,9 +240,9 @@ void Outbox::attempt(std::unique_lock<std::mutex>& lock) {
                     "epoch",
                     server.address(), why));
     warned = true;
-  } else if (why.empty() && warned) {
+  } else if (why.empty() && warned && !answers_again) {
     warnings.push_back(fmt::format("MLflow at {} has the records now", server.address()));
-    warned = false;
+    answers_again = true;
   }
   changed.notify_all();
 }
@@ -285,7 +287,7 @@ class MlflowTracker : public Tracker {
     if (!required_) return;
     std::unique_lock lock(outbox_->mutex);
     want();
-    const bool answered = wait(lock);
+    const bool answered = wait(lock, std::chrono::steady_clock::now() + kLastWait);
     if (answered && outbox_->failure.empty()) return;
     throw Error(
         "INVALID_OPTION",
@@ -308,12 +310,21 @@ class MlflowTracker : public Tracker {
                    : end.state == TrackedEnd::State::kStopped ? "KILLED"
                                                               : "FAILED"});
     std::unique_lock lock(outbox_->mutex);
-    wait(lock);
+    const auto deadline = std::chrono::steady_clock::now() + kLastWait;
+    wait(lock, deadline);
+    for (int i = 1; i < kLastAttempts && !outbox_->waiting.empty(); ++i) {
+      outbox_->changed.wait_until(lock,
+                                  std::min(deadline, std::chrono::steady_clock::now() + kPause),
+                                  [] { return false; });
+      want();
+      wait(lock, deadline);
+    }
     if (outbox_->waiting.empty()) return;
     outbox_->warnings.push_back(fmt::format(
-        "MLflow at {}: {} {} not sent ({}); the run's log has them", outbox_->server.address(),
-        outbox_->waiting.size(), outbox_->waiting.size() == 1 ? "record was" : "records were",
-        outbox_->failure.empty() ? "no answer in time" : outbox_->failure));
+        "MLflow at {}: {} {} not sent ({}){}", outbox_->server.address(), outbox_->waiting.size(),
+        outbox_->waiting.size() == 1 ? "record was" : "records were",
+        outbox_->failure.empty() ? "no answer in time" : outbox_->failure,
+        end.state == TrackedEnd::State::kFailed ? "" : "; the run's log has all"));
   }
 
   std::vector<std::string> warnings() override {
@@ -332,9 +343,9 @@ class MlflowTracker : public Tracker {
     outbox_->changed.notify_all();
   }
   /// Until all attempts are done; false when that takes too long.
-  bool wait(std::unique_lock<std::mutex>& lock) {
-    return outbox_->changed.wait_for(lock, kLastWait,
-                                     [&] { return !outbox_->wanted && !outbox_->busy; });
+  bool wait(std::unique_lock<std::mutex>& lock, std::chrono::steady_clock::time_point deadline) {
+    return outbox_->changed.wait_until(lock, deadline,
+                                       [&] { return !outbox_->wanted && !outbox_->busy; });
   }
 
   const bool required_;
