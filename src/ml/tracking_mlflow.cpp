@@ -63,8 +63,9 @@ class Server {
 
   const std::string& address() const { return address_; }
   void connect();
-  /// How many of the records were sent before one failed, and then why.
-  size_t send(const std::deque<Record>& records, std::string* failure);
+  /// How many of the records were sent before one failed, and then why. `note` is what the server
+  /// did not take and that does not matter to the others.
+  size_t send(const std::deque<Record>& records, std::string* failure, std::string* note);
 
  private:
   struct Answer {
@@ -74,7 +75,7 @@ class Server {
   Answer call(const std::string& path, const Json* body, const httplib::Params& query = {});
   Json must(const Answer& answer) const;
   Json post(const std::string& path, const Json& body) { return must(call(path, &body)); }
-  void begin(const Record& record);
+  void begin(const Record& record, std::string* note);
   void log_metrics(const Json& metrics) {
     if (!metrics.empty()) post("runs/log-batch", {{"run_id", run_id_}, {"metrics", metrics}});
   }
@@ -125,14 +126,18 @@ void Server::connect() {
                        : must(found).at("experiment").at("experiment_id");
 }
 
-void Server::begin(const Record& record) {
+void Server::begin(const Record& record, std::string* note) {
   connect();
   const TrackedRun& run = record.run;
   const std::string before = fs::exists(run_file_) ? read_file(run_file_) : "";
+  bool goes_on = false;
   if (run_id_.empty() && run.resumed && before.starts_with(address_ + "\n")) {
     const auto id = before.substr(address_.size() + 1);
     const Json body = {{"run_id", id}, {"status", "RUNNING"}};
-    if (call("runs/update", &body).status < 300) run_id_ = id;
+    if (call("runs/update", &body).status < 300) {
+      run_id_ = id;
+      goes_on = true;
+    }
   }
   if (run_id_.empty()) {
     const char* user = std::getenv("USER");
@@ -154,7 +159,15 @@ void Server::begin(const Record& record) {
   for (const auto& [name, rows] : run.sizes) settings["rows." + name] = std::to_string(rows);
   Json parameters = Json::array();
   const auto log_parameters = [&] {
-    if (!parameters.empty()) post("runs/log-batch", {{"run_id", run_id_}, {"params", parameters}});
+    if (parameters.empty()) return;
+    const Json body = {{"run_id", run_id_}, {"params", parameters}};
+    const auto answer = call("runs/log-batch", &body);
+    if (answer.status != 400) {
+      must(answer);
+    } else if (!goes_on) {  // A run that goes on keeps those that it began with.
+      *note = fmt::format("it refuses the settings: {}",
+                          answer.json.is_object() ? answer.json.value("message", "") : "HTTP 400");
+    }
     parameters = Json::array();
   };
   for (const auto& [key, value] : settings) {
@@ -166,12 +179,12 @@ void Server::begin(const Record& record) {
   log_parameters();
 }
 
-size_t Server::send(const std::deque<Record>& records, std::string* failure) {
+size_t Server::send(const std::deque<Record>& records, std::string* failure, std::string* note) {
   size_t sent = 0;
   try {
     while (sent < records.size()) {
       if (records[sent].kind == Record::Kind::kStart) {
-        begin(records[sent]);
+        begin(records[sent], note);
         ++sent;
         continue;
       }
@@ -222,11 +235,11 @@ void Outbox::attempt(std::unique_lock<std::mutex>& lock) {
   wanted = false;
   busy = true;
   lock.unlock();
-  std::string why;
+  std::string why, note;
   size_t sent = 0;
   try {
     server.connect();
-    sent = server.send(records, &why);
+    sent = server.send(records, &why, &note);
   } catch (const std::exception& error) {
     why = error.what();
   }
@@ -234,6 +247,7 @@ void Outbox::attempt(std::unique_lock<std::mutex>& lock) {
   busy = false;
   waiting.erase(waiting.begin(), waiting.begin() + static_cast<ptrdiff_t>(sent));
   failure = why;
+  if (!note.empty()) warnings.push_back(fmt::format("MLflow at {}: {}", server.address(), note));
   if (!why.empty() && !warned) {
     warnings.push_back(
         fmt::format("MLflow at {}: {}; training goes on, and the records are sent again after each "
