@@ -12,8 +12,8 @@ foreach(layer base plan dataframe ml)
   install(DIRECTORY ${CMAKE_SOURCE_DIR}/src/${layer} DESTINATION include/firesteel FILES_MATCHING PATTERN "*.h")
 endforeach()
 # Of the torch layers, the headers that need no torch.
-install(FILES ${CMAKE_SOURCE_DIR}/src/tensor/encoder_spec.h DESTINATION include/firesteel/tensor)
-foreach(header metrics options progress schedule tabular)
+install(FILES ${CMAKE_SOURCE_DIR}/src/tensor/encoder_spec.h ${CMAKE_SOURCE_DIR}/src/tensor/sampling.h DESTINATION include/firesteel/tensor)
+foreach(header job metrics options progress schedule tabular)
   install(FILES ${CMAKE_SOURCE_DIR}/src/train/${header}.h DESTINATION include/firesteel/train)
 endforeach()
 install(FILES ${CMAKE_SOURCE_DIR}/src/engine/engine.h ${CMAKE_SOURCE_DIR}/src/engine/database.h

@@ -144,7 +144,9 @@ constexpr ConditionState kStates[] = {
     {"INVALID_PIPELINE", "42000"},
     {"IO_ERROR", "58030"},
     {"MODEL_INPUT_INVALID", "22000"},
+    {"RECORDS_DAMAGED", "22000"},
     {"TRAINING_DATA_INVALID", "22000"},
+    {"WORKER_LOST", "08006"},
 };
 
 /// Levenshtein distance, ignoring case.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -81,24 +82,72 @@ std::string read_file(const fs::path& path) {
 }
 
 void write_file_aside(const fs::path& path, std::string_view bytes) {
-  const fs::path aside = aside_name(path);
-  const auto give_up = [&](int code) {
-    ::unlink(aside.c_str());
-    fail("write", path, code);
-  };
-  {
-    Descriptor file{::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
-    if (file.number < 0) fail("write", path, errno);
-    while (!bytes.empty()) {
-      const ssize_t count = ::write(file.number, bytes.data(), bytes.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) give_up(errno);
-      bytes.remove_prefix(static_cast<size_t>(count));
-    }
-    if (::fsync(file.number) != 0) give_up(errno);
+  FileAside file(path);
+  file.write(bytes);
+  file.commit();
+}
+
+FileAside::FileAside(fs::path target) : target_(std::move(target)), aside_(aside_name(target_)) {
+  file_ = ::open(aside_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (file_ < 0) fail("write", target_, errno);
+}
+
+FileAside::~FileAside() {
+  if (file_ >= 0) ::close(file_);
+  if (!aside_.empty()) ::unlink(aside_.c_str());
+}
+
+void FileAside::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(file_, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail("write", target_, errno);
+    bytes.remove_prefix(static_cast<size_t>(count));
   }
-  if (::rename(aside.c_str(), path.c_str()) != 0) give_up(errno);
-  sync_folder(path.parent_path());
+}
+
+void FileAside::commit() {
+  if (::fsync(file_) != 0) fail("write", target_, errno);
+  if (::rename(aside_.c_str(), target_.c_str()) != 0) fail("write", target_, errno);
+  aside_.clear();
+  sync_folder(target_.parent_path());
+}
+
+MappedFile::MappedFile(const fs::path& path) {
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.number < 0) fail("read", path, errno);
+  struct stat status {};
+  if (::fstat(file.number, &status) != 0) fail("read", path, errno);
+  size_ = static_cast<size_t>(status.st_size);
+  if (size_ == 0) return;
+  void* place = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.number, 0);
+  if (place == MAP_FAILED) fail("map", path, errno);
+  bytes_ = static_cast<const char*>(place);
+}
+
+MappedFile::~MappedFile() {
+  if (bytes_) ::munmap(const_cast<char*>(bytes_), size_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : bytes_(std::exchange(other.bytes_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(bytes_, other.bytes_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+void MappedFile::will_need(size_t begin, size_t size) const {
+  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t from = begin / page * page;
+  ::madvise(const_cast<char*>(bytes_) + from, begin + size - from, MADV_WILLNEED);
+}
+
+void MappedFile::done_with(size_t begin, size_t size) const {
+  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t from = begin / page * page;
+  ::madvise(const_cast<char*>(bytes_) + from, begin + size - from, MADV_DONTNEED);
 }
 
 uint64_t hash_bytes(std::string_view bytes, uint64_t seed) {

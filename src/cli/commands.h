@@ -45,6 +45,8 @@ inline constexpr CommandRow kCommands[] = {
      "--resume\nfiresteel run pipeline.toml --watch"},
     {"watch", "Watch a run of another terminal, or look at one that is over",
      "firesteel watch out/flights\nfiresteel watch runs.jsonl"},
+    {"tune", "Try many settings of a pipeline's model and training, and keep the best model",
+     "firesteel tune pipeline.toml --trials 30\nfiresteel tune pipeline.toml --resume"},
     {"predict", "Predict with a saved model",
      "firesteel predict model --in tomorrow.parquet --out predictions\n"
      "firesteel predict out/flights --source flights=tomorrow.csv --out predictions --where \"late "
@@ -61,6 +63,8 @@ inline constexpr CommandRow kCommands[] = {
     {"functions", "List the SQL functions, or describe one",
      "firesteel functions\nfiresteel functions substring_index"},
     {"doctor", "Check this machine: versions, threads, memory, GPU", "firesteel doctor"},
+    {"worker", "Train as one process of a job that `run --workers` or a cluster started",
+     "firesteel worker out/flights.work/job --rank 0 --world 2 --rendezvous 10.0.0.1:29500"},
     {"completion", "Print a shell's completion script", "source <(firesteel completion bash)"},
 };
 

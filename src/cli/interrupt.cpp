@@ -15,6 +15,7 @@ namespace {
 struct Running {
   std::mutex mutex;
   std::weak_ptr<Executor> executor;
+  bool looks = false;  // the program looks at the flag though it has no executor
 };
 
 Running& running() {
@@ -39,6 +40,11 @@ void interrupt_on_signal(const std::shared_ptr<Executor>& executor) {
   running().executor = executor;
 }
 
+void finish_step_on_signal() {
+  std::lock_guard lock(running().mutex);
+  running().looks = true;
+}
+
 void wait_for_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -53,17 +59,19 @@ void wait_for_signals() {
       int signal = 0;
       if (sigwait(&set, &signal) != 0) continue;
       std::shared_ptr<Executor> alive;
+      bool looks = false;
       {
         std::lock_guard lock(running().mutex);
         alive = running().executor.lock();
+        looks = running().looks;
       }
-      if (!alive || interrupted().exchange(true)) {
+      if ((!alive && !looks) || interrupted().exchange(true)) {
         const int terminal = hidden_cursor();
         if (terminal >= 0 && ::write(terminal, kShowCursor, sizeof kShowCursor - 1) < 0) {
         }  // Then there is no cursor to show.
         std::_Exit(128 + signal);
       }
-      alive->interrupt();
+      if (alive) alive->interrupt();
     }
   }).detach();
 }

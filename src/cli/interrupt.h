@@ -12,6 +12,8 @@ namespace firesteel::cli {
 std::atomic<bool>& interrupted();
 /// Called first in main: every thread made later leaves the signals to the one that waits for them.
 void wait_for_signals();
+/// Without an executor: Ctrl-C only sets the flag, and the program ends in its own time.
+void finish_step_on_signal();
 /// The terminal whose cursor is hidden, which a second Ctrl-C gives back; -1: none.
 std::atomic<int>& hidden_cursor();
 inline constexpr char kShowCursor[] = "\033[?7h\033[?25h";  // and lines that wrap

@@ -5,6 +5,7 @@
 #include <spark/connect/relations.pb.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
@@ -13,6 +14,32 @@
 #include "ml/artifact.h"
 
 namespace firesteel {
+
+namespace {
+
+/// A folder that goes with its owner, made when it is asked for.
+class Temporary {
+ public:
+  ~Temporary() {
+    std::error_code ignored;
+    if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
+  }
+  const std::filesystem::path& folder() const {
+    if (folder_.empty()) {
+      std::string name = (std::filesystem::temp_directory_path() / "firesteel-XXXXXX").string();
+      if (!::mkdtemp(name.data())) {
+        throw Error("IO_ERROR", fmt::format("Cannot make a folder like `{}`.", name));
+      }
+      folder_ = name;
+    }
+    return folder_;
+  }
+
+ private:
+  mutable std::filesystem::path folder_;
+};
+
+}  // namespace
 
 FittedModel train(const DataFrame& rows, const Features& features, const ModelOptions& model,
                   const TrainOptions& options, const std::optional<DataFrame>& validation) {
@@ -30,9 +57,28 @@ FittedModel train(const DataFrame& rows, const Features& features, const ModelOp
   auto trainer = options.trainer;
   trainer.rows = fitted.rows;
   const auto columns = features.columns();
-  result.training_ =
-      result.model_.train(opened(training, columns), held ? opened(*held, columns) : OpenRows(),
-                          trainer, options.batches, options.progress);
+  const auto train_rows = opened(training, columns);
+  const auto held_rows = held ? opened(*held, columns) : OpenRows();
+  auto batches = options.batches;
+  // Packed rows are those of the encoders too.
+  if (!batches.records_key.empty()) {
+    batches.records_key =
+        hash_text(hash_bytes(batches.records_key + encoders_to_json(fitted.specs)));
+  }
+  if (options.workers > 1) {
+    const Temporary temporary;
+    if (batches.records.empty() || batches.records_key.empty()) {
+      batches.records = temporary.folder() / "records";
+      batches.records_key = "once";
+    }
+    const auto job = options.job.empty() ? temporary.folder() / "job" : options.job;
+    result.training_ =
+        train_in_workers(&result.model_, train_rows, held_rows, trainer, batches, options.workers,
+                         job, options.launch, options.progress, options.log);
+  } else {
+    result.training_ =
+        result.model_.train(train_rows, held_rows, trainer, batches, options.progress);
+  }
   result.features_ = std::move(fitted);
   return result;
 }

@@ -1,6 +1,7 @@
 // Training on DataFrames: `auto fitted = train(rows, features, model); fitted.transform(more)`.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -8,6 +9,7 @@
 
 #include "dataframe/dataframe.h"
 #include "ml/features.h"
+#include "train/job.h"
 #include "train/tabular.h"
 
 namespace firesteel {
@@ -22,12 +24,21 @@ struct TrainOptions {
   /// rows are given; 0: none.
   double validation_fraction = 0.1;
   std::function<void(const TrainProgress&)> progress;
+  /// Above 1: trains in so many processes of this machine, from the folder `job` on (empty: a
+  /// temporary one). The result is that of one process, to rounding, unless units are dropped or
+  /// batches normalised. `log` is told when a lost worker makes all start again.
+  int64_t workers = 1;
+  std::filesystem::path job;
+  WorkerLaunch launch;
+  std::function<void(const std::string&)> log;
 };
 
 /// A trained model with its encoders. Copies share the weights; one thread at a time.
 class FittedModel {
  public:
   explicit FittedModel(TabularModel model) : model_(std::move(model)) {}
+  FittedModel(TabularModel model, TrainResult training, FittedFeatures features)
+      : model_(std::move(model)), training_(std::move(training)), features_(std::move(features)) {}
 
   /// The rows with one more column, `prediction`: the probability of the label's second class, the
   /// most probable class, or the value.

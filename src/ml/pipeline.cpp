@@ -33,13 +33,13 @@ std::string grouped(int64_t value) {
 
 /// One run: the members are what its stages hand on.
 struct PipelineRun {
-  const Pipeline& pipeline;
+  Pipeline pipeline;
   const std::shared_ptr<Executor> executor;
   const RunOptions& options;
   const fs::path output, work;
 
   std::map<std::string, std::string> input_hashes;
-  std::string plan_bytes, plan_text;
+  std::string plan_bytes, plan_text, rows_key;
   RunResult result = {};
   std::unique_ptr<Tracking> tracking = {};
 
@@ -49,6 +49,8 @@ struct PipelineRun {
   std::string model_name() const;
   std::string part_expression(const DataFrame& rows) const;
   DataFrame stored_rows(const DataFrame& rows);
+  FittedModel search(const DataFrame& rows, const std::optional<DataFrame>& validation,
+                     const TrainOptions& train);
   void log(const std::string& line) const {
     if (options.log) options.log(line);
   }
@@ -71,6 +73,14 @@ nlohmann::ordered_json metrics_json(const RunResult& result) {
           std::isfinite(row.validation) ? nlohmann::json(row.validation) : nlohmann::json()},
          {"learning_rate", row.learning_rate},
          {"seconds", row.seconds}});
+  }
+  if (result.tuned) {
+    for (const auto& trial : result.tuned->trials) {
+      json["trials"].push_back({{"values", trial.values},
+                                {"metrics", trial.metrics},
+                                {"error", trial.error},
+                                {"seconds", trial.seconds}});
+    }
   }
   json["metric"] = result.training.metric;
   json["best_epoch"] = result.training.best_epoch + 1;
@@ -174,10 +184,17 @@ RunResult run_pipeline(const Pipeline& pipeline, std::shared_ptr<Executor> execu
     return run.run();
   } catch (const Error& error) {
     if (run.tracking) run.tracking->fail(error);
-    // Only a run that was stopped is gone on with.
+    // What was trained is kept; a run that did not get so far leaves nothing.
     std::error_code ignored;
-    if (error.condition() != "OPERATION_CANCELED" && !options.resume)
-      fs::remove_all(run.work, ignored);
+    const bool trained = (fs::exists(run.work / "checkpoints", ignored) &&
+                          !fs::is_empty(run.work / "checkpoints", ignored)) ||
+                         fs::exists(run.work / "trials/trials.json", ignored);
+    if (trained && error.condition() != "OPERATION_CANCELED") {
+      throw Error(error.condition(),
+                  fmt::format("{} The last checkpoint is kept in `{}`: `--resume` goes on from it.",
+                              error.message(), run.work.string()));
+    }
+    if (!trained && error.condition() != "OPERATION_CANCELED") fs::remove_all(run.work, ignored);
     throw;
   }
 }
@@ -219,6 +236,13 @@ RunResult PipelineRun::run() {
   train_options.trainer.interrupt = options.interrupt;
   train_options.trainer.checkpoints = work / "checkpoints";
   train_options.trainer.resume = options.resume;
+  train_options.trainer.resume_changed = options.resume_changed;
+  train_options.batches.records = work / "records";
+  train_options.batches.records_key = rows_key;
+  if (options.workers > 0) train_options.workers = options.workers;
+  train_options.job = work / "job";
+  train_options.launch = options.launch;
+  train_options.log = options.log;
   train_options.progress = [this](const TrainProgress& now) {
     if (options.progress) options.progress(now);
     tracking->progress(now);
@@ -238,9 +262,10 @@ RunResult PipelineRun::run() {
                    .sizes = result.sizes,
                    .settings = pipeline.settings});
   const auto start = std::chrono::steady_clock::now();
+  const auto held = validation_count > 0 ? std::optional(validation_rows) : std::nullopt;
   const FittedModel model =
-      train(train_rows, pipeline.features, pipeline.model, train_options,
-            validation_count > 0 ? std::optional(validation_rows) : std::nullopt);
+      options.tune ? search(train_rows, held, train_options)
+                   : train(train_rows, pipeline.features, pipeline.model, train_options, held);
   result.task = model.features().task;
   result.training = model.training();
   BaselineResult own;
@@ -274,6 +299,13 @@ RunResult PipelineRun::run() {
   info.input_hashes = input_hashes;
   save_artifact(output, info, [&](const fs::path& folder) {
     model.model().save(folder);
+    std::error_code none;  // when trials have theirs elsewhere
+    for (const auto& entry : fs::directory_iterator(work / "checkpoints", none)) {
+      if (entry.path().extension() == ".safetensors") {  // of the best epochs
+        fs::create_directories(folder / "best");
+        fs::copy_file(entry.path(), folder / "best" / entry.path().filename());
+      }
+    }
     write_file_aside(folder / "pipeline.toml", pipeline.text);
     write_file_aside(folder / "plan.pb", plan_bytes);
     write_file_aside(folder / "plan.txt", plan_text);
@@ -365,19 +397,24 @@ std::string PipelineRun::part_expression(const DataFrame& rows) const {
 DataFrame PipelineRun::stored_rows(const DataFrame& rows) {
   const Session spark(executor);
   const fs::path path = work / "rows.parquet", key_path = work / "rows.key";
-  std::string key = pipeline.text;
+  std::string& key = rows_key;
+  key = pipeline.text;
   for (const auto& step : pipeline.steps) key += "\n" + step.sql;
   for (const auto& [name, hash] : input_hashes) key += "\n" + name + " " + hash;
   key = hash_text(hash_bytes(key));
   if (options.resume && fs::exists(key_path)) {
-    if (read_file(key_path) == key) return spark.read().parquet(path.string());
-    throw Error(
-        "INVALID_OPTION",
-        "The pipeline or its inputs changed since the run that is to be resumed. Start anew "
-        "without resuming.");
+    if (read_file(key_path) == key && fs::exists(path)) return spark.read().parquet(path.string());
+    if (!options.resume_changed) {
+      throw Error(
+          "INVALID_OPTION",
+          "The pipeline or its inputs changed since the run that is to be resumed. Start anew "
+          "without resuming, or add `--resume-changed` to train on from its weights all the same.");
+    }
+    for (const auto& stale : {path, work / "records", work / "job"}) fs::remove_all(stale);
+  } else {
+    std::error_code ignored;
+    fs::remove_all(work, ignored);
   }
-  std::error_code ignored;
-  fs::remove_all(work, ignored);
   fs::create_directories(work);
   std::vector<std::string> columns;
   for (const auto& name : pipeline.features.columns()) columns.push_back("`" + name + "`");
@@ -385,6 +422,35 @@ DataFrame PipelineRun::stored_rows(const DataFrame& rows) {
   rows.selectExpr(columns).write().mode("overwrite").parquet(path.string());
   write_file_aside(key_path, key);
   return spark.read().parquet(path.string());
+}
+
+/// Trials on the same rows; the pipeline is then that of the best.
+FittedModel PipelineRun::search(const DataFrame& rows, const std::optional<DataFrame>& validation,
+                                const TrainOptions& train) {
+  if (pipeline.tune.space.empty()) {
+    throw Error("INVALID_PIPELINE", fmt::format("{} has no [tune.space], which says what to try.",
+                                                pipeline.file.string()));
+  }
+  auto fitted = fit(rows, pipeline.features);
+  const auto columns = pipeline.features.columns();
+  auto trainer = train.trainer;
+  trainer.rows = fitted.rows;
+  auto batches = train.batches;
+  batches.records_key = hash_text(hash_bytes(rows_key + encoders_to_json(fitted.specs)));
+  const auto with = [this](TuneValues values) {
+    values.insert(values.begin(), pipeline.set.begin(), pipeline.set.end());
+    return parse_pipeline(pipeline.file, values);
+  };
+  const auto settings = [&](const TuneValues& values) {
+    const auto tried = with(values);
+    return TrialSettings{tried.model, tried.train.trainer, tried.train.batches};
+  };
+  result.tuned = firesteel::tune(
+      fitted, opened(rows, columns), validation ? opened(*validation, columns) : OpenRows(),
+      pipeline.tune, deciding_metric(fitted.task, trainer.metric), settings, trainer, batches,
+      work / "trials", train.launch, options.log);
+  pipeline = with(result.tuned->trials[result.tuned->best].values);
+  return {result.tuned->model, result.tuned->training, std::move(fitted)};
 }
 
 Report PipelineRun::report(const FittedModel& fitted, const OpenRows& test) const {
@@ -416,6 +482,7 @@ Report PipelineRun::report(const FittedModel& fitted, const OpenRows& test) cons
       {"weight decay", fmt::format("{}", trainer.optimizer.weight_decay)},
       {"seed", std::to_string(trainer.seed)},
       {"training seconds", fmt::format("{:.1f}", result.training.seconds)}};
+  if (result.tuned) page.trials = result.tuned->table();
   page.plan = plan_text;
   page.pipeline = pipeline.text;
   page.notes = fitted.features().notes;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "ml/features.h"
 #include "ml/model.h"
 #include "ml/tracking.h"
+#include "ml/tune.h"
 
 namespace firesteel {
 
@@ -49,6 +51,7 @@ struct PipelineSplit {
 struct Pipeline {
   std::filesystem::path file;
   std::string text;
+  TuneValues set;  // keys that were given in place of the file's
   std::vector<PipelineSource> sources;
   std::vector<PipelineStep> steps;
   std::string from;  // the step or source that holds the rows
@@ -59,14 +62,16 @@ struct Pipeline {
   std::filesystem::path output;
   std::vector<std::string> baselines;
   TrackOptions track;
+  TuneOptions tune;
   /// What the keys of [model] and [train] came to, and those given of [split], [features] and
   /// [baselines]: "train.learning_rate" → "0.001".
   std::map<std::string, std::string> settings;
 };
 
-/// Relative paths are relative to the file. Throws PATH_NOT_FOUND, or INVALID_PIPELINE with
-/// "file:line: …".
-Pipeline parse_pipeline(const std::filesystem::path& file);
+/// Relative paths are relative to the file. `set` holds keys that are to be otherwise than in the
+/// file: "train.epochs" → "3", values as written there. Throws PATH_NOT_FOUND, or INVALID_PIPELINE
+/// with "file:line: …".
+Pipeline parse_pipeline(const std::filesystem::path& file, const TuneValues& set = {});
 
 /// The rows of a source or step (by default the one features are made of). The views before it are
 /// made in the executor; nothing runs yet.
@@ -80,9 +85,13 @@ DataFrame artifact_rows(const std::filesystem::path& artifact, std::shared_ptr<E
 
 struct RunOptions {
   bool resume = false;
+  bool resume_changed = false;   // though the pipeline or its inputs did
   std::filesystem::path output;  // in place of the file's, when given
   std::string program_version;
   std::map<std::string, std::string> versions;  // of the engine, for the manifest
+  bool tune = false;    // search as the file's [tune] says, and keep the best model
+  int64_t workers = 0;  // in place of the file's, when given
+  WorkerLaunch launch;
   const std::atomic<bool>* interrupt = nullptr;
   std::function<void(const TrainProgress&)> progress;
   /// One line per stage: "read 5,000,000 rows".
@@ -97,6 +106,7 @@ struct RunResult {
   std::vector<BaselineResult> models;
   Task task = Task::kBinary;
   TrainResult training;
+  std::optional<TuneResult> tuned;
   std::vector<std::pair<std::string, int64_t>> sizes;
   /// The metrics as a text table.
   std::string table() const;

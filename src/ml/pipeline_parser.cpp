@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <optional>
 #include <set>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -20,7 +21,8 @@ namespace fs = std::filesystem;
 namespace {
 
 [[noreturn]] void refuse(const fs::path& file, int64_t line, const std::string& what) {
-  throw Error("INVALID_PIPELINE", fmt::format("{}:{}: {}", file.string(), line, what));
+  const auto place = line > 0 ? fmt::format("{}:{}", file.string(), line) : file.string();
+  throw Error("INVALID_PIPELINE", fmt::format("{}: {}", place, what));
 }
 
 std::string suggestion(const std::string& name, const std::vector<std::string>& names) {
@@ -149,8 +151,63 @@ class Section {
   std::map<std::string, std::string>* settings_;
 };
 
+/// Puts the values of a table in place of those of another.
+void merge(const toml::table& from, toml::table* to) {
+  for (const auto& [key, value] : from) {
+    auto* old = to->get(key);
+    if (value.is_table() && old && old->is_table()) {
+      merge(*value.as_table(), old->as_table());
+    } else {
+      to->insert_or_assign(key, value);
+    }
+  }
+}
+
+/// A value as a file would have it, on one line unless a text has several.
+std::string written(const toml::node& node) {
+  std::vector<std::string> parts;
+  if (const auto* list = node.as_array()) {
+    for (const auto& value : *list) parts.push_back(written(value));
+    return fmt::format("[{}]", fmt::join(parts, ", "));
+  }
+  if (const auto* table = node.as_table()) {
+    for (const auto& [key, value] : *table) {
+      parts.push_back(fmt::format("\"{}\" = {}", key.str(), written(value)));
+    }
+    return fmt::format("{{ {} }}", fmt::join(parts, ", "));
+  }
+  if (const auto number = node.value_exact<double>()) {
+    const auto text = fmt::format("{}", *number);  // toml++ writes 0.1 with 17 digits.
+    return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+  }
+  std::ostringstream text;
+  node.visit([&](const auto& value) { text << value; });
+  return text.str();
+}
+
+/// A whole file.
+std::string written_file(const toml::table& root) {
+  std::string text;
+  const auto add = [&](const std::string& head, const toml::table& table) {
+    text += "\n" + head + "\n";
+    for (const auto& [key, value] : table) {
+      text += fmt::format("\"{}\" = {}\n", key.str(), written(value));
+    }
+  };
+  for (const auto& [key, value] : root) {
+    if (const auto* table = value.as_table()) add(fmt::format("[{}]", key.str()), *table);
+    if (!value.is_array()) continue;
+    for (const auto& step : *value.as_array()) {
+      add(fmt::format("[[{}]]", key.str()), *step.as_table());
+    }
+  }
+  return text;
+}
+
 /// One reading of a file.
 struct Parser {
+  explicit Parser(const fs::path& path) : file(path) {}
+
   const fs::path& file;
   Pipeline pipeline;
   toml::table root;
@@ -167,20 +224,47 @@ struct Parser {
   void model();
   void training();
   void track();
+  void tune();
+  void space(const Section& table, const std::string& prefix, const toml::table& keys);
 };
 
 }  // namespace
 
-Pipeline parse_pipeline(const fs::path& file) {
-  Parser parser{.file = file, .pipeline = {}, .root = {}};
+Pipeline parse_pipeline(const fs::path& file, const TuneValues& set) {
+  Parser parser(file);
   parser.pipeline.file = file;
   parser.pipeline.text = read_file(file);
+  parser.pipeline.set = set;
   try {
     parser.root = toml::parse(parser.pipeline.text);
   } catch (const toml::parse_error& error) {
     refuse(file, error.source().begin.line, std::string(error.description()));
   }
-  parser.run();
+  for (const auto& [key, value] : set) {
+    const auto text = fmt::format("{} = {}", key, value);
+    try {
+      merge(toml::parse(text), &parser.root);
+    } catch (const toml::parse_error& error) {
+      throw Error("INVALID_PIPELINE",
+                  fmt::format("`{}` is not as in a pipeline file: {}. A text is in quotes: "
+                              "train.schedule=\"cosine\".",
+                              text, error.description()));
+    }
+  }
+  try {
+    parser.run();
+  } catch (const Error& error) {
+    if (set.empty()) throw;
+    throw Error(error.condition(),
+                fmt::format("{} ({} was set)", error.message(), values_text(set)));
+  }
+  if (!set.empty()) {
+    // The file as it was run. Tables come in the order of their names, so the last one says less.
+    if (parser.root.contains("features")) {
+      parser.root["features"].as_table()->insert_or_assign("from", parser.pipeline.from);
+    }
+    parser.pipeline.text = fmt::format("# {}\n{}", values_text(set), written_file(parser.root));
+  }
   return std::move(parser.pipeline);
 }
 
@@ -188,7 +272,7 @@ namespace {
 
 void Parser::run() {
   const std::vector<std::string> tables = {"source", "step",   "split",     "features", "model",
-                                           "train",  "output", "baselines", "track"};
+                                           "train",  "output", "baselines", "track",    "tune"};
   for (const auto& [key, node] : root) {
     const std::string name(key.str());
     if (std::find(tables.begin(), tables.end(), name) == tables.end()) {
@@ -215,6 +299,7 @@ void Parser::run() {
     }
   }
   track();
+  tune();
 }
 
 Section Parser::section(const std::string& name, std::vector<std::string> keys, bool needed) {
@@ -455,7 +540,11 @@ void Parser::training() {
                                        "seed",
                                        "checkpoint_seconds",
                                        "device",
-                                       "memory"});
+                                       "memory",
+                                       "sampling",
+                                       "workers",
+                                       "keep_best",
+                                       "deterministic"});
   auto& train = pipeline.train;
   auto& options = train.trainer;
   constexpr double kNoEnd = std::numeric_limits<double>::infinity();
@@ -518,6 +607,11 @@ void Parser::training() {
   }
   options.seed = static_cast<uint64_t>(table.integer("seed", 0, 0));
   options.device = table.choice("device", "auto", {"auto", "cpu", "cuda"});
+  train.batches.sampling =
+      sampling_from_name(table.choice("sampling", "each", {"each", "weighted", "balanced"}));
+  train.workers = table.integer("workers", 1, 1);
+  options.best_kept = table.integer("keep_best", 0, 0);
+  options.deterministic = table.flag("deterministic", false);
   train.batches.memory_bytes_max = table.integer("memory", 1024, 1) << 20;  // in MB
   if (pipeline.split.by == PipelineSplit::By::kHash && pipeline.split.validation == 0 &&
       options.patience > 0) {
@@ -553,6 +647,72 @@ void Parser::track() {
   track.required = table.flag("required", false);
   for (const char* key : {"experiment", "required"}) {
     if (table.has(key) && track.mlflow.empty()) table.wrong(key, "is read with `mlflow` alone");
+  }
+}
+
+void Parser::tune() {
+  const auto table = section(
+      "tune", {"method", "trials", "parallel", "first_epochs", "reduction", "seed", "space"});
+  auto& tune = pipeline.tune;
+  tune.method = tune_method_from_name(table.choice("method", "asha", {"random", "grid", "asha"}));
+  const bool grid = tune.method == TuneMethod::kGrid;
+  tune.trials = table.integer("trials", grid ? 0 : tune.trials, 1);
+  tune.parallel = table.integer("parallel", 0, 1);
+  for (const auto* key : {"first_epochs", "reduction"}) {
+    if (table.has(key) && tune.method != TuneMethod::kAsha) {
+      table.wrong(key, "is read with method = \"asha\" alone");
+    }
+  }
+  tune.first_epochs = table.integer("first_epochs", tune.first_epochs, 1);
+  tune.reduction = table.integer("reduction", tune.reduction, 2);
+  tune.seed = static_cast<uint64_t>(table.integer("seed", 0, 0));
+  if (!table.table()) return;
+  table.need("space");
+  const auto* keys = table.table()->get("space")->as_table();
+  if (!keys || keys->empty()) {
+    table.wrong("space",
+                "must be a table of what is tried: train.learning_rate = { low = 1e-4, "
+                "high = 1e-2, log = true }, model.dropout = [0, 0.1]");
+  }
+  space(table, "", *keys);
+}
+
+void Parser::space(const Section& table, const std::string& prefix, const toml::table& keys) {
+  for (const auto& [name, node] : keys) {
+    const auto key = prefix + std::string(name.str());
+    const auto wrong = [&](const std::string& what) {
+      refuse(file, line_of(node), fmt::format("`{}` in [tune.space] {}.", key, what));
+    };
+    TuneSetting setting{.key = key, .choices = {}};
+    const auto* values = node.as_table();
+    if (values && !values->contains("low")) {
+      space(table, key + ".", *values);
+      continue;
+    }
+    if (!key.starts_with("model.") && !key.starts_with("train.")) {
+      wrong("cannot be tried: only keys of [model] and [train] leave the rows as they are");
+    }
+    for (const auto* fixed : {"train.epochs", "train.workers", "train.metric", "train.device"}) {
+      if (key == fixed) wrong("cannot be tried: it must be the same in all trials");
+    }
+    if (const auto* list = node.as_array()) {
+      for (const auto& value : *list) setting.choices.push_back(written(value));
+      if (setting.choices.empty()) wrong("is an empty list");
+    } else if (values) {
+      const Section range(file, "tune.space." + key, values, line_of(node), {"low", "high", "log"});
+      range.need("high");
+      constexpr double kEnd = std::numeric_limits<double>::max();
+      setting.low = range.number("low", 0, -kEnd, kEnd);
+      setting.high = range.number("high", 0, -kEnd, kEnd);
+      setting.logarithmic = range.flag("log", false);
+      setting.integer = values->get("low")->is_integer() && values->get("high")->is_integer();
+      if (!(setting.low < setting.high)) wrong("needs a `low` below its `high`");
+      if (setting.logarithmic && setting.low <= 0) wrong("needs a `low` above 0 for `log`");
+      if (pipeline.tune.method == TuneMethod::kGrid) wrong("must be a list for method = \"grid\"");
+    } else {
+      wrong("must be a list of values, or { low = …, high = … }");
+    }
+    pipeline.tune.space.push_back(std::move(setting));
   }
 }
 

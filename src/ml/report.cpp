@@ -225,6 +225,9 @@ std::string report_html(const Report& report) {
   html += fmt::format("<p class=\"soft\">{}</p>\n", sizes);
   html += "<h2>On the test rows</h2>\n" + metrics_table(report);
   html += "<h2>Learning</h2>\n" + learning_curves(report);
+  if (!report.trials.empty()) {
+    html += fmt::format("<h2>Trials</h2>\n<pre>{}</pre>\n", escaped(report.trials));
+  }
   html += calibration_plot(report);
   html += importance_bars(report);
   html += "<h2>Settings</h2><table>";

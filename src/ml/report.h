@@ -24,6 +24,7 @@ struct Report {
   std::vector<FeatureImportance> importance;
   std::vector<std::pair<std::string, int64_t>> sizes;         // "training rows" → 1000
   std::vector<std::pair<std::string, std::string>> settings;  // "learning rate" → "0.001"
+  std::string trials;                                         // of a search, as text
   std::string plan;                                           // as text
   std::string pipeline;                                       // the file as run
   std::vector<std::string> notes;

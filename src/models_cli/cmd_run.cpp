@@ -19,6 +19,14 @@ namespace firesteel::cli {
 
 namespace {
 
+std::pair<std::string, std::string> pair_of(const std::string& form, const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos) {
+    throw Error("INVALID_OPTION", fmt::format("{}, not '{}'.", form, text));
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
 double since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -99,61 +107,97 @@ struct WatchedRun {
   RunView view;
 };
 
-}  // namespace
+struct RunArguments {
+  std::string file, output;
+  std::vector<std::string> set;
+  bool tune = false, resume = false, resume_changed = false, quiet = false, watch = false;
+  int64_t workers = 0, trials = 0, parallel = 0;
+};
 
-Run run_command(CLI::App& app, const GlobalOptions& options) {
-  struct Options {
-    std::string file, output;
-    bool resume = false, quiet = false, watch = false;
-  };
-  auto run = std::make_shared<Options>();
+/// What `run` and `tune` have in common.
+std::shared_ptr<RunArguments> run_arguments(CLI::App& app) {
+  auto run = std::make_shared<RunArguments>();
   app.add_option("file", run->file, "The pipeline file (TOML); see docs/pipeline.md")->required();
   app.add_option("-o,--output", run->output, "Folder of the artifact, in place of the file's");
   app.add_flag("--resume", run->resume, "Go on from the last checkpoint of a stopped run");
+  app.add_flag("--resume-changed", run->resume_changed,
+               "The same though the pipeline or its inputs changed");
+  app.add_option("--set", run->set,
+                 "A key of the file otherwise, as written there: train.epochs=3; repeatable");
+  return run;
+}
+
+int run_file(const RunArguments& run, const GlobalOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  TuneValues set;
+  for (const auto& text : run.set) set.push_back(pair_of("--set takes key=value", text));
+  auto pipeline = parse_pipeline(run.file, set);
+  if (run.trials > 0) pipeline.tune.trials = run.trials;
+  if (run.parallel > 0) pipeline.tune.parallel = run.parallel;
+  const auto spark = open_session(options);
+  RunOptions settings;
+  settings.resume = run.resume || run.resume_changed;
+  settings.resume_changed = run.resume_changed;
+  settings.output = run.output;
+  settings.tune = run.tune;
+  settings.workers = run.workers;
+  settings.program_version = FIRESTEEL_VERSION;
+  settings.versions["duckdb"] = Database::version();
+  settings.interrupt = &interrupted();
+  std::optional<WatchedRun> watched;
+  if (run.watch && RunView::possible(stderr)) {
+    auto output = run.output.empty() ? pipeline.output : std::filesystem::path(run.output);
+    if (!output.has_filename()) output = output.parent_path();
+    watched.emplace(pipeline, run.resume ? output += ".work/log.jsonl" : "");
+  }
+  const auto print = [&watched](const std::string& line) {
+    if (watched) {
+      watched->view.print(line);
+    } else {
+      fmt::print(stderr, "{}\n", line);
+    }
+  };
+  settings.warn = [print](const std::string& line) { print("warning: " + line); };
+  if (!run.quiet) {
+    settings.log = [start, print](const std::string& line) {
+      print(fmt::format("{:6.1f} s  {}", since(start), line));
+    };
+  }
+  if (watched) {
+    settings.progress = [&watched](const TrainProgress& now) { watched->show(now); };
+  } else if (!run.quiet) {
+    settings.progress = ProgressBar();
+  }
+  const auto result = run_pipeline(pipeline, spark.executor(), settings);
+  if (watched) watched->picture.state = RunPicture::State::kFinished;
+  watched.reset();
+  if (result.tuned) fmt::print("\n{}", result.tuned->table());
+  fmt::print("\n{}\nartifact  {}\nreport    {}\ntime      {:.1f} s\n", result.table(),
+             result.artifact.string(), (result.artifact / "report.html").string(), since(start));
+  return 0;
+}
+
+}  // namespace
+
+Run run_command(CLI::App& app, const GlobalOptions& options) {
+  auto run = run_arguments(app);
+  app.add_option("--workers", run->workers, "Processes that train together (default: the file's)")
+      ->check(CLI::PositiveNumber);
   auto* quiet = app.add_flag("-q,--quiet", run->quiet, "Print the table alone");
   app.add_flag("--watch", run->watch, "Draw the curves and the last epochs while it trains")
       ->excludes(quiet);
-  return [run, &options] {
-    const auto start = std::chrono::steady_clock::now();
-    const auto pipeline = parse_pipeline(run->file);
-    const auto spark = open_session(options);
-    RunOptions settings;
-    settings.resume = run->resume;
-    settings.output = run->output;
-    settings.program_version = FIRESTEEL_VERSION;
-    settings.versions["duckdb"] = Database::version();
-    settings.interrupt = &interrupted();
-    std::optional<WatchedRun> watched;
-    if (run->watch && RunView::possible(stderr)) {
-      auto output = run->output.empty() ? pipeline.output : std::filesystem::path(run->output);
-      if (!output.has_filename()) output = output.parent_path();
-      watched.emplace(pipeline, run->resume ? output += ".work/log.jsonl" : "");
-    }
-    const auto print = [&watched](const std::string& line) {
-      if (watched) {
-        watched->view.print(line);
-      } else {
-        fmt::print(stderr, "{}\n", line);
-      }
-    };
-    settings.warn = [print](const std::string& line) { print("warning: " + line); };
-    if (!run->quiet) {
-      settings.log = [start, print](const std::string& line) {
-        print(fmt::format("{:6.1f} s  {}", since(start), line));
-      };
-    }
-    if (watched) {
-      settings.progress = [&watched](const TrainProgress& now) { watched->show(now); };
-    } else if (!run->quiet) {
-      settings.progress = ProgressBar();
-    }
-    const auto result = run_pipeline(pipeline, spark.executor(), settings);
-    if (watched) watched->picture.state = RunPicture::State::kFinished;
-    watched.reset();
-    fmt::print("\n{}\nartifact  {}\nreport    {}\ntime      {:.1f} s\n", result.table(),
-               result.artifact.string(), (result.artifact / "report.html").string(), since(start));
-    return 0;
-  };
+  return [run, &options] { return run_file(*run, options); };
+}
+
+Run tune_command(CLI::App& app, const GlobalOptions& options) {
+  auto run = run_arguments(app);
+  run->tune = true;
+  app.add_option("--trials", run->trials, "How many settings are tried (default: the file's)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--parallel", run->parallel, "Trials at once (default: the file's, or all cores)")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("-q,--quiet", run->quiet, "Print the tables alone");
+  return [run, &options] { return run_file(*run, options); };
 }
 
 Run predict_command(CLI::App& app, const GlobalOptions& options) {
@@ -181,12 +225,6 @@ Run predict_command(CLI::App& app, const GlobalOptions& options) {
   app.add_option("--mode", predict->mode, "error, overwrite, append or ignore")
       ->check(CLI::IsMember({"error", "overwrite", "append", "ignore"}));
   return [predict, &options] {
-    const auto pair_of = [](const std::string& form, const std::string& text) {
-      const auto equals = text.find('=');
-      if (equals == std::string::npos)
-        throw Error("INVALID_OPTION", fmt::format("{}, not '{}'.", form, text));
-      return std::pair(text.substr(0, equals), text.substr(equals + 1));
-    };
     if (predict->in.empty() && predict->sources.empty()) {
       throw Error(
           "INVALID_OPTION",

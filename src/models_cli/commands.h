@@ -9,6 +9,8 @@ Run run_command(CLI::App& app, const GlobalOptions& options);
 Run predict_command(CLI::App& app, const GlobalOptions& options);
 Run show_command(CLI::App& app, const GlobalOptions& options);
 Run explain_command(CLI::App& app, const GlobalOptions& options);
+Run tune_command(CLI::App& app, const GlobalOptions& options);
+Run worker_command(CLI::App& app, const GlobalOptions& options);
 Run doctor_command(CLI::App& app, const GlobalOptions& options);
 
 }  // namespace firesteel::cli

@@ -8,6 +8,8 @@ int main(int argc, char** argv) {
                       {"predict", predict_command},
                       {"show", show_command},
                       {"explain", explain_command},
+                      {"tune", tune_command},
+                      {"worker", worker_command},
                       {"doctor", doctor_command}},
                      nullptr);
 }

@@ -1,64 +1,83 @@
-// The loader's background thread. Rows are fixed-size records in chunks; an epoch is a sequence of
-// record addresses (a permutation, or draws from a moving window) unpacked batch by batch.
+// The loader's background thread. Rows are fixed-size records in memory or in a file; an epoch is a
+// sequence of record addresses unpacked batch by batch.
 #include "tensor/loader.h"
 
+#include <fmt/format.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <bit>
+#include <atomic>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <numeric>
 #include <thread>
 #include <utility>
 
+#include "base/error.h"
+#include "base/named.h"
+#include "tensor/random.h"
+#include "tensor/record_file.h"
+
 namespace firesteel {
+
+namespace fs = std::filesystem;
 
 namespace {
 
-/// xoshiro256++ (https://prng.di.unimi.it), seeded by splitmix64 of (seed, epoch): the same numbers
-/// on every platform, which std::shuffle does not promise.
-class Random {
+constexpr Named<Sampling> kSamplings[] = {{Sampling::kEach, "each"},
+                                          {Sampling::kWeighted, "weighted"},
+                                          {Sampling::kBalanced, "balanced"}};
+
+/// Draws a number as often as its weight says, in constant time: the alias method of Walker, built
+/// as in Vose, "A linear algorithm for generating random numbers with a given distribution" (1991).
+class AliasTable {
  public:
-  Random(uint64_t seed, uint64_t epoch) {
-    uint64_t state = seed * 0x9e3779b97f4a7c15 + epoch * 0xd1342543de82ef95 + 1;
-    for (auto& word : words_) {
-      state += 0x9e3779b97f4a7c15;
-      uint64_t z = state;
-      z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-      z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-      word = z ^ (z >> 31);
+  explicit AliasTable(const std::vector<float>& weights)
+      : keep_(weights.size()), other_(weights.size()) {
+    double sum = 0;
+    for (const float weight : weights) sum += weight;
+    if (!(sum > 0) || !std::isfinite(sum)) {
+      throw Error("TRAINING_DATA_INVALID",
+                  "The rows cannot be drawn by weight: no weight is above 0, or one is infinite.");
     }
-  }
-  /// Uniform in [0, bound), without bias (Lemire, https://arxiv.org/abs/1805.10941).
-  uint64_t below(uint64_t bound) {
-    unsigned __int128 product = static_cast<unsigned __int128>(next()) * bound;
-    if (static_cast<uint64_t>(product) < bound) {
-      const uint64_t threshold = -bound % bound;
-      while (static_cast<uint64_t>(product) < threshold) {
-        product = static_cast<unsigned __int128>(next()) * bound;
+    const double mean = sum / static_cast<double>(weights.size());
+    std::vector<uint32_t> small, large;
+    for (size_t i = 0; i < weights.size(); ++i) {
+      keep_[i] = static_cast<float>(weights[i] / mean);
+      (keep_[i] < 1 ? small : large).push_back(static_cast<uint32_t>(i));
+    }
+    while (!small.empty() && !large.empty()) {
+      const uint32_t low = small.back(), high = large.back();
+      small.pop_back();
+      other_[low] = high;
+      keep_[high] -= 1 - keep_[low];
+      if (keep_[high] < 1) {
+        large.pop_back();
+        small.push_back(high);
       }
     }
-    return static_cast<uint64_t>(product >> 64);
+    // What is left differs from 1 by rounding alone.
+    for (const auto& left : {small, large}) {
+      for (const uint32_t i : left) keep_[i] = 1;
+    }
+  }
+  uint32_t draw(Random& random) const {
+    const auto i = static_cast<uint32_t>(random.below(keep_.size()));
+    return random.share() < keep_[i] ? i : other_[i];
   }
 
  private:
-  uint64_t next() {
-    const uint64_t result = std::rotl(words_[0] + words_[3], 23) + words_[0];
-    const uint64_t shifted = words_[1] << 17;
-    words_[2] ^= words_[0];
-    words_[3] ^= words_[1];
-    words_[1] ^= words_[2];
-    words_[0] ^= words_[3];
-    words_[2] ^= shifted;
-    words_[3] = std::rotl(words_[3], 45);
-    return result;
-  }
-  uint64_t words_[4];
+  std::vector<float> keep_;
+  std::vector<uint32_t> other_;
 };
 
-/// Records in chunks that never move and are never cleared.
+/// Records in chunks that never move.
 class RecordStore {
  public:
   static constexpr int64_t kChunkRows = 1 << 15;
@@ -78,7 +97,10 @@ class RecordStore {
     return {std::min(count, kChunkRows - used), at(rows_)};
   }
   void add(int64_t count) { rows_ += count; }
-  void clear() { rows_ = 0; }
+  void clear() {
+    rows_ = 0;
+    chunks_.clear();
+  }
 
  private:
   size_t record_bytes_;
@@ -89,6 +111,12 @@ class RecordStore {
 /// Thrown inside the background thread to leave it.
 struct Stopped {};
 
+/// A file for rows that is in no folder's list once it is open.
+fs::path temporary_file() {
+  static std::atomic<uint64_t> count{0};
+  return fs::temp_directory_path() / fmt::format("firesteel-{}-{}.records", ::getpid(), count++);
+}
+
 }  // namespace
 
 class Loader::Worker {
@@ -96,14 +124,13 @@ class Loader::Worker {
   Worker(std::function<ArrowStream()> source, std::vector<EncoderSpec> specs, LoaderOptions options)
       : source_(std::move(source)),
         specs_(std::move(specs)),
-        options_(options),
-        layout_(specs_, options.with_label),
+        options_(std::move(options)),
+        layout_(specs_, options_.with_label),
         store_(layout_.record_bytes),
-        rows_max_(
-            std::max<int64_t>(RecordStore::kChunkRows,
-                              options.memory_bytes_max /
-                                  static_cast<int64_t>(layout_.record_bytes + sizeof(uint32_t)))),
-        epoch_(options.start_epoch),
+        rows_max_(std::clamp<int64_t>(
+            options_.memory_bytes_max / static_cast<int64_t>(layout_.record_bytes + 4),
+            RecordStore::kChunkRows, UINT32_MAX)),
+        epoch_(options_.start_epoch),
         thread_([this] { run(); }) {}
 
   ~Worker() {
@@ -118,9 +145,9 @@ class Loader::Worker {
   std::optional<Batch> next() {
     std::unique_lock lock(mutex_);
     if (queue_.empty() && !done_) {
-      const auto start = std::chrono::steady_clock::now();
+      const auto start = Clock::now();
       filled_.wait(lock, [&] { return !queue_.empty() || done_; });
-      waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      waited_ += seconds_since(start);
     }
     if (queue_.empty()) {
       if (error_) std::rethrow_exception(error_);
@@ -135,39 +162,58 @@ class Loader::Worker {
   }
 
   bool shuffle_is_full() {
-    std::unique_lock lock(mutex_);
-    filled_.wait(lock, [&] { return filled_known_ || done_; });
-    if (!filled_known_ && error_) std::rethrow_exception(error_);
+    wait_for_rows();
     return full_;
   }
 
   std::optional<int64_t> rows() {
-    if (!shuffle_is_full()) return std::nullopt;
-    return store_.rows();
+    wait_for_rows();
+    return rows_;
   }
 
   int64_t epoch() const { return epoch_; }
   double waited_seconds() const { return waited_; }
+  double packing_seconds() {
+    wait_for_rows();
+    return packing_;
+  }
   const RecordLayout& layout() const { return layout_; }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  static double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+  void wait_for_rows() {
+    std::unique_lock lock(mutex_);
+    filled_.wait(lock, [&] { return rows_known_ || done_; });
+    if (!rows_known_ && error_) std::rethrow_exception(error_);
+  }
+
   void run() {
     try {
-      fill();
+      const auto start = Clock::now();
+      pack();
       {
         const std::lock_guard lock(mutex_);
-        filled_known_ = true;
-        full_ = full();
+        rows_known_ = true;
+        packing_ = seconds_since(start);
+        if (!stream_) rows_ = file_ ? file_->rows() : store_.rows();
+        full_ = rows_ && *rows_ <= rows_max_;
       }
       filled_.notify_all();
       for (int64_t epoch = options_.start_epoch; epoch < options_.end_epoch; ++epoch) {
         skip_ = epoch == options_.start_epoch ? options_.start_batch * options_.batch_rows : 0;
-        if (full()) {
-          produce_stored(epoch);
+        if (full_) {
+          produce_all(epoch);
+        } else if (file_) {
+          produce_windows(epoch);
         } else {
-          if (epoch > options_.start_epoch) fill();
-          produce_window(epoch);
+          if (epoch > options_.start_epoch) pack();
+          produce_stream();
         }
+        flush();
         push(std::nullopt);
       }
     } catch (const Stopped&) {
@@ -181,13 +227,58 @@ class Loader::Worker {
     filled_.notify_all();
   }
 
-  /// All rows are in the store.
-  bool full() const { return !stream_; }
-
-  /// Opens the source and fills the store, up to the limit. Closes the stream at its end.
-  void fill() {
+  /// All rows, in memory or in a file. Rows in order that fit in neither stay in the open stream,
+  /// after those in memory.
+  void pack() {
+    const auto& key = options_.records_key;
+    const fs::path path = options_.records.empty() ? temporary_file() : options_.records;
+    if (!key.empty()) {
+      file_ = RecordFile::open(path, key, layout_.record_bytes);
+      if (file_) return check_if_full();
+    }
+    if (!source_) {
+      throw Error("PATH_NOT_FOUND",
+                  fmt::format("The packed rows `{}` are not there, or are those of other data.",
+                              path.string()));
+    }
     store_.clear();
     open();
+    fill();
+    const bool fits = !stream_, kept = !key.empty();
+    if (!options_.share_records && (fits || (!options_.shuffle && !kept))) return;
+
+    std::error_code ignored;  // The writer says what is wrong.
+    fs::create_directories(path.parent_path(), ignored);
+    RecordFileWriter writer(path, key, layout_.record_bytes);
+    for (int64_t row = 0; row < store_.rows(); row += RecordStore::kChunkRows) {
+      writer.append(store_.at(row), std::min(RecordStore::kChunkRows, store_.rows() - row));
+    }
+    store_.clear();
+    each_staged([&](const std::byte* records, int64_t count) { writer.append(records, count); });
+    writer.commit();
+    file_ = RecordFile::open(path, key, layout_.record_bytes);
+    if (!kept) fs::remove(path);  // The mapping holds it until the loader ends.
+    if (!file_) {
+      throw Error("IO_ERROR", fmt::format("`{}` was changed by another program.", path.string()));
+    }
+    check_if_full();
+  }
+
+  /// Rows that are taken from everywhere at once are checked once, others window by window.
+  void check_if_full() {
+    if (file_->rows() > rows_max_) return;
+    for (int64_t block = 0; block < file_->blocks(); ++block) file_->check(block);
+  }
+
+  void open() {
+    stream_.emplace(source_());
+    encoder_.emplace(specs_, *stream_->schema().get(), options_.with_label);
+    batch_ = ArrowBatch();
+    batch_at_ = 0;
+  }
+
+  /// Fills the store, up to the limit. Closes the stream at its end.
+  void fill() {
     while (store_.rows() < rows_max_) {
       if (batch_at_ == batch_.rows() && !next_arrow_batch()) return;
       auto [count, out] =
@@ -200,11 +291,19 @@ class Loader::Worker {
     if (batch_at_ == batch_.rows()) next_arrow_batch();
   }
 
-  void open() {
-    stream_.emplace(source_());
-    encoder_.emplace(specs_, *stream_->schema().get(), options_.with_label);
-    batch_ = ArrowBatch();
-    batch_at_ = 0;
+  /// The stream's rows that are not in the store, a few at a time.
+  template <typename Use>
+  void each_staged(Use use) {
+    constexpr int64_t kStagedRows = 2048;
+    const auto staged =
+        std::make_unique_for_overwrite<std::byte[]>(kStagedRows * layout_.record_bytes + 1);
+    while (stream_) {
+      if (batch_at_ == batch_.rows() && !next_arrow_batch()) break;
+      const int64_t count = std::min(kStagedRows, batch_.rows() - batch_at_);
+      encoder_->encode(*batch_.get(), batch_at_, count, staged.get());
+      batch_at_ += count;
+      use(staged.get(), count);
+    }
   }
 
   bool next_arrow_batch() {
@@ -222,85 +321,148 @@ class Loader::Worker {
     return false;
   }
 
-  void produce_stored(int64_t epoch) {
-    const int64_t rows = store_.rows();
-    if (options_.shuffle) {
-      if (static_cast<int64_t>(order_.size()) != rows) order_.resize(rows);
-      for (int64_t i = 0; i < rows; ++i) order_[i] = static_cast<uint32_t>(i);
-      Random random(options_.seed, static_cast<uint64_t>(epoch));
-      for (int64_t i = rows - 1; i > 0; --i) {
-        std::swap(order_[i], order_[random.below(static_cast<uint64_t>(i) + 1)]);
-      }
-    }
-    std::vector<const std::byte*> records;
-    for (int64_t begin = skip_; begin < rows; begin += options_.batch_rows) {
-      const int64_t count = std::min(options_.batch_rows, rows - begin);
-      records.resize(count);
-      for (int64_t i = 0; i < count; ++i) {
-        records[i] = store_.at(options_.shuffle ? order_[begin + i] : begin + i);
-      }
-      Batch batch = layout_.make_batch(count);
-      layout_.unpack(records.data(), count, &batch);
-      push(std::move(batch));
-    }
-  }
+  const std::byte* record(int64_t row) const { return file_ ? file_->at(row) : store_.at(row); }
 
-  /// Draws rows from the store at random and puts the stream's next row in the place of each; at
-  /// the end of the stream, draws what is left. Without shuffling: the store, then the stream.
-  void produce_window(int64_t epoch) {
-    const size_t bytes = layout_.record_bytes;
+  void produce_all(int64_t epoch) {
+    const int64_t rows = *rows_;
     Random random(options_.seed, static_cast<uint64_t>(epoch));
-    const auto staged = std::make_unique_for_overwrite<std::byte[]>(kStagedRows * bytes + 1);
-    const auto drawn = std::make_unique_for_overwrite<std::byte[]>(options_.batch_rows * bytes + 1);
-    std::vector<const std::byte*> records(options_.batch_rows);
-    for (int64_t i = 0; i < options_.batch_rows; ++i) records[i] = drawn.get() + i * bytes;
-    int64_t count = 0;
-    const auto emit = [&](const std::byte* record) {
-      std::memcpy(drawn.get() + count * bytes, record, bytes);
-      if (++count == options_.batch_rows) flush(records, &count);
-    };
-
-    const int64_t rows = store_.rows();
-    if (!options_.shuffle) {
-      for (int64_t row = 0; row < rows; ++row) emit(store_.at(row));
+    if (options_.sampling != Sampling::kEach) {
+      if (!weights_) weights_.emplace(sampling_weights());
+      if (static_cast<int64_t>(order_.size()) != rows) order_.resize(rows);
+      for (auto& row : order_) row = weights_->draw(random);
+    } else if (options_.shuffle) {
+      order_.resize(rows);
+      std::iota(order_.begin(), order_.end(), 0);
+      random.shuffle(&order_);
     }
-    while (stream_) {
-      if (batch_at_ == batch_.rows() && !next_arrow_batch()) break;
-      const int64_t arrived = std::min(kStagedRows, batch_.rows() - batch_at_);
-      encoder_->encode(*batch_.get(), batch_at_, arrived, staged.get());
-      batch_at_ += arrived;
-      for (int64_t i = 0; i < arrived; ++i) {
-        const std::byte* record = staged.get() + i * bytes;
-        if (!options_.shuffle) {
-          emit(record);
-          continue;
-        }
-        std::byte* place = store_.at(static_cast<int64_t>(random.below(rows)));
-        emit(place);
-        std::memcpy(place, record, bytes);
-      }
+    for (int64_t i = std::exchange(skip_, 0); i < rows; ++i) {
+      emit(record(order_.empty() ? i : order_[i]));
     }
-    // `full()` looks at the stream: the next epoch opens it again.
-    stream_.emplace();
-    if (options_.shuffle) {
-      for (int64_t left = rows; left > 0; --left) {
-        std::byte* place = store_.at(static_cast<int64_t>(random.below(left)));
-        emit(place);
-        std::memcpy(place, store_.at(left - 1), bytes);
-      }
-    }
-    if (count > 0) flush(records, &count);
   }
 
-  void flush(const std::vector<const std::byte*>& records, int64_t* count) {
+  /// What each row is drawn by.
+  std::vector<float> sampling_weights() const {
+    const bool balanced = options_.sampling == Sampling::kBalanced;
+    if (balanced ? !layout_.has_label || layout_.task == Task::kRegression : !layout_.has_weight) {
+      throw Error("INVALID_OPTION",
+                  balanced ? "Balanced sampling needs a label of classes."
+                           : "Weighted sampling needs a weight column among the features.");
+    }
+    std::vector<float> weights;
+    std::vector<int64_t> counts;  // of each class
+    std::vector<const std::byte*> records;
+    for (int64_t row = 0; row < *rows_; ++row) {
+      records.push_back(record(row));
+      if (row + 1 < *rows_ && records.size() < 8192) continue;
+      Batch batch = layout_.make_batch(static_cast<int64_t>(records.size()));
+      layout_.unpack(records.data(), batch.rows(), &batch);
+      const auto values = (balanced ? batch.label : batch.weight).to(torch::kFloat32);
+      weights.insert(weights.end(), values.const_data_ptr<float>(),
+                     values.const_data_ptr<float>() + values.numel());
+      records.clear();
+    }
+    if (!balanced) return weights;
+    for (const float label : weights) {
+      if (label >= static_cast<float>(counts.size())) counts.resize(static_cast<size_t>(label) + 1);
+      ++counts[static_cast<size_t>(label)];
+    }
+    for (auto& weight : weights) {
+      weight = 1 / static_cast<float>(counts[static_cast<size_t>(weight)]);
+    }
+    return weights;
+  }
+
+  /// The blocks in a random order, as many at a time as fit in memory, their rows permuted.
+  void produce_windows(int64_t epoch) {
+    if (options_.sampling != Sampling::kEach) {
+      throw Error("INVALID_OPTION",
+                  fmt::format("`{}` sampling needs rows that fit in the loader's memory, and {} "
+                              "rows of {} bytes do not: raise `memory`.",
+                              sampling_name(options_.sampling), *rows_, layout_.record_bytes));
+    }
+    std::vector<int64_t> blocks(static_cast<size_t>(file_->blocks()));
+    std::iota(blocks.begin(), blocks.end(), 0);
+    if (options_.shuffle) {
+      Random(options_.seed, static_cast<uint64_t>(epoch)).shuffle(&blocks);
+    }
+    const int64_t block_rows = file_->block_rows();
+    const auto window = static_cast<size_t>(std::max<int64_t>(1, rows_max_ / block_rows));
+    for (size_t begin = 0; begin < blocks.size(); begin += window) {
+      const size_t end = std::min(blocks.size(), begin + window);
+      order_.clear();
+      for (size_t i = begin; i < end; ++i) {
+        for (int64_t row = 0; row < file_->rows_of(blocks[i]); ++row) {
+          order_.push_back(static_cast<uint32_t>((i - begin) * block_rows + row));
+        }
+      }
+      if (skip_ >= static_cast<int64_t>(order_.size())) {
+        skip_ -= static_cast<int64_t>(order_.size());
+        continue;
+      }
+      for (size_t i = begin; i < end; ++i) file_->check(blocks[i]);
+      // The next window is fetched while this one is used.
+      for (size_t i = end; i < std::min(blocks.size(), end + window); ++i) {
+        file_->will_need(blocks[i]);
+      }
+      if (options_.shuffle) {
+        Random(options_.seed, static_cast<uint64_t>(epoch), begin + 1).shuffle(&order_);
+      }
+      for (const uint32_t row : order_) {
+        emit(file_->at(blocks[begin + row / block_rows] * block_rows + row % block_rows));
+      }
+      for (size_t i = begin; i < end; ++i) file_->done_with(blocks[i]);
+    }
+  }
+
+  /// The rows in memory, then the rest of the stream, in order.
+  void produce_stream() {
+    for (int64_t row = 0; row < store_.rows(); ++row) emit(store_.at(row));
+    // What is read next takes the place of what was read: a batch's records are copied.
+    const size_t bytes = layout_.record_bytes;
+    const auto copies =
+        std::make_unique_for_overwrite<std::byte[]>(options_.batch_rows * bytes + 1);
+    each_staged([&](const std::byte* records, int64_t count) {
+      for (int64_t i = 0; i < count; ++i) {
+        std::byte* copy = copies.get() + pending_.size() * bytes;
+        emit(static_cast<const std::byte*>(std::memcpy(copy, records + i * bytes, bytes)));
+      }
+    });
+    flush();
+    stream_.emplace();  // Not empty: the rows are not all in memory.
+  }
+
+  /// One more record of the epoch, which stays where it is until the batch is full.
+  void emit(const std::byte* record) {
+    pending_.push_back(record);
+    if (static_cast<int64_t>(pending_.size()) == options_.batch_rows) flush();
+  }
+
+  /// Makes a batch of the pending records.
+  void flush() {
+    const auto count = static_cast<int64_t>(pending_.size());
+    if (count == 0) return;
     if (skip_ > 0) {
-      skip_ -= *count;
+      skip_ -= count;
     } else {
-      Batch batch = layout_.make_batch(*count);
-      layout_.unpack(records.data(), *count, &batch);
+      // Fewer rows than processes go to each: their mean is the same, and no process has none.
+      const bool shared = count >= options_.world;
+      const int64_t begin = shared ? count * options_.rank / options_.world : 0;
+      const int64_t end = shared ? count * (options_.rank + 1) / options_.world : count;
+      const int64_t mine = end - begin;
+      Batch batch = layout_.make_batch(mine);
+      layout_.unpack(pending_.data() + begin, mine, &batch);
+      if (options_.sampling == Sampling::kWeighted) batch.weight.reset();  // It has had its effect.
+      if (options_.pin_memory) batch = pinned(std::move(batch));
       push(std::move(batch));
     }
-    *count = 0;
+    pending_.clear();
+  }
+
+  static Batch pinned(Batch batch) {
+    for (auto* tensor : {&batch.numeric, &batch.categorical, &batch.label, &batch.weight}) {
+      if (tensor->defined()) *tensor = tensor->pin_memory();
+    }
+    return batch;
   }
 
   void push(std::optional<Batch> batch) {
@@ -315,8 +477,6 @@ class Loader::Worker {
     filled_.notify_all();
   }
 
-  static constexpr int64_t kStagedRows = 2048;
-
   const std::function<ArrowStream()> source_;
   const std::vector<EncoderSpec> specs_;
   const LoaderOptions options_;
@@ -324,24 +484,29 @@ class Loader::Worker {
 
   // The background thread's.
   RecordStore store_;
+  std::optional<RecordFile> file_;
   const int64_t rows_max_;
-  std::vector<uint32_t> order_;
+  std::vector<uint32_t> order_;  // of the epoch or the window
+  std::optional<AliasTable> weights_;
   std::optional<ArrowStream> stream_;
   std::optional<Encoder> encoder_;
   ArrowBatch batch_;
   int64_t batch_at_ = 0;  // rows of `batch_` already packed
   int64_t skip_ = 0;      // rows of the epoch that are not wanted
+  std::vector<const std::byte*> pending_;
 
   // The consumer's.
   int64_t epoch_;
   double waited_ = 0;
 
-  // Both's, under the mutex.
+  // Both's, under the mutex; the background thread alone changes them.
   std::mutex mutex_;
   std::condition_variable filled_, room_;
   std::deque<std::optional<Batch>> queue_;  // nothing: the end of an epoch
   bool stopping_ = false, done_ = false;
-  bool filled_known_ = false, full_ = false;
+  bool rows_known_ = false, full_ = false;
+  std::optional<int64_t> rows_;
+  double packing_ = 0;
   std::exception_ptr error_;
 
   std::thread thread_;  // Last: it starts when all else is there.
@@ -349,7 +514,7 @@ class Loader::Worker {
 
 Loader::Loader(std::function<ArrowStream()> source, std::vector<EncoderSpec> specs,
                LoaderOptions options)
-    : worker_(std::make_unique<Worker>(std::move(source), std::move(specs), options)) {}
+    : worker_(std::make_unique<Worker>(std::move(source), std::move(specs), std::move(options))) {}
 Loader::~Loader() = default;
 std::optional<Batch> Loader::next() { return worker_->next(); }
 int64_t Loader::epoch() const { return worker_->epoch(); }
@@ -357,5 +522,11 @@ bool Loader::shuffle_is_full() { return worker_->shuffle_is_full(); }
 std::optional<int64_t> Loader::rows() { return worker_->rows(); }
 const RecordLayout& Loader::layout() const { return worker_->layout(); }
 double Loader::waited_seconds() const { return worker_->waited_seconds(); }
+double Loader::packing_seconds() const { return worker_->packing_seconds(); }
+
+std::string_view sampling_name(Sampling sampling) { return name_of(kSamplings, sampling); }
+Sampling sampling_from_name(std::string_view name) {
+  return value_named(kSamplings, "sampling", name);
+}
 
 }  // namespace firesteel

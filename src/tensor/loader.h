@@ -1,30 +1,45 @@
 // Batches of tensors from an Arrow stream, shuffled by seed. A background thread packs the rows
-// into records (encoder.h), keeps them within a memory limit for later epochs, and assembles
-// batches ahead of their use.
+// into records (encoder.h), keeps them in memory or in a file for all epochs, and assembles batches
+// ahead of their use.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/arrow_stream.h"
 #include "tensor/encoder.h"
+#include "tensor/sampling.h"
 
 namespace firesteel {
 
 struct LoaderOptions {
   int64_t batch_rows = 8192;
   bool shuffle = true;
+  Sampling sampling = Sampling::kEach;
   uint64_t seed = 0;
   /// Packed rows and their order; the batches ahead come on top. When the rows fit, every epoch is
-  /// a uniform permutation of all of them; else rows are drawn from a window of this size that
-  /// moves over the stream, which is opened again each epoch.
+  /// a uniform permutation of all of them. Else they are packed into a file once, and an epoch
+  /// takes its blocks in a random order, as many at a time as fit, whose rows it permutes.
   int64_t memory_bytes_max = int64_t{1} << 30;
   int batches_ahead = 4;
   bool with_label = true;
+  /// Where rows that do not fit are packed: a file that goes with the loader when it has no key,
+  /// else one that stays, and is taken again by loaders with this key. Empty: a file in the
+  /// system's folder for temporary files.
+  std::filesystem::path records;
+  std::string records_key;
+  /// Rows that fit are written there too, for other processes.
+  bool share_records = false;
+  /// The part of every batch that this process gets, of `world` processes with the same options.
+  int64_t rank = 0, world = 1;
+  /// Batches in memory that a CUDA device reads without the processor.
+  bool pin_memory = false;
   /// Where to begin: an epoch and a batch in it.
   int64_t start_epoch = 0;
   int64_t start_batch = 0;
@@ -37,7 +52,7 @@ struct LoaderOptions {
 /// The destructor stops and joins the background thread. Errors of the source appear in `next`.
 class Loader {
  public:
-  /// `source` opens the rows; it is called on the background thread, once when the rows fit.
+  /// `source` opens the rows; it is called on the background thread, once when they are shuffled.
   Loader(std::function<ArrowStream()> source, std::vector<EncoderSpec> specs,
          LoaderOptions options);
   ~Loader();
@@ -48,14 +63,17 @@ class Loader {
   std::optional<Batch> next();
   /// The epoch that `next` is in.
   int64_t epoch() const;
-  /// Whether all rows fit in memory. Waits until that is known.
+  /// Whether every epoch is a uniform permutation of all rows. Waits until that is known.
   bool shuffle_is_full();
-  /// Number of rows when they fit, else nothing. Waits until that is known.
+  /// Number of rows, of all processes, or nothing for a stream that is not kept. Waits until that
+  /// is known.
   std::optional<int64_t> rows();
   /// Features, in the order of the tensors' columns.
   const RecordLayout& layout() const;
-  /// Time that `next` waited for the background thread.
+  /// Time that `next` waited for the background thread, without the time until the rows were
+  /// packed; and that time.
   double waited_seconds() const;
+  double packing_seconds() const;
 
  private:
   class Worker;

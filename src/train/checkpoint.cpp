@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "train/options_json.h"
 #include "train/safetensors.h"
 
 namespace firesteel {
@@ -18,8 +19,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kMagic = "firesteel checkpoint 2 ";
-constexpr const char* kRandom = "random";
+constexpr std::string_view kMagic = "firesteel checkpoint 3 ";
+constexpr const char* kRandom = "random.";
 constexpr size_t kHeaderBytes = kMagic.size() + 16 + 1;
 
 /// Checkpoints of a folder, newest first.
@@ -34,32 +35,19 @@ std::vector<fs::path> checkpoints_in(const fs::path& folder) {
   return paths;
 }
 
-// JSON has no NaN: absent values are null.
-nlohmann::json number(double value) {
-  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json();
-}
-double number(const nlohmann::json& json) {
-  return json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
-}
-
 std::string state_json(const TrainState& state) {
   nlohmann::json json = {{"epochs_done", state.epochs_done},
                          {"steps_done", state.steps_done},
                          {"epochs_without_gain", state.epochs_without_gain},
                          {"best_epoch", state.best_epoch},
-                         {"best_metric", number(state.best_metric)},
+                         {"best_metric", number_or_null(state.best_metric)},
                          {"batch_rows", state.batch_rows},
                          {"learning_rate", state.learning_rate},
                          {"batches_done", state.batches_done},
                          {"rows_done", state.rows_done},
                          {"loss_sum", state.loss_sum},
                          {"weight_sum", state.weight_sum}};
-  json["history"] = nlohmann::json::array();
-  for (const auto& row : state.history) {
-    json["history"].push_back({row.epoch, number(row.loss), row.learning_rate,
-                               number(row.validation_loss), number(row.validation), row.seconds,
-                               row.waited_seconds});
-  }
+  json["history"] = state.history;
   return json.dump();
 }
 
@@ -70,31 +58,28 @@ TrainState state_from_json(const std::string& text) {
   state.steps_done = json.at("steps_done");
   state.epochs_without_gain = json.at("epochs_without_gain");
   state.best_epoch = json.at("best_epoch");
-  state.best_metric = number(json.at("best_metric"));
+  state.best_metric = number_of(json.at("best_metric"));
   state.batch_rows = json.at("batch_rows");
   state.learning_rate = json.at("learning_rate");
   state.batches_done = json.at("batches_done");
   state.rows_done = json.at("rows_done");
   state.loss_sum = json.at("loss_sum");
   state.weight_sum = json.at("weight_sum");
-  for (const auto& row : json.at("history")) {
-    state.history.push_back({row.at(0), number(row.at(1)), row.at(2), number(row.at(3)),
-                             number(row.at(4)), row.at(5), row.at(6)});
-  }
+  json.at("history").get_to(state.history);
   return state;
 }
 
 void check_settings(const std::string& saved, const std::string& now, const fs::path& path) {
-  if (saved == now) return;
+  if (saved == now || now.empty()) return;
   const auto before = nlohmann::json::parse(saved), after = nlohmann::json::parse(now);
   for (const auto& [key, value] : after.items()) {
     if (!before.contains(key) || before[key] != value) {
       throw Error(
           "INVALID_OPTION",
-          fmt::format("The checkpoint `{}` was made with {} = {}, and this run has {}. Resume "
-                      "with the same settings, or start anew without resuming.",
-                      path.string(), key, before.value(key, nlohmann::json()).dump(),
-                      value.dump()));
+          fmt::format(
+              "The checkpoint `{}` was made with {} = {}, and this run has {}. Resume "
+              "with the same settings, start anew without resuming, or resume though it changed.",
+              path.string(), key, before.value(key, nlohmann::json()).dump(), value.dump()));
     }
   }
 }
@@ -124,14 +109,24 @@ void Checkpoint::add(std::string_view prefix, const std::map<std::string, torch:
   for (const auto& [name, tensor] : more) tensors[std::string(prefix) + name] = tensor;
 }
 
+torch::Tensor random_state() {
+  auto generator = at::detail::getDefaultCPUGenerator();
+  const std::lock_guard lock(generator.mutex());
+  return generator.get_state();
+}
+
+void set_random_state(const torch::Tensor& state) {
+  auto generator = at::detail::getDefaultCPUGenerator();
+  const std::lock_guard lock(generator.mutex());
+  generator.set_state(state);
+}
+
 void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint,
                      const std::string& settings, int64_t kept) {
   NamedTensors named;
   named.tensors = checkpoint.tensors;
-  auto generator = at::detail::getDefaultCPUGenerator();
-  {
-    const std::lock_guard lock(generator.mutex());
-    named.tensors[kRandom] = generator.get_state();
+  for (size_t rank = 0; rank < checkpoint.random.size(); ++rank) {
+    named.tensors[kRandom + std::to_string(rank)] = checkpoint.random[rank];
   }
   named.metadata["state"] = state_json(checkpoint.state);
   named.metadata["settings"] = settings;
@@ -158,12 +153,12 @@ std::optional<Checkpoint> load_checkpoint(const fs::path& folder, const std::str
       continue;
     }
     check_settings(saved.metadata["settings"], settings, path);
-    auto generator = at::detail::getDefaultCPUGenerator();
-    {
-      const std::lock_guard lock(generator.mutex());
-      generator.set_state(saved.tensors.at(kRandom));
+    Checkpoint checkpoint{state_from_json(saved.metadata["state"]), std::move(saved.tensors), {}};
+    for (const auto& [rank, state] : checkpoint.with_prefix(kRandom)) {
+      checkpoint.random.resize(std::max(checkpoint.random.size(), std::stoul(rank) + 1));
+      checkpoint.random[std::stoul(rank)] = state;
     }
-    return Checkpoint{state_from_json(saved.metadata["state"]), std::move(saved.tensors)};
+    return checkpoint;
   }
   if (paths.empty()) return std::nullopt;
   throw Error("CHECKPOINT_DAMAGED",

@@ -34,21 +34,26 @@ struct Checkpoint {
   TrainState state;
   /// By name: "model.layers.0.weight", "optimizer.average.layers.0.weight", "best.…".
   std::map<std::string, torch::Tensor> tensors;
+  /// Of each worker's random numbers, by rank.
+  std::vector<torch::Tensor> random;
 
   /// Those of a prefix, "model.", without it.
   std::map<std::string, torch::Tensor> with_prefix(std::string_view prefix) const;
   void add(std::string_view prefix, const std::map<std::string, torch::Tensor>& tensors);
 };
 
-/// Writes `checkpoint-<epochs>-<batches>.ckpt` aside, with the state of the CPU's random numbers,
-/// renames it into place and removes all but the newest `kept`. `settings` is JSON text of all that
-/// must be the same on resume.
+/// The state of the CPU's random numbers.
+torch::Tensor random_state();
+void set_random_state(const torch::Tensor& state);
+
+/// Writes `checkpoint-<epochs>-<batches>.ckpt` aside, renames it into place and removes all but the
+/// newest `kept`. `settings` is JSON text of all that must be the same on resume.
 void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint,
                      const std::string& settings, int64_t kept);
 
-/// The newest whole checkpoint, its random numbers restored, or nothing when the folder has none at
+/// The newest whole checkpoint, or nothing when the folder has none at
 /// all. A damaged one is passed over for the one before it; CHECKPOINT_DAMAGED when all are.
-/// INVALID_OPTION when it was written with other settings.
+/// INVALID_OPTION when it was written with other settings, unless those are empty.
 std::optional<Checkpoint> load_checkpoint(const std::filesystem::path& folder,
                                           const std::string& settings);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tensor/encoder_spec.h"
+#include "tensor/sampling.h"
 #include "train/schedule.h"
 
 namespace firesteel {
@@ -62,6 +63,26 @@ std::string_view precision_name(Precision precision);
 /// "float32", "bfloat16", "float16". Throws INVALID_OPTION.
 Precision precision_from_name(std::string_view name);
 
+/// One of the processes that train a model together.
+struct GroupOptions {
+  int64_t rank = 0, world = 1;
+  std::string rendezvous;       // "host:port" of a Rendezvous, or of rank 0 when it `serves`
+  bool serves = false;          // rank 0 opens the store at that address
+  std::string interface;        // this machine's address, as the others reach it; or loopback
+  double timeout_seconds = 60;  // without a word from another process
+};
+
+struct BatchOptions {
+  int64_t rows = 8192;  // of a batch, over all processes
+  Sampling sampling = Sampling::kEach;
+  /// Of packed training rows, kept for the next epochs.
+  int64_t memory_bytes_max = int64_t{1} << 30;
+  /// See LoaderOptions.
+  std::filesystem::path records;
+  std::string records_key;
+  bool share_records = false;
+};
+
 struct TrainerOptions {
   Task task = Task::kBinary;
   int64_t epochs = 10;
@@ -90,8 +111,19 @@ struct TrainerOptions {
   double checkpoint_seconds = 60;
   int64_t checkpoint_steps = 0;
   int64_t checkpoints_kept = 2;
+  /// The weights of this many best epochs are kept beside the checkpoints, as
+  /// best-<epoch>.safetensors.
+  int64_t best_kept = 0;
+  /// Ends after this many epochs as if interrupted, with a checkpoint; 0: never.
+  int64_t pause_after = 0;
+  /// Operations without a deterministic form are errors. On a CPU all have one.
+  bool deterministic = false;
+  /// `rows`, `batches` and the result are those of all processes.
+  GroupOptions group;
   /// Continue from the newest whole checkpoint there, if there is one.
   bool resume = false;
+  /// Though it was written with other settings or of other rows.
+  bool resume_changed = false;
   /// Names the rows' state: a checkpoint of rows with another name is refused.
   std::string data;
   std::string device = "auto";  // or "cpu", "cuda"
@@ -99,6 +131,10 @@ struct TrainerOptions {
   /// OPERATION_CANCELED is thrown.
   const std::atomic<bool>* interrupt = nullptr;
 };
+
+/// The metric that decides which epoch is best: the one named, or the task's. Throws
+/// INVALID_OPTION when the task has none of that name.
+std::string deciding_metric(Task task, const std::string& named);
 
 struct EpochRecord {
   int64_t epoch = 0;         // from 0
@@ -124,11 +160,12 @@ struct TrainProgress {
 struct TrainResult {
   std::vector<EpochRecord> history;
   int64_t best_epoch = -1;
-  bool stopped_early = false;
+  bool stopped_early = false, paused = false;
   /// What a checkpoint had done: whole epochs, and batches of the next.
   int64_t resumed_from = 0, resumed_batch = 0;
   int64_t rows = 0;  // in this run
-  double seconds = 0, waited_seconds = 0;
+  /// Waited for batches; of which the rows' packing, before the first.
+  double seconds = 0, waited_seconds = 0, packing_seconds = 0;
   std::string metric;
 };
 

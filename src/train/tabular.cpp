@@ -20,6 +20,7 @@
 #include "train/checkpoint.h"
 #include "train/loss.h"
 #include "train/safetensors.h"
+#include "train/tabular_loaders.h"
 #include "train/trainer.h"
 
 namespace firesteel {
@@ -36,13 +37,12 @@ struct TabularModel::State {
     return {net,
             [this](const Batch& batch) { return net->forward(batch.numeric, batch.categorical); }};
   }
-  std::unique_ptr<Loader> in_order(const OpenRows& rows, bool endless) const {
+  /// Streamed once: nothing is kept.
+  std::unique_ptr<Loader> in_order(const OpenRows& rows) const {
     LoaderOptions order;
     order.shuffle = false;
-    if (!endless) {
-      order.end_epoch = 1;
-      order.memory_bytes_max = 0;  // Streamed: nothing is read twice.
-    }
+    order.end_epoch = 1;
+    order.memory_bytes_max = 0;
     return std::make_unique<Loader>(rows, specs, order);
   }
   /// To the label's own units.
@@ -66,7 +66,37 @@ size_t label_of(const std::vector<EncoderSpec>& specs) {
   throw Error("INVALID_ARTIFACT", "The encoders name no label.");
 }
 
+LoaderOptions loader_options(const BatchOptions& batches, const TrainerOptions& options,
+                             const char* file) {
+  LoaderOptions loader;
+  if (!batches.records.empty()) loader.records = batches.records / file;
+  loader.records_key = batches.records_key;
+  loader.share_records = batches.share_records;
+  loader.rank = options.group.rank;
+  loader.world = options.group.world;
+  loader.pin_memory = device_of(options.device).is_cuda();
+  return loader;
+}
+
 }  // namespace
+
+LoaderOptions training_loader(const BatchOptions& batches, const TrainerOptions& options,
+                              bool validated) {
+  auto loader = loader_options(batches, options, "training.records");
+  loader.batch_rows = batches.rows;
+  loader.sampling = batches.sampling;
+  loader.memory_bytes_max = batches.memory_bytes_max / 4 * (validated ? 3 : 4);
+  loader.seed = options.seed;
+  loader.end_epoch = options.epochs;
+  return loader;
+}
+
+LoaderOptions validation_loader(const BatchOptions& batches, const TrainerOptions& options) {
+  auto loader = loader_options(batches, options, "validation.records");
+  loader.memory_bytes_max = batches.memory_bytes_max / 4;
+  loader.shuffle = false;
+  return loader;
+}
 
 TabularModel::TabularModel(std::vector<EncoderSpec> specs, TabularOptions options, uint64_t seed)
     : state_(std::make_shared<State>()) {
@@ -110,19 +140,22 @@ TrainResult TabularModel::train(const OpenRows& rows, const OpenRows& validation
                                 const std::function<void(const TrainProgress&)>& progress) {
   TrainerOptions options = given;
   options.task = state_->task();
+  // What the order of the rows depends on, beside the rows and the seed.
+  options.data +=
+      fmt::format("{}batches of {}, {}, {} MB", options.data.empty() ? "" : ", ", batches.rows,
+                  sampling_name(batches.sampling), batches.memory_bytes_max >> 20);
   const OpenLoader open_rows = [&](LoaderStart start) {
-    LoaderOptions loader;
-    loader.batch_rows = batches.rows;
-    loader.memory_bytes_max = batches.memory_bytes_max;
-    loader.seed = options.seed;
+    auto loader = training_loader(batches, options, static_cast<bool>(validation));
     loader.start_epoch = start.epoch;
     loader.start_batch = start.batch;
-    loader.end_epoch = options.epochs;
     return std::make_unique<Loader>(rows, state_->specs, loader);
   };
   OpenLoader open_validation;
   if (validation) {
-    open_validation = [&](LoaderStart) { return state_->in_order(validation, true); };
+    open_validation = [&](LoaderStart) {
+      return std::make_unique<Loader>(validation, state_->specs,
+                                      validation_loader(batches, options));
+    };
   }
   auto result =
       firesteel::train(state_->trainable(), open_rows, open_validation, options, progress);
@@ -131,7 +164,7 @@ TrainResult TabularModel::train(const OpenRows& rows, const OpenRows& validation
 }
 
 Scores TabularModel::score(const OpenRows& rows) const {
-  const auto loader = state_->in_order(rows, false);
+  const auto loader = state_->in_order(rows);
   Scores scores = predict(state_->trainable(), *loader, state_->task(), "cpu");
   state_->restore_units(&scores.values);
   state_->restore_units(&scores.labels);
@@ -172,7 +205,7 @@ std::vector<FeatureImportance> TabularModel::importance(const OpenRows& rows,
                                                         uint64_t seed) const {
   torch::NoGradGuard no_grad;
   state_->net->eval();
-  const auto loader = state_->in_order(rows, false);
+  const auto loader = state_->in_order(rows);
   const Batch batch = head(*loader, rows_max);
   torch::manual_seed(seed);
   const auto order = torch::randperm(batch.rows());

@@ -29,12 +29,6 @@ struct TabularOptions {
 /// The kinds there are.
 std::vector<std::string> tabular_kinds();
 
-struct BatchOptions {
-  int64_t rows = 8192;
-  /// Of packed training rows, kept for the next epochs.
-  int64_t memory_bytes_max = int64_t{1} << 30;
-};
-
 /// Opens rows anew; the order must be the same each time.
 using OpenRows = std::function<ArrowStream()>;
 

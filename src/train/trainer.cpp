@@ -9,14 +9,16 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
 #include "train/checkpoint.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
+#include "train/options_json.h"
 #include "train/precision.h"
+#include "train/process_group.h"
+#include "train/safetensors.h"
 
 namespace firesteel {
 
@@ -45,6 +47,8 @@ struct Run {
   int64_t steps = 0;          // of the whole run; 0 when unknown
   double pending_weight = 0;  // of the batches whose gradients wait for their step
   int64_t pending_batches = 0;
+  std::unique_ptr<ProcessGroup> group;     // of the workers, when there are others
+  bool wants_save = false, stops = false;  // what all workers do after this step
   std::unique_ptr<Loader> validation;
   Clock::time_point saved_at = Clock::now();
   int64_t steps_saved = 0;
@@ -53,8 +57,11 @@ struct Run {
   void resume();
   void epoch(Loader& loader);
   void accumulate(Batch& batch);
+  void agree(double loss_sum, double weight, int64_t rows);
   void step();
   void validate(EpochRecord* record);
+  Scores all_scores(Scores mine);
+  void keep_best(const EpochRecord& record);
   void save();
   void stop_if_asked();
   [[noreturn]] void not_finite(const Batch& batch) const;
@@ -62,18 +69,9 @@ struct Run {
   void report(const EpochRecord& so_far, int64_t rows_here, double seconds,
               const EpochRecord* finished);
   std::string settings() const;
+  bool is_whole_step() const { return options.accumulate == 1 && !group; }
+  bool is_first() const { return !group || group->rank() == 0; }
 };
-
-std::string default_metric(const TrainerOptions& options) {
-  const auto names = metric_names(options.task);
-  if (options.metric.empty()) return options.task == Task::kRegression ? "rmse" : "log_loss";
-  if (std::find(names.begin(), names.end(), options.metric) == names.end()) {
-    throw Error("INVALID_OPTION",
-                fmt::format("A {} task has no metric `{}`; it has {}.", task_name(options.task),
-                            options.metric, fmt::join(names, ", ")));
-  }
-  return options.metric;
-}
 
 void check(const TrainerOptions& options) {
   const auto refuse = [](const std::string& what) { throw Error("INVALID_OPTION", what); };
@@ -94,7 +92,24 @@ void check(const TrainerOptions& options) {
   check_loss(options.task, options.loss);
   if (options.checkpoints_kept < 1) refuse("At least one checkpoint must be kept.");
   if (options.resume && options.checkpoints.empty()) refuse("To resume, name a checkpoint folder.");
+  if (options.pause_after > 0 && options.checkpoints.empty()) {
+    refuse("To pause, name a checkpoint folder.");
+  }
 }
+
+/// Holds libtorch to deterministic operations while it lives.
+class Deterministic {
+ public:
+  explicit Deterministic(bool on) : before_(at::globalContext().deterministicAlgorithms()) {
+    if (on) at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+  }
+  ~Deterministic() { at::globalContext().setDeterministicAlgorithms(before_, false); }
+  Deterministic(const Deterministic&) = delete;
+  Deterministic& operator=(const Deterministic&) = delete;
+
+ private:
+  bool before_;
+};
 
 Batch to_device(Batch batch, torch::Device device) {
   if (device.is_cpu()) return batch;
@@ -123,15 +138,18 @@ TrainResult train(const Trainable& model, const OpenLoader& rows, const OpenLoad
           .options = options,
           .progress = progress,
           .device = device,
-          .metric = default_metric(options),
+          .metric = deciding_metric(options.task, options.metric),
           .optimizer = Optimizer(*model.module, options.optimizer),
           .scale = LossScale(options.precision, device),
           .average = {},
           .state = {},
           .best_weights = {},
           .result = {},
+          .group = nullptr,
           .validation = nullptr};
-  torch::manual_seed(options.seed);
+  // Each worker drops other units.
+  torch::manual_seed(options.seed + static_cast<uint64_t>(options.group.rank));
+  const Deterministic deterministic(options.deterministic);
   run.train(rows);
   return std::move(run.result);
 }
@@ -141,6 +159,13 @@ namespace {
 void Run::train(const OpenLoader& open_rows) {
   const auto start = Clock::now();
   result.metric = metric;
+  if (options.group.world > 1) {
+    group = std::make_unique<ProcessGroup>(options.group, device);
+    std::vector<torch::Tensor> trained;
+    for (const auto& [name, parameter] : optimizer.parameters()) trained.push_back(parameter);
+    group->broadcast(model.module->parameters());
+    group->average_gradients(trained);
+  }
   if (options.average > 0) {
     for (const auto& [name, parameter] : optimizer.parameters()) {
       average.push_back(parameter.detach().clone());
@@ -148,7 +173,7 @@ void Run::train(const OpenLoader& open_rows) {
   }
   if (options.resume) {
     resume();
-  } else if (!options.checkpoints.empty()) {
+  } else if (!options.checkpoints.empty() && is_first()) {
     // Checkpoints of an older run must not be taken for this one's.
     std::error_code ignored;
     std::filesystem::remove_all(options.checkpoints, ignored);
@@ -156,28 +181,32 @@ void Run::train(const OpenLoader& open_rows) {
   const auto patience_over = [&] {
     return options.patience > 0 && state.epochs_without_gain >= options.patience;
   };
-  if (state.epochs_done < options.epochs && !patience_over()) {
+  const int64_t end =
+      options.pause_after > 0 ? std::min(options.pause_after, options.epochs) : options.epochs;
+  if (state.epochs_done < end && !patience_over()) {
     const auto loader = open_rows({state.epochs_done, state.batches_done});
     rows = options.rows > 0 ? options.rows : loader->rows().value_or(0);
-    while (state.epochs_done < options.epochs && !patience_over()) {
+    while (state.epochs_done < end && !patience_over()) {
       epoch(*loader);
       save();
     }
     result.waited_seconds = loader->waited_seconds();
+    result.packing_seconds = loader->packing_seconds();
   }
   if (!best_weights.empty()) {
     assign_weights(*model.module, best_weights, "the best epoch");
   } else {
     swap_average();
   }
-  result.stopped_early = state.epochs_done < options.epochs;
+  result.stopped_early = patience_over() && state.epochs_done < options.epochs;
+  result.paused = !result.stopped_early && state.epochs_done < options.epochs;
   result.best_epoch = state.best_epoch;
   result.history = state.history;
   result.seconds = seconds_since(start);
 }
 
 void Run::resume() {
-  const auto saved = load_checkpoint(options.checkpoints, settings());
+  const auto saved = load_checkpoint(options.checkpoints, options.resume_changed ? "" : settings());
   if (!saved) return;
   state = saved->state;
   assign_weights(*model.module, saved->with_prefix("model."), options.checkpoints.string());
@@ -187,6 +216,8 @@ void Run::resume() {
     average[i].copy_(saved->tensors.at(fmt::format("average.{}", i)));
   }
   best_weights = saved->with_prefix("best.");
+  const auto rank = static_cast<size_t>(options.group.rank);
+  if (rank < saved->random.size()) set_random_state(saved->random[rank]);
   steps_saved = state.steps_done;
   result.resumed_from = state.epochs_done;
   result.resumed_batch = state.batches_done;
@@ -194,7 +225,11 @@ void Run::resume() {
 
 void Run::save() {
   if (options.checkpoints.empty()) return;
-  Checkpoint checkpoint{state, {}};
+  saved_at = Clock::now();
+  steps_saved = state.steps_done;
+  Checkpoint checkpoint{state, {}, {}};
+  checkpoint.random = group ? group->gather(random_state()) : std::vector{random_state()};
+  if (!is_first()) return;
   checkpoint.add("model.", weights_of(*model.module));
   checkpoint.add("optimizer.", optimizer.state());
   checkpoint.add("scale.", scale.state());
@@ -203,8 +238,6 @@ void Run::save() {
     checkpoint.tensors[fmt::format("average.{}", i)] = average[i];
   }
   save_checkpoint(options.checkpoints, checkpoint, settings(), options.checkpoints_kept);
-  saved_at = Clock::now();
-  steps_saved = state.steps_done;
 }
 
 void Run::epoch(Loader& loader) {
@@ -216,20 +249,16 @@ void Run::epoch(Loader& loader) {
   auto reported = start;
   model.module->train();
   while (auto batch = loader.next()) {
-    if (state.batch_rows == 0) state.batch_rows = batch->rows();  // the first is a full one
+    accumulate(*batch);
     if (steps == 0 && rows > 0) {
       const int64_t step_rows = state.batch_rows * options.accumulate;
       steps = options.epochs * ((rows + step_rows - 1) / step_rows);
     }
-    state.rows_done += batch->rows();
-    ++state.batches_done;
-    accumulate(*batch);
     if (pending_batches == options.accumulate) {
       step();
       stop_if_asked();
-      if (seconds_since(saved_at) > options.checkpoint_seconds ||
-          (options.checkpoint_steps > 0 &&
-           state.steps_done - steps_saved >= options.checkpoint_steps)) {
+      if (wants_save || (options.checkpoint_steps > 0 &&
+                         state.steps_done - steps_saved >= options.checkpoint_steps)) {
         save();
       }
     }
@@ -264,12 +293,6 @@ void Run::epoch(Loader& loader) {
 
 /// Adds the batch's gradients to those that wait.
 void Run::accumulate(Batch& batch) {
-  if (steps == 0 && needs_steps(options.schedule)) {
-    throw Error("INVALID_OPTION",
-                fmt::format("The `{}` schedule needs the number of rows, which do not fit in the "
-                            "loader's memory: give `rows`, or use `constant`.",
-                            schedule_name(options.schedule.kind)));
-  }
   const Batch here = to_device(std::move(batch), device);
   if (pending_batches == 0) optimizer.zero_grad();
   const double weight =
@@ -279,18 +302,49 @@ void Run::accumulate(Batch& batch) {
     const Autocast autocast(options.precision, device);
     loss = loss_of(model.forward(here), here, options.task, options.loss);
   }
-  // Batches of one step count by their rows, as if they were one batch.
-  const auto part = options.accumulate > 1 ? loss * weight : loss;
+  // Batches of one step, and workers' parts of one, count by their weight, as if they were one
+  // batch. The group makes the mean of the workers' gradients, of which the sum is wanted.
+  const auto part = is_whole_step() ? loss : loss * (weight * options.group.world);
+  if (group) group->backward_begins(part);
   scale.scaled(part).backward();
   const auto value = loss.item<double>();
   if (!std::isfinite(value)) not_finite(here);
+  agree(value * weight, weight, here.rows());
+}
+
+/// Adds what the batch was, over all workers; all of them then do the same next.
+void Run::agree(double loss_sum, double weight, int64_t rows_here) {
+  wants_save = seconds_since(saved_at) > options.checkpoint_seconds;
+  stops = options.interrupt && options.interrupt->load();
+  if (group) {
+    auto sums = torch::tensor({loss_sum, weight, static_cast<double>(rows_here),
+                               wants_save && is_first() ? 1.0 : 0.0, stops ? 1.0 : 0.0},
+                              torch::TensorOptions(torch::kFloat64).device(device));
+    group->sum(sums);
+    sums = sums.cpu();
+    const double* values = sums.const_data_ptr<double>();
+    loss_sum = values[0];
+    weight = values[1];
+    rows_here = std::llround(values[2]);
+    wants_save = values[3] > 0;
+    stops = values[4] > 0;
+  }
+  if (state.batch_rows == 0) state.batch_rows = rows_here;  // the first is a full one
+  state.rows_done += rows_here;
+  ++state.batches_done;
   ++pending_batches;
   pending_weight += weight;
-  state.loss_sum += value * weight;
+  state.loss_sum += loss_sum;
   state.weight_sum += weight;
 }
 
 void Run::step() {
+  if (steps == 0 && needs_steps(options.schedule)) {
+    throw Error("INVALID_OPTION",
+                fmt::format("The `{}` schedule needs the number of rows, which is not known: give "
+                            "`rows`, or use `constant`.",
+                            schedule_name(options.schedule.kind)));
+  }
   state.learning_rate =
       options.learning_rate * schedule_factor(options.schedule, state.steps_done, steps);
   if (options.schedule.kind == Schedule::kPlateau) {
@@ -305,7 +359,7 @@ void Run::step() {
     gradients.push_back(parameter.grad());
   }
   bool finite = scale.unscale(gradients);
-  if (options.accumulate > 1) {
+  if (!is_whole_step()) {
     torch::NoGradGuard no_grad;
     at::_foreach_mul_(gradients, 1 / pending_weight);
   }
@@ -337,7 +391,7 @@ void Run::step() {
 }
 
 void Run::stop_if_asked() {
-  if (!options.interrupt || !options.interrupt->load()) return;
+  if (!stops) return;
   save();
   throw Error(
       "OPERATION_CANCELED",
@@ -370,13 +424,22 @@ void Run::validate(EpochRecord* record) {
   if (!open_validation) return;
   if (!validation) validation = open_validation({});
   swap_average();
-  const Scores scores = predict(model, *validation, options.task, options.device);
+  // Workers' running statistics, of batch normalisation, are those of their own rows.
+  if (group) group->broadcast(model.module->buffers());
+  const Scores scores = all_scores(predict(model, *validation, options.task, options.device));
   if (scores.rows() == 0) {
     throw Error("TRAINING_DATA_INVALID", "There is no row to validate on. Check the split.");
   }
   const auto metrics = metrics_of(scores);
   record->validation = metrics.at(metric);
   record->validation_loss = metrics.at(options.task == Task::kRegression ? "rmse" : "log_loss");
+  if (!std::isfinite(record->validation)) {
+    throw Error("TRAINING_DATA_INVALID",
+                fmt::format("The metric `{}` has no value on the {} validation rows: a class is "
+                            "missing there, or all values are the same. Change the split, or "
+                            "decide by another metric.",
+                            metric, scores.rows()));
+  }
   const bool better =
       state.best_epoch < 0 || (larger_is_better(metric) ? record->validation > state.best_metric
                                                         : record->validation < state.best_metric);
@@ -386,7 +449,48 @@ void Run::validate(EpochRecord* record) {
     state.best_metric = record->validation;
     best_weights = copy_weights(*model.module);
   }
+  keep_best(*record);
   swap_average();
+}
+
+/// The scores of all workers' rows.
+Scores Run::all_scores(Scores mine) {
+  if (!group) return mine;
+  for (auto* list : {&mine.values, &mine.labels}) {
+    const auto parts =
+        group->gather(torch::tensor(*list, torch::TensorOptions(torch::kFloat32)).to(device));
+    list->clear();
+    for (const auto& part : parts) {
+      const auto values = part.cpu().contiguous();
+      const float* value = values.const_data_ptr<float>();
+      list->insert(list->end(), value, value + values.numel());
+    }
+  }
+  return mine;
+}
+
+/// Keeps the weights of this epoch when it is one of the best, and removes those of the epoch that
+/// is no longer.
+void Run::keep_best(const EpochRecord& record) {
+  if (options.best_kept == 0 || options.checkpoints.empty() || !is_first()) return;
+  auto best = state.history;
+  best.push_back(record);
+  std::stable_sort(best.begin(), best.end(), [&](const EpochRecord& a, const EpochRecord& b) {
+    return larger_is_better(metric) ? a.validation > b.validation : a.validation < b.validation;
+  });
+  for (size_t place = 0; place < best.size(); ++place) {
+    const auto path =
+        options.checkpoints / fmt::format("best-{:06}.safetensors", best[place].epoch + 1);
+    const bool kept = place < static_cast<size_t>(options.best_kept);
+    std::error_code ignored;
+    if (!kept) std::filesystem::remove(path, ignored);
+    if (!kept || best[place].epoch != record.epoch) continue;
+    NamedTensors named;
+    named.tensors = copy_weights(*model.module);
+    named.metadata = {{"format", "pt"}, {metric, fmt::format("{}", record.validation)}};
+    std::filesystem::create_directories(options.checkpoints, ignored);
+    write_safetensors(path, named);
+  }
 }
 
 /// The average takes the weights' place, or the weights take theirs back.
@@ -421,47 +525,22 @@ void Run::report(const EpochRecord& so_far, int64_t rows_here, double seconds,
 }
 
 std::string Run::settings() const {
-  const auto& optimizer_options = options.optimizer;
-  nlohmann::json groups = nlohmann::json::array();
-  for (const auto& group : optimizer_options.groups) {
-    groups.push_back(
-        {group.prefix, group.learning_rate_factor, group.weight_decay.value_or(-1), group.frozen});
-  }
-  return nlohmann::json({{"task", task_name(options.task)},
-                         {"epochs", options.epochs},
-                         {"learning_rate", options.learning_rate},
-                         {"optimizer", optimizer_name(optimizer_options.kind)},
-                         {"weight_decay", optimizer_options.weight_decay},
-                         {"beta1", optimizer_options.beta1},
-                         {"beta2", optimizer_options.beta2},
-                         {"epsilon", optimizer_options.epsilon},
-                         {"momentum", optimizer_options.momentum},
-                         {"nesterov", optimizer_options.nesterov},
-                         {"groups", groups},
-                         {"loss", loss_name(options.loss.kind)},
-                         {"positive_weight", options.loss.positive_weight},
-                         {"class_weights", options.loss.class_weights},
-                         {"label_smoothing", options.loss.label_smoothing},
-                         {"focal_gamma", options.loss.focal_gamma},
-                         {"huber_delta", options.loss.huber_delta},
-                         {"quantile", options.loss.quantile},
-                         {"schedule", schedule_name(options.schedule.kind)},
-                         {"warm_up", options.schedule.warm_up},
-                         {"power", options.schedule.power},
-                         {"plateau_patience", options.schedule.plateau_patience},
-                         {"plateau_factor", options.schedule.plateau_factor},
-                         {"accumulate", options.accumulate},
-                         {"clip_norm", options.clip_norm},
-                         {"precision", precision_name(options.precision)},
-                         {"average", options.average},
-                         {"patience", options.patience},
-                         {"metric", metric},
-                         {"seed", options.seed},
-                         {"data", options.data}})
-      .dump();
+  TrainerOptions same = options;
+  same.metric = metric;
+  return resume_settings(same);
 }
 
 }  // namespace
+
+std::string deciding_metric(Task task, const std::string& named) {
+  const auto names = metric_names(task);
+  if (named.empty()) return task == Task::kRegression ? "rmse" : "log_loss";
+  if (std::find(names.begin(), names.end(), named) == names.end()) {
+    throw Error("INVALID_OPTION", fmt::format("A {} task has no metric `{}`; it has {}.",
+                                              task_name(task), named, fmt::join(names, ", ")));
+  }
+  return named;
+}
 
 Scores predict(const Trainable& model, Loader& loader, Task task, const std::string& device_name) {
   torch::NoGradGuard no_grad;

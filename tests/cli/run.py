@@ -510,6 +510,107 @@ class Training(Case):
         self.assertTrue(list((self.folder / "model.work/checkpoints").iterdir()), "no checkpoint is kept")
         self.resumes()
 
+    def test_workers_train_as_one_process_does(self):
+        path = self.write(epochs=3)
+        path.write_text(path.read_text().replace("seed = 1", "seed = 1\ncheckpoint_seconds = 0"))
+        self.good("run", "-q", "p.toml", "--output", "one")
+        self.good("run", "-q", "p.toml", "--output", "two", "--workers", "2")
+        one, two = self.metrics(self.folder / "one")["test"]["mlp"], self.metrics(self.folder / "two")["test"]["mlp"]
+        for name, value in one.items():
+            self.assertAlmostEqual(value, two[name], delta=1e-4, msg=name)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["one", "p.toml", "temp", "two"])
+
+    def children(self, process):
+        """Processes that this one started."""
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit() and int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == process.pid:
+                    found.append(int(entry.name))
+        return found
+
+    def started(self, *arguments, until):
+        """A run that has printed this text."""
+        process = start(["run", "p.toml", *arguments], self.env, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        deadline, err = time.monotonic() + TIMEOUT_S, b""
+        while until not in err:
+            self.assertLess(time.monotonic(), deadline, err)
+            if select.select([process.stderr], [], [], 1)[0]:
+                more = os.read(process.stderr.fileno(), 65536)
+                self.assertTrue(more, f"the run ended: {err}")
+                err += more
+        return process
+
+    def test_a_lost_worker_makes_all_start_again(self):
+        self.slow()
+        process = self.started("--workers", "2", until=b"epoch 2/")
+        workers = self.children(process)
+        self.assertEqual(len(workers), 2)
+        os.kill(workers[1], signal.SIGKILL)
+        lost = time.monotonic()
+        out, err = finish(process)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertIn(b"A worker ended by signal 9", err)
+        self.assertIn(b"epoch 5/5", err)
+        self.assertFalse(self.children(process))
+        whole = self.metrics(self.whole())["test"]["mlp"]  # which dropped other units
+        self.assertAlmostEqual(self.metrics(self.folder / "model")["test"]["mlp"]["auc"], whole["auc"], delta=0.02)
+
+    def test_workers_that_are_interrupted_resume(self):
+        self.slow()
+        process = self.started("--workers", "2", until=b"epoch 2/")
+        process.send_signal(signal.SIGINT)
+        out, err = finish(process)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertRegex(err.decode(), r"(?m)^\[OPERATION_CANCELED\]")
+        resumed = self.good("run", "p.toml", "--resume", "--workers", "2")
+        self.assertNotIn("epoch 1/", resumed.err, "the run began anew")
+        self.good("run", "-q", "p.toml", "--output", "again", "--workers", "2")
+        self.assertEqual((self.folder / "model/model.safetensors").read_bytes(), (self.folder / "again/model.safetensors").read_bytes())
+
+    def test_workers_end_with_the_one_that_started_them(self):
+        self.slow()
+        process = self.started("--workers", "2", until=b"epoch 2/")
+        workers = self.children(process)
+        process.kill()
+        finish(process)
+        deadline = time.monotonic() + 10
+        while any(pathlib.Path(f"/proc/{pid}").exists() and "Z" not in pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1][:3]
+                  for pid in workers):
+            self.assertLess(time.monotonic(), deadline, "workers outlive their parent")
+            time.sleep(0.1)
+
+    def test_a_failed_run_keeps_its_checkpoints(self):
+        self.write(epochs=4, train="checkpoint_seconds = 0")
+        path = self.folder / "p.toml"
+        path.write_text(path.read_text().replace("learning_rate = 0.01", "learning_rate = 1e30"))
+        failed = self.call("run", "p.toml")
+        self.assertEqual(failed.code, 1)
+        self.assertRegex(failed.err, r"(?m)^\[TRAINING_DATA_INVALID\] The loss is no longer a number.*--resume")
+        self.assertTrue(list((self.folder / "model.work/checkpoints").iterdir()))
+        path.write_text(path.read_text().replace("learning_rate = 1e30", "learning_rate = 0.01"))
+        self.assertIn("--resume-changed", self.call("run", "p.toml", "--resume").err)
+        for entry in (self.folder / "model.work/checkpoints").iterdir():  # weights that are numbers no longer
+            entry.unlink()
+        self.good("run", "p.toml", "--resume-changed")
+
+    def test_rows_that_do_not_fit_go_to_a_file(self):
+        self.write(data=SHARED / "big.parquet", epochs=2, train="memory = 1")
+        limited = self.good("run", "p.toml", "--output", "limited")
+        self.write(data=SHARED / "big.parquet", epochs=2)
+        self.good("run", "-q", "p.toml", "--output", "whole")
+        one, two = (self.metrics(self.folder / name)["test"]["mlp"]["auc"] for name in ("limited", "whole"))
+        self.assertAlmostEqual(one, two, delta=0.01)
+
+    def test_sampling_and_the_best_epochs(self):
+        self.write(epochs=3, train='sampling = "balanced"\nkeep_best = 2\ndeterministic = true')
+        self.good("run", "-q", "p.toml")
+        self.assertEqual(len(list((self.folder / "model/best").iterdir())), 2)
+        self.write(train='sampling = "weighted"')
+        self.refused("INVALID_OPTION", "weight column", call=["run", "p.toml"])
+        self.write(train='sampling = "often"')
+        self.refused("INVALID_PIPELINE", "each, weighted, balanced", call=["run", "p.toml"])
+
     def test_resume_of_another_pipeline(self):
         path = self.slow()
         self.cut(signal.SIGKILL)
@@ -518,6 +619,10 @@ class Training(Case):
         self.assertEqual(result.code, 1)
         self.assertIn("[INVALID_OPTION]", result.err)
         self.assertFalse((self.folder / "model").exists())
+        result = self.call("run", "p.toml", "--resume-changed")  # weights of another shape
+        self.assertIn("[INVALID_ARTIFACT]", result.err)
+        path.write_text(path.read_text().replace("hidden = [8]", "hidden = [16]").replace("learning_rate = 0.01", "learning_rate = 0.005"))
+        self.assertNotIn("epoch 1/", self.good("run", "p.toml", "--resume-changed").err)
 
     def test_resume_with_nothing_to_resume(self):
         self.write()
@@ -596,6 +701,91 @@ class Log(Case):
         self.write(train='[track]\nlog = "/dev/full"')
         result = self.good("run", "-q", "p.toml")
         self.assertEqual(len(re.findall(r"(?m)^warning: .*/dev/full", result.err)), 1, result.err)
+
+
+class Tuning(Case):
+    """Searches over settings."""
+
+    SPACE = """
+[tune]
+trials = 6
+{tune}
+[tune.space]
+train.learning_rate = {{ low = 1e-4, high = 1e-1, log = true }}
+model.hidden = [[4], [16, 8]]
+{space}
+"""
+
+    def write(self, tune="", space="", **changes):
+        path = super().write(**changes)
+        path.write_text(path.read_text() + self.SPACE.format(tune=tune, space=space))
+        return path
+
+    def trials(self):
+        return json.loads((self.folder / "model/metrics.json").read_text())["trials"]
+
+    def test_the_best_trial_is_the_model(self):
+        self.write(epochs=3)
+        result = self.good("tune", "p.toml")
+        self.assertEqual(len(self.trials()), 6)
+        best = max(self.trials(), key=lambda trial: (len(trial["metrics"]), -min(trial["metrics"] or [9])))
+        self.assertEqual(len(best["metrics"]), 3)
+        self.assertLess(sum(len(trial["metrics"]) for trial in self.trials()), 18, "no trial ended early")
+        self.assertIn("(the model)", result.out)
+        tuned = (self.folder / "model/pipeline.toml").read_text()
+        for key, value in best["values"]:
+            self.assertIn(f"{key}={value}", tuned.split("\n")[0])
+        self.assertIn("learning_rate", (self.folder / "model/report.html").read_text().split("Trials")[1])
+        self.assertEqual(sorted(os.listdir(self.folder)), ["model", "p.toml", "temp"])
+        # The file of the artifact is the whole truth: it gives the same model again.
+        self.good("run", "-q", "model/pipeline.toml", "--output", "again")
+        self.assertEqual((self.folder / "again/model.safetensors").read_bytes(), (self.folder / "model/model.safetensors").read_bytes())
+
+    def test_a_stopped_search_goes_on(self):
+        self.write(data=SHARED / "big.parquet", epochs=3, batch_size=128)
+        process = start(["tune", "p.toml"], self.env, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        deadline, err = time.monotonic() + TIMEOUT_S, b""
+        while b"trial   2" not in err and b"trial   1" not in err:
+            self.assertLess(time.monotonic(), deadline, err)
+            if select.select([process.stderr], [], [], 1)[0]:
+                err += os.read(process.stderr.fileno(), 65536)
+        process.send_signal(signal.SIGINT)
+        out, rest = finish(process)
+        self.assertEqual(process.returncode, 130, rest)
+        resumed = self.good("tune", "p.toml", "--resume")
+        self.assertEqual(len(self.trials()), 6)
+        ended = re.search(rb"trial +(\d+) .* 1 epochs", err)[1].decode()
+        self.assertNotRegex(resumed.err, rf"trial +{ended} .* 1 epochs")
+
+    def test_settings_that_do_not_go_together_are_failed_trials(self):
+        self.write(tune='method = "grid"', space='model.kind = ["mlp", "resnet"]').write_text(
+            (self.folder / "p.toml").read_text().replace("{ low = 1e-4, high = 1e-1, log = true }", "[0.01]").replace("[[4], [16, 8]]", "[[], [4]]"))
+        result = self.good("tune", "p.toml")
+        self.assertIn("failed: A resnet needs one `hidden` width.", result.err)
+        self.assertEqual(len(self.trials()), 4)
+
+    def test_mistakes(self):
+        for space, message in (("data.x = [1]", "only keys of [model] and [train]"), ("train.epochs = [1, 2]", "must be the same in all trials"),
+                               ("model.dropout = []", "empty list"), ("model.dropout = 0.1", "must be a list of values"),
+                               ("model.dropout = { low = 0.5, high = 0.1 }", "`low` below its `high`"),
+                               ("model.dropout = { low = 0, high = 0.1, log = true }", "above 0 for `log`"),
+                               ("model.dropout = { low = 0.1, hi = 0.2 }", "has no key `hi`")):
+            path = self.write(space=space)
+            self.refused("INVALID_PIPELINE", message, f"p.toml:{self.line_of(path, space)}", call=["tune", "p.toml"])
+        self.write(tune='method = "grid"')
+        self.refused("INVALID_PIPELINE", 'must be a list for method = "grid"', call=["tune", "p.toml"])
+        self.write(space="model.width = [1]")
+        self.refused("TRAINING_DATA_INVALID", "Every one of 6 trials failed", "has no key `width`", call=["tune", "p.toml"])
+        super().write()
+        self.refused("INVALID_PIPELINE", "[tune.space]", call=["tune", "p.toml"])
+
+    def test_set(self):
+        super().write(epochs=5)
+        result = self.good("run", "p.toml", "--set", "train.epochs=1", "--set", 'model.activation="gelu"')
+        self.assertIn("epoch 1/1", result.err)
+        self.assertIn("gelu", (self.folder / "model/pipeline.toml").read_text())
+        for text, message in (("train.epochs=0", "(train.epochs=0 was set)"), ("train.epochs", "key=value"), ("train.schedule=cosine", "in quotes")):
+            self.refused("INVALID_(PIPELINE|OPTION)", message, call=["run", "p.toml", "--set", text])
 
 
 class Artifact(Case):
@@ -683,7 +873,9 @@ class Limits(Case):
                     continue
                 self.assertRegex(result.err, rf"(?m)^\[{self.FULL}")
                 self.assertEqual(before, {f: (disk / "model" / f).read_bytes() for f in os.listdir(disk / "model")})
-                self.assertEqual(sorted(os.listdir(disk)), ["filler", "model"])
+                kept = ["model.work"] if "is kept in" in result.err else []
+                self.assertEqual(sorted(os.listdir(disk)), ["filler", "model", *kept])
+                shutil.rmtree(disk / "model.work", ignore_errors=True)
             self.assertNotEqual(result.code, 0)
 
     def test_full_disk_of_predictions(self):

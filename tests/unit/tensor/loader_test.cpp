@@ -6,11 +6,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <filesystem>
 #include <set>
 #include <thread>
 
 #include "arrow_fixture.h"
 #include "base/error.h"
+#include "base/file.h"
 
 namespace firesteel {
 namespace {
@@ -55,13 +58,19 @@ std::vector<int64_t> epoch_ids(Loader& loader) {
   return ids;
 }
 
+int64_t epoch_ids_count(Loader& loader) {
+  int64_t rows = 0;
+  while (const auto batch = loader.next()) rows += batch->rows();
+  return rows;
+}
+
 void expect_all_once(std::vector<int64_t> ids, int64_t rows) {
   std::sort(ids.begin(), ids.end());
   ASSERT_EQ(static_cast<int64_t>(ids.size()), rows);
   for (int64_t i = 0; i < rows; ++i) ASSERT_EQ(ids[i], i);
 }
 
-// 32768 records (the least that is kept) are fewer than these rows: the window moves.
+// 32768 records (the least that is kept) are fewer than these rows: they go to a file.
 constexpr int64_t kManyRows = 45'000;
 
 LoaderOptions small(int64_t batch_rows) {
@@ -97,16 +106,196 @@ TEST(Loader, WithoutShuffleTheOrderIsTheSource) {
   }
 }
 
-TEST(Loader, AWindowThatMovesGivesEveryRowOnce) {
+TEST(Loader, RowsThatDoNotFitComeOnceEachEpoch) {
   auto options = small(1'024);
   options.memory_bytes_max = 1;
   Loader loader([] { return stream_of(kManyRows); }, specs(), options);
   EXPECT_FALSE(loader.shuffle_is_full());
-  EXPECT_EQ(loader.rows(), std::nullopt);
+  EXPECT_EQ(loader.rows(), kManyRows);
   const auto first = epoch_ids(loader), second = epoch_ids(loader);
   expect_all_once(first, kManyRows);
   expect_all_once(second, kManyRows);
   EXPECT_NE(first, second);
+}
+
+/// Packed rows on disk.
+struct LoaderFile : ::testing::Test {
+  LoaderFile() : folder(std::filesystem::path(::testing::TempDir()) / "firesteel_loader") {
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directories(folder);
+  }
+  ~LoaderFile() override { std::filesystem::remove_all(folder); }
+  LoaderOptions options(int64_t memory = int64_t{1} << 30) const {
+    auto options = small(1'000);
+    options.memory_bytes_max = memory;
+    options.records = folder / "rows.records";
+    options.records_key = "key";
+    options.share_records = true;
+    return options;
+  }
+  std::filesystem::path folder;
+};
+
+TEST_F(LoaderFile, IsReadInPlaceOfTheSource) {
+  int opened = 0;
+  const auto source = [&] {
+    ++opened;
+    return stream_of(kManyRows);
+  };
+  std::vector<int64_t> in_memory, ids;
+  {
+    Loader loader(source, specs(), small(1'000));
+    in_memory = epoch_ids(loader);
+  }
+  for (int run = 0; run < 2; ++run) {
+    Loader loader(source, specs(), options());
+    EXPECT_TRUE(loader.shuffle_is_full());
+    ids = epoch_ids(loader);
+    EXPECT_EQ(ids, in_memory);  // The same permutation, wherever the rows are.
+  }
+  EXPECT_EQ(opened, 2);
+  Loader without_source({}, specs(), options());
+  EXPECT_EQ(epoch_ids(without_source), in_memory);
+  auto other = options();
+  other.records_key = "other";
+  Loader missing({}, specs(), other);
+  EXPECT_THROW(missing.next(), Error);
+  Loader again(source, specs(), other);
+  EXPECT_EQ(epoch_ids(again), in_memory);
+  EXPECT_EQ(opened, 3);
+}
+
+TEST_F(LoaderFile, ADamagedBlockIsFound) {
+  for (const int64_t memory : {int64_t{1} << 30, int64_t{1}}) {
+    {
+      Loader(([] { return stream_of(kManyRows); }), specs(), options()).rows();
+    }
+    const auto path = folder / "rows.records";
+    auto bytes = read_file(path);
+    bytes[100'000] = static_cast<char>(bytes[100'000] ^ 1);
+    write_file_aside(path, bytes);
+    Loader loader({}, specs(), options(memory));
+    EXPECT_THROW(while (loader.next()){}, Error);
+    // One that is cut short is written anew.
+    write_file_aside(path, std::string_view(bytes).substr(0, bytes.size() / 2));
+    Loader anew([] { return stream_of(kManyRows); }, specs(), options(memory));
+    expect_all_once(epoch_ids(anew), kManyRows);
+    std::filesystem::remove(path);
+  }
+}
+
+TEST_F(LoaderFile, NothingIsLeftWhenTheSourceFails) {
+  Loader loader(
+      [] {
+        return StreamOf::open([](int64_t index) -> ArrowColumns {
+          if (index == 2) throw std::string("the disk is gone");
+          return {testing::numbers<int64_t>("id", "l", {1}), testing::texts("word", "u", {"1"}),
+                  testing::booleans("label", {true})};
+        });
+      },
+      specs(), options());
+  EXPECT_THROW(loader.next(), Error);
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+}
+
+TEST_F(LoaderFile, ProcessesShareEveryBatchWithoutOverlap) {
+  for (const int64_t memory : {int64_t{1} << 30, int64_t{1}}) {
+    Loader whole([] { return stream_of(kManyRows); }, specs(), options(memory));
+    std::vector<std::unique_ptr<Loader>> parts;
+    for (int64_t rank = 0; rank < 3; ++rank) {
+      auto mine = options(memory);
+      mine.rank = rank;
+      mine.world = 3;
+      parts.push_back(std::make_unique<Loader>([] { return stream_of(kManyRows); }, specs(), mine));
+    }
+    while (const auto batch = whole.next()) {
+      std::vector<torch::Tensor> joined;
+      for (const auto& part : parts) joined.push_back(part->next()->numeric);
+      EXPECT_TRUE(torch::equal(torch::cat(joined), batch->numeric));
+    }
+    for (const auto& part : parts) EXPECT_FALSE(part->next());
+  }
+}
+
+TEST_F(LoaderFile, AWindowedShuffleMixesSortedRows) {
+  // 400,000 rows in order of their ids, of which 1/12 fit: how far from uniform are the batches?
+  constexpr int64_t kRows = 400'000;
+  Loader loader([] { return stream_of(kRows, 10'000); }, specs(), options(1));
+  ASSERT_FALSE(loader.shuffle_is_full());
+  double sum = 0, squares = 0, count = 0, place = 0, place_products = 0;
+  while (const auto batch = loader.next()) {
+    const auto ids = batch->numeric.select(1, 0).to(torch::kFloat64) / kRows;
+    const double mean = ids.mean().item<double>();
+    sum += mean;
+    squares += mean * mean;
+    place_products += mean * count;
+    place += count;
+    ++count;
+  }
+  const double mean = sum / count, variance = squares / count - mean * mean;
+  EXPECT_NEAR(mean, 0.5, 0.001);
+  // Uniform rows would give batches of 1000 a deviation of sqrt(1/12/1000) = 0.0091; windows of 33
+  // blocks add that of the windows' means.
+  EXPECT_LT(std::sqrt(variance), 0.06);
+  const double covariance = place_products / count - place / count * mean;
+  EXPECT_LT(std::abs(covariance / (std::sqrt(variance) * count / std::sqrt(12.0))), 0.5);
+}
+
+TEST(Loader, DrawsByWeightAndByClass) {
+  // Ids 0…999; the weight is 3 for ids below 100, else 1; one label in ten is true.
+  const auto source = [] {
+    return StreamOf::open([](int64_t index) -> ArrowColumns {
+      if (index > 0) return {};
+      std::vector<std::optional<int64_t>> ids;
+      std::vector<std::optional<double>> weights;
+      std::vector<std::optional<bool>> labels;
+      for (int64_t i = 0; i < 1'000; ++i) {
+        ids.push_back(i);
+        weights.push_back(i < 100 ? 3 : 1);
+        labels.push_back(i % 10 == 0);
+      }
+      return {testing::numbers<int64_t>("id", "l", ids),
+              testing::numbers<double>("weight", "g", weights), testing::booleans("label", labels)};
+    });
+  };
+  const std::vector<EncoderSpec> columns = {{.column = "id"},
+                                            {.column = "label", .kind = EncoderKind::kLabel},
+                                            {.column = "weight", .kind = EncoderKind::kWeight}};
+  for (const auto sampling : {Sampling::kWeighted, Sampling::kBalanced}) {
+    auto options = small(1'000);
+    options.sampling = sampling;
+    Loader loader(source, columns, options);
+    double below = 0, positive = 0, drawn = 0;
+    for (int epoch = 0; epoch < 20; ++epoch) {
+      while (const auto batch = loader.next()) {
+        EXPECT_EQ(batch->weight.defined(), sampling == Sampling::kBalanced);
+        below += (batch->numeric < 100).sum().item<double>();
+        positive += batch->label.sum().item<double>();
+        drawn += static_cast<double>(batch->rows());
+      }
+    }
+    EXPECT_EQ(drawn, 20'000);
+    EXPECT_NEAR(below / drawn, sampling == Sampling::kWeighted ? 0.25 : 0.1, 0.015);
+    EXPECT_NEAR(positive / drawn, sampling == Sampling::kWeighted ? 0.1 : 0.5, 0.015);
+  }
+  auto options = small(100);
+  options.sampling = Sampling::kWeighted;
+  Loader loader([] { return stream_of(10); }, specs(), options);
+  EXPECT_THROW(loader.next(), Error);
+}
+
+/// Bytes of this process in memory.
+int64_t resident_bytes() {
+  const std::string text = read_file("/proc/self/statm");
+  return std::stoll(text.substr(text.find(' '))) * 4096;
+}
+
+TEST_F(LoaderFile, MemoryStaysFlatOverManyEpochs) {
+  Loader loader([] { return stream_of(2'000'000, 50'000); }, specs(), options(1));
+  epoch_ids_count(loader);
+  const int64_t before = resident_bytes();
+  for (int epoch = 0; epoch < 10; ++epoch) EXPECT_EQ(epoch_ids_count(loader), 2'000'000);
+  EXPECT_LT(resident_bytes() - before, int64_t{8} << 20);
 }
 
 TEST(Loader, TheSameSeedGivesTheSameBatchesWhateverTheTiming) {
