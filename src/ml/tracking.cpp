@@ -124,7 +124,9 @@ void Tracking::progress(const TrainProgress& progress) {
     for (auto& tracker : trackers_) tracker->progress(progress);
     return;
   }
+  // An epoch that is trained again, from the checkpoint before it, is told once.
   if (progress.finished->epoch + 1 > epochs_told_) {
+    epochs_told_ = progress.finished->epoch + 1;
     for (auto& tracker : trackers_) tracker->epoch(progress);
   }
   warn();

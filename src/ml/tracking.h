@@ -93,8 +93,8 @@ class Tracking {
   Tracking(const Tracking&) = delete;
   Tracking& operator=(const Tracking&) = delete;
 
-  /// The run's name is made here. A resumed run has that of the run before, whose epochs are not
-  /// told again.
+  /// The run's name is made here. A resumed run has that of the run before. No epoch is told
+  /// twice.
   void start(TrackedRun run);
   void progress(const TrainProgress& progress);
   void end(const TrackedEnd& end);

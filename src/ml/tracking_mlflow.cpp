@@ -28,8 +28,10 @@ using Json = nlohmann::json;
 using std::chrono::seconds;
 
 constexpr seconds kConnectTimeout{2}, kAnswerTimeout{5};
-// What the end waits for records that are not sent yet.
+// What the end waits for records that are not sent yet, and how often it tries.
 constexpr seconds kLastWait{15};
+constexpr int kLastAttempts = 3;
+constexpr std::chrono::milliseconds kPause{500};  // between them
 // The server's own limits on one call.
 constexpr size_t kMetricsMax = 1000, kParametersMax = 100, kParameterBytesMax = 500;
 
@@ -61,8 +63,9 @@ class Server {
 
   const std::string& address() const { return address_; }
   void connect();
-  /// How many of the records were sent before one failed, and then why.
-  size_t send(const std::deque<Record>& records, std::string* failure);
+  /// How many of the records were sent before one failed, and then why. `note` is what the server
+  /// did not take and that does not matter to the others.
+  size_t send(const std::deque<Record>& records, std::string* failure, std::string* note);
 
  private:
   struct Answer {
@@ -72,7 +75,7 @@ class Server {
   Answer call(const std::string& path, const Json* body, const httplib::Params& query = {});
   Json must(const Answer& answer) const;
   Json post(const std::string& path, const Json& body) { return must(call(path, &body)); }
-  void begin(const Record& record);
+  void begin(const Record& record, std::string* note);
   void log_metrics(const Json& metrics) {
     if (!metrics.empty()) post("runs/log-batch", {{"run_id", run_id_}, {"metrics", metrics}});
   }
@@ -123,14 +126,18 @@ void Server::connect() {
                        : must(found).at("experiment").at("experiment_id");
 }
 
-void Server::begin(const Record& record) {
+void Server::begin(const Record& record, std::string* note) {
   connect();
   const TrackedRun& run = record.run;
   const std::string before = fs::exists(run_file_) ? read_file(run_file_) : "";
+  bool goes_on = false;
   if (run_id_.empty() && run.resumed && before.starts_with(address_ + "\n")) {
     const auto id = before.substr(address_.size() + 1);
     const Json body = {{"run_id", id}, {"status", "RUNNING"}};
-    if (call("runs/update", &body).status < 300) run_id_ = id;
+    if (call("runs/update", &body).status < 300) {
+      run_id_ = id;
+      goes_on = true;
+    }
   }
   if (run_id_.empty()) {
     const char* user = std::getenv("USER");
@@ -152,7 +159,15 @@ void Server::begin(const Record& record) {
   for (const auto& [name, rows] : run.sizes) settings["rows." + name] = std::to_string(rows);
   Json parameters = Json::array();
   const auto log_parameters = [&] {
-    if (!parameters.empty()) post("runs/log-batch", {{"run_id", run_id_}, {"params", parameters}});
+    if (parameters.empty()) return;
+    const Json body = {{"run_id", run_id_}, {"params", parameters}};
+    const auto answer = call("runs/log-batch", &body);
+    if (answer.status != 400) {
+      must(answer);
+    } else if (!goes_on) {  // A run that goes on keeps those that it began with.
+      *note = fmt::format("it refuses the settings: {}",
+                          answer.json.is_object() ? answer.json.value("message", "") : "HTTP 400");
+    }
     parameters = Json::array();
   };
   for (const auto& [key, value] : settings) {
@@ -164,12 +179,12 @@ void Server::begin(const Record& record) {
   log_parameters();
 }
 
-size_t Server::send(const std::deque<Record>& records, std::string* failure) {
+size_t Server::send(const std::deque<Record>& records, std::string* failure, std::string* note) {
   size_t sent = 0;
   try {
     while (sent < records.size()) {
       if (records[sent].kind == Record::Kind::kStart) {
-        begin(records[sent]);
+        begin(records[sent], note);
         ++sent;
         continue;
       }
@@ -207,8 +222,8 @@ struct Outbox {
   std::condition_variable changed;
   std::deque<Record> waiting;
   bool wanted = false, busy = false, closed = false;
-  std::string failure;  // of the last attempt; empty when it succeeded
-  bool warned = false;
+  std::string failure;                         // of the last attempt; empty when it succeeded
+  bool warned = false, answers_again = false;  // told once each: a server may come and go
   std::vector<std::string> warnings;
 
   void attempt(std::unique_lock<std::mutex>& lock);
@@ -220,11 +235,11 @@ void Outbox::attempt(std::unique_lock<std::mutex>& lock) {
   wanted = false;
   busy = true;
   lock.unlock();
-  std::string why;
+  std::string why, note;
   size_t sent = 0;
   try {
     server.connect();
-    sent = server.send(records, &why);
+    sent = server.send(records, &why, &note);
   } catch (const std::exception& error) {
     why = error.what();
   }
@@ -232,15 +247,16 @@ void Outbox::attempt(std::unique_lock<std::mutex>& lock) {
   busy = false;
   waiting.erase(waiting.begin(), waiting.begin() + static_cast<ptrdiff_t>(sent));
   failure = why;
+  if (!note.empty()) warnings.push_back(fmt::format("MLflow at {}: {}", server.address(), note));
   if (!why.empty() && !warned) {
     warnings.push_back(
         fmt::format("MLflow at {}: {}; training goes on, and the records are sent again after each "
                     "epoch",
                     server.address(), why));
     warned = true;
-  } else if (why.empty() && warned) {
+  } else if (why.empty() && warned && !answers_again) {
     warnings.push_back(fmt::format("MLflow at {} has the records now", server.address()));
-    warned = false;
+    answers_again = true;
   }
   changed.notify_all();
 }
@@ -285,7 +301,7 @@ class MlflowTracker : public Tracker {
     if (!required_) return;
     std::unique_lock lock(outbox_->mutex);
     want();
-    const bool answered = wait(lock);
+    const bool answered = wait(lock, std::chrono::steady_clock::now() + kLastWait);
     if (answered && outbox_->failure.empty()) return;
     throw Error(
         "INVALID_OPTION",
@@ -308,12 +324,21 @@ class MlflowTracker : public Tracker {
                    : end.state == TrackedEnd::State::kStopped ? "KILLED"
                                                               : "FAILED"});
     std::unique_lock lock(outbox_->mutex);
-    wait(lock);
+    const auto deadline = std::chrono::steady_clock::now() + kLastWait;
+    wait(lock, deadline);
+    for (int i = 1; i < kLastAttempts && !outbox_->waiting.empty(); ++i) {
+      outbox_->changed.wait_until(lock,
+                                  std::min(deadline, std::chrono::steady_clock::now() + kPause),
+                                  [] { return false; });
+      want();
+      wait(lock, deadline);
+    }
     if (outbox_->waiting.empty()) return;
     outbox_->warnings.push_back(fmt::format(
-        "MLflow at {}: {} {} not sent ({}); the run's log has them", outbox_->server.address(),
-        outbox_->waiting.size(), outbox_->waiting.size() == 1 ? "record was" : "records were",
-        outbox_->failure.empty() ? "no answer in time" : outbox_->failure));
+        "MLflow at {}: {} {} not sent ({}){}", outbox_->server.address(), outbox_->waiting.size(),
+        outbox_->waiting.size() == 1 ? "record was" : "records were",
+        outbox_->failure.empty() ? "no answer in time" : outbox_->failure,
+        end.state == TrackedEnd::State::kFailed ? "" : "; the run's log has all"));
   }
 
   std::vector<std::string> warnings() override {
@@ -332,9 +357,9 @@ class MlflowTracker : public Tracker {
     outbox_->changed.notify_all();
   }
   /// Until all attempts are done; false when that takes too long.
-  bool wait(std::unique_lock<std::mutex>& lock) {
-    return outbox_->changed.wait_for(lock, kLastWait,
-                                     [&] { return !outbox_->wanted && !outbox_->busy; });
+  bool wait(std::unique_lock<std::mutex>& lock, std::chrono::steady_clock::time_point deadline) {
+    return outbox_->changed.wait_until(lock, deadline,
+                                       [&] { return !outbox_->wanted && !outbox_->busy; });
   }
 
   const bool required_;

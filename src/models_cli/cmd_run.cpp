@@ -148,7 +148,7 @@ int run_file(const RunArguments& run, const GlobalOptions& options) {
   if (run.watch && RunView::possible(stderr)) {
     auto output = run.output.empty() ? pipeline.output : std::filesystem::path(run.output);
     if (!output.has_filename()) output = output.parent_path();
-    watched.emplace(pipeline, run.resume ? output += ".work/log.jsonl" : "");
+    watched.emplace(pipeline, settings.resume ? output += ".work/log.jsonl" : "");
   }
   const auto print = [&watched](const std::string& line) {
     if (watched) {

@@ -1212,8 +1212,9 @@ class Watch(Case):
         self.assertRegex(text, "[\u2801-\u28ff]{3}")
         self.assertLess(max(map(len, [line for line in lines if "┤" in line or "│" in line])), terminal.COLUMNS)
         rows = [line.split() for line in lines if re.match(r" +\d+ +\d\.\d+ ", line)]
-        self.assertEqual([row[0] for row in rows], [str(number) for number in range(1, epoch + 1)], text)
-        self.assertEqual(sum("best" in row for row in rows), 1)
+        self.assertEqual([row[0] for row in rows], [str(number) for number in range(1, epoch + 1)][-len(rows):], text)
+        self.assertLessEqual(sum("best" in row for row in rows), 1)
+        self.assertTrue(any(re.fullmatch(rf" +1 +{epoch} +1 +{epoch} *", line) for line in lines), "the curves begin with the first epoch")
 
     def test_run_draws_itself(self):
         self.slow()
@@ -1231,9 +1232,10 @@ class Watch(Case):
         self.assertLessEqual(len(terminal.frames), 5 * (time.monotonic() - started) + 5)
 
     def test_interrupted_run_gives_the_cursor_back(self):
-        self.slow()
+        path = self.slow()
+        path.write_text(path.read_text().replace("epochs = 5", "epochs = 60"))
         terminal = Terminal(self, "run", "p.toml", "--watch")
-        terminal.until("epoch 2/5")
+        terminal.until("epoch 2/60")
         terminal.press(b"\x03")
         self.assertEqual(terminal.end(), 130)
         terminal.cursor_is_back()
@@ -1246,7 +1248,7 @@ class Watch(Case):
         for command in (["run", "--watch", "--resume", "p.toml"], ["watch", "model"]):
             terminal = Terminal(self, *command)
             self.assertEqual(terminal.end(), 0)
-            self.shows(terminal, epoch=5, epochs=5)
+            self.shows(terminal, epoch=60, epochs=60)
 
     def test_failed_run_gives_the_cursor_back(self):
         path = self.write()

@@ -282,6 +282,37 @@ class Tracking(unittest.TestCase):
             trained = sum(row["seconds"] for row in self.events("epoch"))
             self.assertLess(trained, 4)
 
+    def test_settings_that_are_refused_keep_no_record_back(self):
+        calls = []
+
+        class Picky(http.server.BaseHTTPRequestHandler):
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+                calls.append((self.path.rsplit("mlflow/")[-1].split("?")[0], body))
+                refused = "params" in body
+                text = json.dumps({"message": "too many"} if refused else {"experiment": {"experiment_id": "1"}, "run": {"info": {"run_id": "r"}}})
+                self.send_response(400 if refused else 200)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Picky) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            self.write(f'mlflow = "http://127.0.0.1:{server.server_port}"')
+            warnings = [line for line in self.run_program().splitlines() if line.startswith("warning")]
+            server.shutdown()
+        self.assertEqual(len(warnings), 1, warnings)
+        self.assertIn("refuses the settings: too many", warnings[0])
+        sent = [metric["step"] for path, body in calls if "metrics" in body for metric in json.loads(body)["metrics"] if metric["key"] == "train/loss"]
+        self.assertEqual(sent, [1, 2, 3])
+        self.assertEqual(calls[-1][0], "runs/update")
+        self.assertEqual(json.loads(calls[-1][1])["status"], "FINISHED")
+
     def test_token_and_path_of_the_address(self):
         asked = []
 
