@@ -309,6 +309,7 @@ TuneResult tune(const FittedFeatures& features, const OpenRows& rows, const Open
   const auto best = search.schedule.best(search.trials);
   if (!best) {
     const auto& first = search.trials.at(0);
+    fs::remove_all(folder, ignored);  // There is nothing to go on with.
     throw Error("TRAINING_DATA_INVALID", fmt::format("Every one of {} trials failed; the first: {}",
                                                      search.trials.size(), first.error));
   }

@@ -748,7 +748,8 @@ model.hidden = [[4], [16, 8]]
             self.assertIn(f"{key}={value}", tuned.split("\n")[0])
         self.assertIn("learning_rate", (self.folder / "model/report.html").read_text().split("Trials")[1])
         self.assertEqual(sorted(os.listdir(self.folder)), ["model", "p.toml", "temp"])
-        # The file of the artifact is the whole truth: it gives the same model again.
+        # The file of the artifact is the whole truth: it gives the same model again, with a trial's share of the threads.
+        self.env["OMP_NUM_THREADS"] = "1"
         self.good("run", "-q", "model/pipeline.toml", "--output", "again")
         self.assertEqual((self.folder / "again/model.safetensors").read_bytes(), (self.folder / "model/model.safetensors").read_bytes())
 
