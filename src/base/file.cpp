@@ -113,41 +113,55 @@ void FileAside::commit() {
   sync_folder(target_.parent_path());
 }
 
-MappedFile::MappedFile(const fs::path& path) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.number < 0) fail("read", path, errno);
+OpenFile::OpenFile(fs::path path) : path_(std::move(path)) {
+  file_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file_ < 0) fail("read", path_, errno);
   struct stat status {};
-  if (::fstat(file.number, &status) != 0) fail("read", path, errno);
+  if (::fstat(file_, &status) != 0) {
+    ::close(file_);
+    fail("read", path_, errno);
+  }
   size_ = static_cast<size_t>(status.st_size);
   if (size_ == 0) return;
-  void* place = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.number, 0);
-  if (place == MAP_FAILED) fail("map", path, errno);
-  bytes_ = static_cast<const char*>(place);
+  void* place = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file_, 0);
+  if (place == MAP_FAILED) {
+    ::close(file_);
+    fail("map", path_, errno);
+  }
+  mapped_ = static_cast<const char*>(place);
 }
 
-MappedFile::~MappedFile() {
-  if (bytes_) ::munmap(const_cast<char*>(bytes_), size_);
+OpenFile::~OpenFile() {
+  if (mapped_) ::munmap(const_cast<char*>(mapped_), size_);
+  if (file_ >= 0) ::close(file_);
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : bytes_(std::exchange(other.bytes_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+OpenFile::OpenFile(OpenFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      file_(std::exchange(other.file_, -1)),
+      mapped_(std::exchange(other.mapped_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
 
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(bytes_, other.bytes_);
+OpenFile& OpenFile::operator=(OpenFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(file_, other.file_);
+  std::swap(mapped_, other.mapped_);
   std::swap(size_, other.size_);
   return *this;
 }
 
-void MappedFile::will_need(size_t begin, size_t size) const {
-  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  const size_t from = begin / page * page;
-  ::madvise(const_cast<char*>(bytes_) + from, begin + size - from, MADV_WILLNEED);
+void OpenFile::read(size_t begin, size_t size, void* out) const {
+  for (size_t done = 0; done < size;) {
+    const ssize_t count = ::pread(file_, static_cast<char*>(out) + done, size - done,
+                                  static_cast<off_t>(begin + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) fail("read", path_, count < 0 ? errno : EIO);
+    done += static_cast<size_t>(count);
+  }
 }
 
-void MappedFile::done_with(size_t begin, size_t size) const {
-  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  const size_t from = begin / page * page;
-  ::madvise(const_cast<char*>(bytes_) + from, begin + size - from, MADV_DONTNEED);
+void OpenFile::will_need(size_t begin, size_t size) const {
+  ::posix_fadvise(file_, static_cast<off_t>(begin), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
 }
 
 uint64_t hash_bytes(std::string_view bytes, uint64_t seed) {

@@ -34,24 +34,28 @@ class FileAside {
   int file_ = -1;
 };
 
-/// A whole file in memory, read-only, as the system maps it: processes that map the same file share
-/// one copy. Move-only. The file must not be shortened meanwhile.
-class MappedFile {
+/// An open file, read-only: all of it as the system maps it, so that processes that map the same
+/// file share one copy, or parts of it read into own memory. Move-only. The file must not be
+/// shortened meanwhile. Const calls are thread-safe.
+class OpenFile {
  public:
   /// Throws PATH_NOT_FOUND or IO_ERROR.
-  explicit MappedFile(const std::filesystem::path& path);
-  ~MappedFile();
-  MappedFile(MappedFile&& other) noexcept;
-  MappedFile& operator=(MappedFile&& other) noexcept;
+  explicit OpenFile(std::filesystem::path path);
+  ~OpenFile();
+  OpenFile(OpenFile&& other) noexcept;
+  OpenFile& operator=(OpenFile&& other) noexcept;
 
-  std::string_view bytes() const { return {bytes_, size_}; }
-  /// Says that a part will be read soon, or no longer: its pages are fetched ahead, or leave this
-  /// process.
+  std::string_view mapped() const { return {mapped_, size_}; }
+  /// Reads a part. Throws IO_ERROR.
+  void read(size_t begin, size_t size, void* out) const;
+  /// Says that a part will be read soon: the system fetches it ahead.
   void will_need(size_t begin, size_t size) const;
-  void done_with(size_t begin, size_t size) const;
+  const std::filesystem::path& path() const { return path_; }
 
  private:
-  const char* bytes_ = nullptr;
+  std::filesystem::path path_;
+  int file_ = -1;
+  const char* mapped_ = nullptr;
   size_t size_ = 0;
 };
 

@@ -273,10 +273,9 @@ class Loader::Worker {
     check_if_full();
   }
 
-  /// Rows that are taken from everywhere at once are checked once, others window by window.
+  /// Rows that are taken from everywhere at once are checked once, others as they are read.
   void check_if_full() {
-    if (file_->rows() > rows_max_) return;
-    for (int64_t block = 0; block < file_->blocks(); ++block) file_->check(block);
+    if (file_->rows() <= rows_max_) file_->check();
   }
 
   void open() {
@@ -423,6 +422,10 @@ class Loader::Worker {
     }
     const int64_t block_rows = file_->block_rows();
     const auto window = static_cast<size_t>(std::max<int64_t>(1, rows_max_ / block_rows));
+    // Read, not mapped: what is mapped brings its neighbours into this process's memory.
+    const auto records = std::make_unique_for_overwrite<std::byte[]>(
+        std::min(window, blocks.size()) * block_rows * layout_.record_bytes);
+    std::vector<std::byte> kept;  // records of a batch that goes on in the next window
     for (size_t begin = 0; begin < blocks.size(); begin += window) {
       const size_t end = std::min(blocks.size(), begin + window);
       order_.clear();
@@ -435,7 +438,17 @@ class Loader::Worker {
         skip_ -= static_cast<int64_t>(order_.size());
         continue;
       }
-      for (size_t i = begin; i < end; ++i) file_->check(blocks[i]);
+      // What waits for its batch gives way to the next rows.
+      const size_t bytes = layout_.record_bytes;
+      std::vector<std::byte> waiting(pending_.size() * bytes);
+      for (size_t i = 0; i < pending_.size(); ++i) {
+        pending_[i] =
+            static_cast<std::byte*>(std::memcpy(waiting.data() + i * bytes, pending_[i], bytes));
+      }
+      kept.swap(waiting);
+      for (size_t i = begin; i < end; ++i) {
+        file_->read(blocks[i], records.get() + (i - begin) * block_rows * bytes);
+      }
       // The next window is fetched while this one is used.
       for (size_t i = end; i < std::min(blocks.size(), end + window); ++i) {
         file_->will_need(blocks[i]);
@@ -443,16 +456,14 @@ class Loader::Worker {
       if (options_.shuffle) {
         Random(options_.seed, static_cast<uint64_t>(epoch), begin + 1).shuffle(&order_);
       }
-      const auto record_of = [&](uint32_t row) {
-        return file_->at(blocks[begin + row / block_rows] * block_rows + row % block_rows);
-      };
+      const auto record_of = [&](uint32_t row) { return records.get() + row * bytes; };
       if (grouped_) {
         emit_groups(record_of);
       } else {
         for (const uint32_t row : order_) emit(record_of(row));
       }
-      for (size_t i = begin; i < end; ++i) file_->done_with(blocks[i]);
     }
+    flush();
   }
 
   /// The rows in memory, then the rest of the stream, in order.

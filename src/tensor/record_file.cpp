@@ -69,14 +69,11 @@ void RecordFileWriter::commit() {
   file_.commit();
 }
 
-RecordFile::RecordFile(MappedFile file, fs::path path)
-    : file_(std::move(file)), path_(std::move(path)) {}
-
 std::optional<RecordFile> RecordFile::open(const fs::path& path, std::string_view key,
                                            size_t record_bytes) {
   if (!fs::exists(path)) return std::nullopt;
-  RecordFile file{MappedFile(path), path};
-  std::string_view bytes = file.file_.bytes();
+  RecordFile file{OpenFile(path)};
+  std::string_view bytes = file.file_.mapped();
   if (bytes.size() < kLastLineBytes) return std::nullopt;
   const auto last = bytes.substr(bytes.size() - kLastLineBytes);
   bytes.remove_suffix(kLastLineBytes);
@@ -103,24 +100,31 @@ int64_t RecordFile::rows_of(int64_t block) const {
   return std::min(block_rows_, rows_ - block * block_rows_);
 }
 
-void RecordFile::check(int64_t block) const {
-  const auto bytes =
-      text_of(at(block * block_rows_), static_cast<size_t>(rows_of(block)) * record_bytes_);
-  if (hash_bytes(bytes) == checksums_[static_cast<size_t>(block)]) return;
+size_t RecordFile::bytes_of(int64_t block) const {
+  return static_cast<size_t>(rows_of(block)) * record_bytes_;
+}
+
+void RecordFile::compare(int64_t block, const std::byte* records) const {
+  if (hash_bytes(text_of(records, bytes_of(block))) == checksums_[static_cast<size_t>(block)]) {
+    return;
+  }
   throw Error("RECORDS_DAMAGED",
               fmt::format("The packed rows in `{}` are damaged. Remove the file: the rows are then "
                           "read from their source again.",
-                          path_.string()));
+                          file_.path().string()));
+}
+
+void RecordFile::check() const {
+  for (int64_t block = 0; block < blocks(); ++block) compare(block, at(block * block_rows_));
+}
+
+void RecordFile::read(int64_t block, std::byte* out) const {
+  file_.read(static_cast<size_t>(block * block_rows_) * record_bytes_, bytes_of(block), out);
+  compare(block, out);
 }
 
 void RecordFile::will_need(int64_t block) const {
-  file_.will_need(static_cast<size_t>(block * block_rows_) * record_bytes_,
-                  static_cast<size_t>(rows_of(block)) * record_bytes_);
-}
-
-void RecordFile::done_with(int64_t block) const {
-  file_.done_with(static_cast<size_t>(block * block_rows_) * record_bytes_,
-                  static_cast<size_t>(rows_of(block)) * record_bytes_);
+  file_.will_need(static_cast<size_t>(block * block_rows_) * record_bytes_, bytes_of(block));
 }
 
 }  // namespace firesteel

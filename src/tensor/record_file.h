@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -48,21 +49,22 @@ class RecordFile {
   int64_t blocks() const { return static_cast<int64_t>(checksums_.size()); }
   /// Of a block: all but the last are full.
   int64_t rows_of(int64_t block) const;
+  /// A row as it is mapped. What is mapped is checked by `check`, once; throws RECORDS_DAMAGED.
   const std::byte* at(int64_t row) const {
     return records_ + static_cast<size_t>(row) * record_bytes_;
   }
-  /// Reads a block through. Throws RECORDS_DAMAGED.
-  void check(int64_t block) const;
-  /// A block will be read soon, or no longer: hints to the system, which bound this process's
-  /// memory.
+  void check() const;
+  /// Copies a block's rows. Throws RECORDS_DAMAGED, IO_ERROR.
+  void read(int64_t block, std::byte* out) const;
+  /// The block will be read soon.
   void will_need(int64_t block) const;
-  void done_with(int64_t block) const;
 
  private:
-  RecordFile(MappedFile file, std::filesystem::path path);
+  explicit RecordFile(OpenFile file) : file_(std::move(file)) {}
+  size_t bytes_of(int64_t block) const;
+  void compare(int64_t block, const std::byte* records) const;
 
-  MappedFile file_;
-  std::filesystem::path path_;
+  OpenFile file_;
   const std::byte* records_ = nullptr;
   size_t record_bytes_ = 0;
   int64_t rows_ = 0, block_rows_ = 0;
