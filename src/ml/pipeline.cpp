@@ -523,14 +523,15 @@ Report PipelineRun::report(const FittedModel& fitted, const OpenRows& test) cons
 std::string RunResult::table() const {
   const auto names = metric_names(task);
   std::string text = fmt::format("{:<20}", "model");
-  for (const auto& name : names) text += fmt::format("{:>11}", name);
+  const auto width = [](const std::string& name) { return std::max<size_t>(11, name.size() + 2); };
+  for (const auto& name : names) text += fmt::format("{:>{}}", name, width(name));
   text += fmt::format("{:>10}\n", "seconds");
   for (const auto& model : models) {
     text += fmt::format("{:<20}", model.name);
     for (const auto& name : names) {
       const auto found = model.metrics.find(name);
-      text += found == model.metrics.end() ? fmt::format("{:>11}", "-")
-                                           : fmt::format("{:>11.4f}", found->second);
+      text += found == model.metrics.end() ? fmt::format("{:>{}}", "-", width(name))
+                                           : fmt::format("{:>{}.4f}", found->second, width(name));
     }
     text += fmt::format("{:>10.1f}\n", model.seconds);
   }

@@ -508,7 +508,7 @@ void RecordLayout::unpack(const std::byte* const* records, int64_t rows, Batch* 
       __builtin_prefetch(records[row + kAhead] + record_bytes - 1);
     }
     const std::byte* record = records[row];
-    std::memcpy(numeric, record, numeric_bytes);
+    if (numeric_bytes > 0) std::memcpy(numeric, record, numeric_bytes);
     numeric += numeric_count;
     for (const Slot* slot = first; slot != last; ++slot) {
       *ids++ = load_id(record + slot->offset, slot->width);

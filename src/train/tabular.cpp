@@ -235,6 +235,8 @@ Scores TabularModel::score(const OpenRows& rows) const {
 
 namespace {
 
+constexpr int64_t kScoredRows = 8192;  // at once
+
 /// Rows [begin, end) of a batch.
 Batch rows_of(const Batch& batch, int64_t begin, int64_t end) {
   Batch part;
@@ -309,8 +311,8 @@ std::vector<FeatureImportance> TabularModel::importance(const OpenRows& rows,
     scores.task = state_->task();
     if (batch.label.defined()) scores.labels = to_vector(batch.label);
     std::vector<torch::Tensor> parts;
-    for (int64_t begin = 0; begin < batch.rows(); begin += 8192) {
-      const auto part = rows_of(rows_measured, begin, begin + 8192);
+    for (int64_t begin = 0; begin < batch.rows(); begin += kScoredRows) {
+      const auto part = rows_of(rows_measured, begin, begin + kScoredRows);
       parts.push_back(scores_of(state_->net->forward(part), state_->task()));
     }
     const auto values = torch::cat(parts);
@@ -553,7 +555,14 @@ ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) c
     torch::NoGradGuard no_grad;
     state->net->eval();
     const Batch tensors = encoder->encode(batch);
-    auto values = to_vector(state->row_scores(tensors));
+    // In parts of one size: what some networks keep of a row is much larger than the row.
+    const int64_t rows = tensors.rows(), parts = std::max<int64_t>(1, rows / kScoredRows);
+    std::vector<float> values;
+    for (int64_t part = 0; part < parts; ++part) {
+      const auto scores = to_vector(
+          state->row_scores(rows_of(tensors, rows * part / parts, rows * (part + 1) / parts)));
+      values.insert(values.end(), scores.begin(), scores.end());
+    }
     state->restore_units(&values);
     return values;
   };

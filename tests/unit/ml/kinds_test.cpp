@@ -65,11 +65,30 @@ class Kinds : public ::testing::Test {
 };
 
 /// Users like items of their own parity, and of x above 0.
-DataFrame ratings(const Session& spark) {
-  return spark.range(0, 4000).selectExpr(
+DataFrame ratings(const Session& spark, int64_t count = 4000) {
+  return spark.range(0, count).selectExpr(
       {"id", "CAST(id % 20 AS INT) AS user", "CAST((id * 7) DIV 20 % 30 AS INT) AS item",
        "sin(id * 1.7) AS x", "date_add(DATE'2024-01-01', CAST(id % 300 AS INT)) AS day",
        "(id % 20 + (id * 7) DIV 20 % 30) % 2 = 0 AS liked"});
+}
+
+TEST_F(Kinds, ManyRowsArePredictedAsFewAre) {
+  const auto features = Features().numeric({"x"}).categorical({"user", "item"}).label("liked");
+  const auto fitted =
+      train(ratings(spark), features, {.kind = "tabm", .hidden = {16}, .ensemble = 4}, quick(1));
+  const std::string some = "id % 9973 = 5";
+  const auto many = ratings(spark, 60'000);
+  const auto values = [](const DataFrame& predicted) {
+    return predicted.orderBy({col("id")}).select({col("prediction")}).collect();
+  };
+  const auto whole = values(fitted.transform(many).filter(some));
+  const auto alone = values(fitted.transform(many.filter(some)));
+  ASSERT_EQ(whole.size(), 7u);
+  ASSERT_EQ(alone.size(), 7u);
+  for (size_t i = 0; i < whole.size(); ++i) {
+    EXPECT_NEAR(whole[i][0].number, alone[i][0].number, 1e-5);
+  }
+  EXPECT_EQ(fitted.transform(many).count(), 60'000);
 }
 
 TEST_F(Kinds, EnsemblesAndFactorisationLearn) {
