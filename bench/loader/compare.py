@@ -20,10 +20,14 @@ if not file.exists():
 
 program = root / "build/release/bin/loader_bench"
 script = root / "bench/loader/python_loader.py"
-print(f"{'':22}{'rows/s':>12}{'peak MB':>10}")
-for name, command in (("Firesteel", [program, file]), ("Polars -> torch", [sys.executable, script, "polars", file]),
+print(f"{'':26}{'rows/s':>12}{'first batch s':>15}{'peak MB':>10}")
+records = root / "data/bench/loader.records"
+measure([str(program), str(file), "1024", str(records)])
+for name, command in (("Firesteel", [program, file]), ("packed before", [program, file, 1024, records]),
+                      ("a tenth of the rows fits", [program, file, 36, records]), ("Polars -> torch", [sys.executable, script, "polars", file]),
                       ("DuckDB -> torch", [sys.executable, script, "duckdb", file])):
     runs = [measure([str(part) for part in command]) for _ in range(3)]
     best = min(runs, key=lambda run: json.loads(run[3])["seconds"])
     result = json.loads(best[3])
-    print(f"{name:22}{result['rows'] / result['seconds']:12,.0f}{max(run[2] for run in runs) / 1e6:10.0f}")
+    first = f"{result['first']:15.3f}" if "first" in result else f"{'':15}"
+    print(f"{name:26}{result['rows'] / result['seconds']:12,.0f}{first}{max(run[2] for run in runs) / 1e6:10.0f}")

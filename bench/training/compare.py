@@ -26,12 +26,18 @@ if not file.exists():
 
 script = root / "bench/training/python_train.py"
 print(f"{'':26}{'epoch rows/s':>14}{'whole s':>9}{'peak MB':>9}{'AUC':>8}")
-for name, command in (("Firesteel", [root / "build/release/bin/train_bench", file]),
+bench = root / "build/release/bin/train_bench"
+for name, command in (("Firesteel", [bench, file]),
+                      ("a tenth of the rows fits", [bench, file, 30]),
+                      ("one thread", ["env", "OMP_NUM_THREADS=1", bench, file]),
+                      ("two workers of one thread", [bench, file, 1024, 1, 2, 1]),
                       ("PyTorch eager", [sys.executable, script, "eager", file]),
                       ("PyTorch eager, fused Adam", [sys.executable, script, "fused", file]),
                       ("torch.compile, fused Adam", [sys.executable, script, "compiled", file])):
     run = measure([str(part) for part in command], env={**os.environ, "GOMP_SPINCOUNT": "0"})
     result = json.loads(run[3])
     print(f"{name:26}{result['rows'] / result['epoch_seconds']:14,.0f}{result['seconds']:9.1f}{run[2] / 1e6:9.0f}"
-          f"{result['auc']:8.4f}" + (f"   {result['waited'] / result['epoch_seconds']:.1%} waiting for rows" if "waited" in result else ""),
+          f"{result['auc']:8.4f}" + (f"   {result['waited'] / result['epoch_seconds']:.1%} waiting for rows, "
+                                     f"{(result['waited'] - result['packing']) / result['epoch_seconds']:.1%} once they are packed"
+                                     if "waited" in result else ""),
           flush=True)
