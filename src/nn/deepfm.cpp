@@ -9,7 +9,7 @@ namespace firesteel::nn {
 DeepFmImpl::DeepFmImpl(const TabularNetOptions& options) {
   if (options.outputs != 1) {
     throw Error("INVALID_OPTION",
-                "A deepfm has one output: it is for binary tasks and regressions.");
+                "A deepfm has one output: it is for binary, regression and ranking tasks.");
   }
   const int64_t width = options.embedding_dimension > 0 ? options.embedding_dimension : 10;
   embeddings = register_module("embeddings", make_embeddings(options.cardinalities, width));
