@@ -29,6 +29,9 @@ struct SequenceBatch {
 struct Batch {
   torch::Tensor numeric, categorical, label, weight;
   std::vector<SequenceBatch> sequences;
+  /// Of a loader's batch over all processes that share it: rows, and the sum of their weights.
+  int64_t total_rows = 0;
+  double total_weight = 0;
   int64_t rows() const { return numeric.size(0); }
 };
 

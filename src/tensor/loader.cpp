@@ -502,14 +502,28 @@ class Loader::Worker {
       const bool shared = count >= options_.world;
       const int64_t begin = shared ? count * options_.rank / options_.world : 0;
       const int64_t end = shared ? count * (options_.rank + 1) / options_.world : count;
-      const int64_t mine = end - begin;
+      const int64_t mine = end - begin, times = shared ? 1 : options_.world;
       Batch batch = layout_.make_batch(mine);
       layout_.unpack(pending_.data() + begin, mine, &batch);
+      batch.total_rows = count * times;
+      batch.total_weight = static_cast<double>(batch.total_rows);
+      if (batch.weight.defined() && options_.sampling != Sampling::kWeighted)
+        batch.total_weight = pending_weight() * static_cast<double>(times);
       if (options_.sampling == Sampling::kWeighted) batch.weight.reset();  // It has had its effect.
       if (options_.pin_memory) batch = pinned(std::move(batch));
       push(std::move(batch));
     }
     pending_.clear();
+  }
+
+  double pending_weight() const {
+    double sum = 0;
+    for (const std::byte* record : pending_) {
+      float weight = 0;
+      std::memcpy(&weight, record + layout_.weight.offset, sizeof weight);
+      sum += weight;
+    }
+    return sum;
   }
 
   static Batch pinned(Batch batch) {

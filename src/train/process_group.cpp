@@ -75,6 +75,7 @@ Rendezvous::~Rendezvous() = default;
 struct ProcessGroup::Peers {
   c10::intrusive_ptr<c10d::ProcessGroup> group;
   std::unique_ptr<c10d::Reducer> reducer;
+  c10::intrusive_ptr<c10d::Work> summing;
 };
 
 ProcessGroup::ProcessGroup(const GroupOptions& options, torch::Device device)
@@ -125,6 +126,17 @@ void ProcessGroup::sum(torch::Tensor& tensor) {
     std::vector<torch::Tensor> list{tensor};
     peers_->group->allreduce(list)->wait();
   });
+}
+
+void ProcessGroup::begin_sum(const torch::Tensor& tensor) {
+  reached(rank_, [&] {
+    std::vector<torch::Tensor> list{tensor};
+    peers_->summing = peers_->group->allreduce(list);
+  });
+}
+
+void ProcessGroup::end_sum() {
+  reached(rank_, [&] { peers_->summing->wait(); });
 }
 
 void ProcessGroup::broadcast(const std::vector<torch::Tensor>& tensors) {

@@ -45,6 +45,9 @@ class ProcessGroup {
 
   /// In place.
   void sum(torch::Tensor& tensor);
+  /// The same while other work goes on: the tensor holds the sum once the other call returns.
+  void begin_sum(const torch::Tensor& tensor);
+  void end_sum();
   /// Rank 0's values, in place.
   void broadcast(const std::vector<torch::Tensor>& tensors);
   /// One-dimensional tensors of any lengths, by rank.

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <malloc.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -48,6 +49,8 @@ struct Run {
   double pending_weight = 0;  // of the batches whose gradients wait for their step
   int64_t pending_batches = 0;
   std::unique_ptr<ProcessGroup> group;     // of the workers, when there are others
+  torch::Tensor said;                      // to the workers, who have not answered yet
+  double said_weight = 0;                  // of the batch that it is about
   bool wants_save = false, stops = false;  // what all workers do after this step
   std::unique_ptr<Loader> validation;
   Clock::time_point saved_at = Clock::now();
@@ -57,7 +60,8 @@ struct Run {
   void resume();
   void epoch(Loader& loader);
   void accumulate(Batch& batch);
-  void agree(double loss_sum, double weight, int64_t rows);
+  void note(const Batch& batch, double loss_sum);
+  void hear();
   void step();
   void validate(EpochRecord* record);
   Scores all_scores(Scores mine);
@@ -96,6 +100,23 @@ void check(const TrainerOptions& options) {
     refuse("To pause, name a checkpoint folder.");
   }
 }
+
+/// While it lives, memory that is freed stays with the process: activations of many megabytes are
+/// freed and asked for again in every step, and each time the system would have to clear their
+/// pages, which is a tenth of a small model's time.
+class FreedMemoryKept {
+ public:
+  FreedMemoryKept() {
+    ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most there is
+    ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  }
+  ~FreedMemoryKept() {
+    ::mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    ::malloc_trim(0);
+  }
+  FreedMemoryKept(const FreedMemoryKept&) = delete;
+  FreedMemoryKept& operator=(const FreedMemoryKept&) = delete;
+};
 
 /// Holds libtorch to deterministic operations while it lives.
 class Deterministic {
@@ -149,9 +170,11 @@ TrainResult train(const Trainable& model, const OpenLoader& rows, const OpenLoad
           .best_weights = {},
           .result = {},
           .group = nullptr,
+          .said = {},
           .validation = nullptr};
   // Each worker drops other units.
   torch::manual_seed(options.seed + static_cast<uint64_t>(options.group.rank));
+  const FreedMemoryKept kept;
   const Deterministic deterministic(options.deterministic);
   run.train(rows);
   return std::move(run.result);
@@ -228,6 +251,7 @@ void Run::resume() {
 
 void Run::save() {
   if (options.checkpoints.empty()) return;
+  hear();
   saved_at = Clock::now();
   steps_saved = state.steps_done;
   Checkpoint checkpoint{state, {}, {}};
@@ -265,7 +289,7 @@ void Run::epoch(Loader& loader) {
         save();
       }
     }
-    if (seconds_since(reported) > 0.1) {
+    if (seconds_since(reported) > 0.1 && state.weight_sum > 0) {
       record.loss = state.loss_sum / state.weight_sum;
       record.waited_seconds = loader.waited_seconds() - waited_before;
       report(record, state.rows_done - rows_before, seconds_since(start), nullptr);
@@ -273,6 +297,7 @@ void Run::epoch(Loader& loader) {
     }
   }
   if (pending_batches > 0) step();
+  hear();
   if (state.rows_done == 0) {
     throw Error("TRAINING_DATA_INVALID",
                 "There is no row to train on. Check the filters and the "
@@ -312,33 +337,44 @@ void Run::accumulate(Batch& batch) {
   scale.scaled(part).backward();
   const auto value = loss.item<double>();
   if (!std::isfinite(value)) not_finite(here);
-  agree(value * weight, weight, here.rows());
+  note(here, value * weight);
 }
 
-/// Adds what the batch was, over all workers; all of them then do the same next.
-void Run::agree(double loss_sum, double weight, int64_t rows_here) {
-  wants_save = seconds_since(saved_at) > options.checkpoint_seconds;
-  stops = options.interrupt && options.interrupt->load();
-  if (group) {
-    auto sums = torch::tensor({loss_sum, weight, static_cast<double>(rows_here),
-                               wants_save && is_first() ? 1.0 : 0.0, stops ? 1.0 : 0.0},
-                              torch::TensorOptions(torch::kFloat64).device(device));
-    group->sum(sums);
-    sums = sums.cpu();
-    const double* values = sums.const_data_ptr<double>();
-    loss_sum = values[0];
-    weight = values[1];
-    rows_here = std::llround(values[2]);
-    wants_save = values[3] > 0;
-    stops = values[4] > 0;
-  }
-  if (state.batch_rows == 0) state.batch_rows = rows_here;  // the first is a full one
-  state.rows_done += rows_here;
+/// Adds what the batch was. Workers hear of each other's losses and wishes with the next batch, so
+/// that none waits; all then do the same.
+void Run::note(const Batch& batch, double loss_sum) {
+  if (state.batch_rows == 0) state.batch_rows = batch.total_rows;  // the first is a full one
+  state.rows_done += batch.total_rows;
   ++state.batches_done;
   ++pending_batches;
-  pending_weight += weight;
-  state.loss_sum += loss_sum;
-  state.weight_sum += weight;
+  pending_weight += batch.total_weight;
+  const bool old = is_first() && seconds_since(saved_at) > options.checkpoint_seconds;
+  const bool asked = options.interrupt && options.interrupt->load();
+  if (!group) {
+    state.loss_sum += loss_sum;
+    state.weight_sum += batch.total_weight;
+    wants_save = old;
+    stops = asked;
+    return;
+  }
+  hear();
+  said_weight = batch.total_weight;
+  said = torch::tensor({loss_sum, old ? 1.0 : 0.0, asked ? 1.0 : 0.0},
+                       torch::TensorOptions(torch::kFloat64).device(device));
+  group->begin_sum(said);
+}
+
+/// Takes in what the workers said last.
+void Run::hear() {
+  if (!said.defined()) return;
+  group->end_sum();
+  const auto heard = said.cpu();
+  const double* values = heard.const_data_ptr<double>();
+  state.loss_sum += values[0];
+  state.weight_sum += said_weight;
+  wants_save = values[1] > 0;
+  stops = values[2] > 0;
+  said.reset();
 }
 
 void Run::step() {
