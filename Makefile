@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo test test-all asan reference bench-flights bench-loader bench-query bench-training docs install clean
+.PHONY: setup peers build demo test test-all asan reference bench-flights bench-loader bench-quality bench-query bench-training docs install clean
 
 setup:
 	@tools/setup.sh
@@ -43,6 +43,9 @@ bench-loader: build reference
 
 bench-query: build reference
 	@.deps/reference/bin/python bench/query/compare.py
+
+bench-quality: build reference
+	@.deps/reference/bin/python bench/quality/compare.py
 
 bench-training: build reference
 	@.deps/reference/bin/python bench/training/compare.py

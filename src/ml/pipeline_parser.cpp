@@ -225,6 +225,7 @@ struct Parser {
   void labels(const Section& table);
   void model();
   void training();
+  void parameter_groups(const Section& table, std::vector<ParameterGroup>* groups);
   void track();
   void tune();
   void space(const Section& table, const std::string& prefix, const toml::table& keys);
@@ -607,9 +608,30 @@ void Parser::model() {
   }
 }
 
+/// Parameters that are trained otherwise than the rest.
+void Parser::parameter_groups(const Section& table, std::vector<ParameterGroup>* groups) {
+  if (!table.has("groups")) return;
+  const auto* list = table.table()->get("groups")->as_array();
+  if (!list) table.wrong("groups", "must be a list of tables: { prefix = \"embeddings.\", … }");
+  for (const auto& node : *list) {
+    if (!node.is_table())
+      table.wrong("groups", "must hold tables: { prefix = \"embeddings.\", … }");
+    const Section row(file, "train.groups", node.as_table(), line_of(node),
+                      {"prefix", "learning_rate_factor", "weight_decay"});
+    row.need("prefix");
+    constexpr double kNoEnd = std::numeric_limits<double>::infinity();
+    ParameterGroup group{.prefix = row.text("prefix"), .weight_decay = {}};
+    group.learning_rate_factor = row.number("learning_rate_factor", 1, 0, kNoEnd);
+    if (row.has("weight_decay")) group.weight_decay = row.number("weight_decay", 0, 0, kNoEnd);
+    groups->push_back(std::move(group));
+  }
+}
+
 void Parser::training() {
   const auto table = section("train", {"epochs",
                                        "batch_size",
+                                       "batch_elements",
+                                       "groups",
                                        "learning_rate",
                                        "optimizer",
                                        "weight_decay",
@@ -647,6 +669,7 @@ void Parser::training() {
   constexpr double kNoEnd = std::numeric_limits<double>::infinity();
   options.epochs = table.integer("epochs", options.epochs, 1);
   train.batches.rows = table.integer("batch_size", train.batches.rows, 1);
+  train.batches.elements = table.integer("batch_elements", 0, 0);
   options.learning_rate = table.number("learning_rate", options.learning_rate, 1e-12, kNoEnd);
   auto& optimizer = options.optimizer;
   optimizer.kind =
@@ -662,6 +685,7 @@ void Parser::training() {
   for (const auto& prefix : table.list<std::string>("frozen")) {
     optimizer.groups.push_back({.prefix = prefix, .weight_decay = {}, .frozen = true});
   }
+  parameter_groups(table, &optimizer.groups);
   auto& schedule = options.schedule;
   schedule.kind = schedule_from_name(
       table.choice("schedule", "constant",

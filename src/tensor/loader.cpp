@@ -132,6 +132,7 @@ class Loader::Worker {
             options_.memory_bytes_max / static_cast<int64_t>(layout_.record_bytes + 4),
             RecordStore::kChunkRows, UINT32_MAX)),
         grouped_(layout_.group.width > 0 && options_.shuffle),
+        uneven_(grouped_ || options_.batch_elements > 0),
         epoch_(options_.start_epoch),
         thread_([this] { run(); }) {}
 
@@ -173,6 +174,11 @@ class Loader::Worker {
     return rows_;
   }
 
+  std::optional<int64_t> batches() {
+    wait_for_rows();
+    return batches_;
+  }
+
   int64_t epoch() const { return epoch_; }
   double waited_seconds() const { return waited_; }
   double packing_seconds() {
@@ -195,6 +201,10 @@ class Loader::Worker {
 
   void run() {
     try {
+      if (options_.batch_elements > 0 && layout_.sequences.empty()) {
+        throw Error("INVALID_OPTION",
+                    "Batches of so many elements need sequence features, and there is none.");
+      }
       if (grouped_ && (options_.world > 1 || options_.sampling != Sampling::kEach)) {
         throw Error("INVALID_OPTION",
                     "A ranking's groups stay together: they are trained on by one process, and "
@@ -208,12 +218,13 @@ class Loader::Worker {
         packing_ = seconds_since(start);
         if (!stream_) rows_ = file_ ? file_->rows() : store_.rows();
         full_ = rows_ && *rows_ <= rows_max_;
+        if (rows_) batches_ = count_batches();
       }
       filled_.notify_all();
       for (int64_t epoch = options_.start_epoch; epoch < options_.end_epoch; ++epoch) {
         const int64_t batches = epoch == options_.start_epoch ? options_.start_batch : 0;
-        skip_ = grouped_ ? 0 : batches * options_.batch_rows;
-        skip_batches_ = grouped_ ? batches : 0;
+        skip_ = uneven_ ? 0 : batches * options_.batch_rows;
+        skip_batches_ = uneven_ ? batches : 0;
         if (full_) {
           produce_all(epoch);
         } else if (file_) {
@@ -485,12 +496,49 @@ class Loader::Worker {
 
   /// One more record of the epoch, which stays where it is until the batch is full.
   void emit(const std::byte* record) {
+    if (options_.batch_elements > 0) {
+      const int64_t elements = elements_of(record);
+      if (pending_elements_ + elements > options_.batch_elements) flush();
+      pending_elements_ += elements;
+    }
     pending_.push_back(record);
     if (static_cast<int64_t>(pending_.size()) == options_.batch_rows) flush();
   }
 
+  /// Of all sequences.
+  int64_t elements_of(const std::byte* record) const {
+    int64_t elements = 0;
+    for (const auto& sequence : layout_.sequences) {
+      uint32_t length = 0;
+      std::memcpy(&length, record + sequence.slot.offset, sizeof length);
+      elements += length;
+    }
+    return elements;
+  }
+
+  int64_t count_batches() const {
+    const auto batches = [](int64_t count, int64_t size) { return (count + size - 1) / size; };
+    const int64_t by_rows = batches(*rows_, options_.batch_rows);
+    if (options_.batch_elements == 0) return by_rows;
+    int64_t elements = 0;
+    const size_t bytes = layout_.record_bytes;
+    if (file_) {
+      const auto block = std::make_unique_for_overwrite<std::byte[]>(file_->block_rows() * bytes);
+      for (int64_t i = 0; i < file_->blocks(); ++i) {
+        file_->read(i, block.get());
+        for (int64_t row = 0; row < file_->rows_of(i); ++row) {
+          elements += elements_of(block.get() + row * bytes);
+        }
+      }
+    } else {
+      for (int64_t row = 0; row < *rows_; ++row) elements += elements_of(store_.at(row));
+    }
+    return std::max(by_rows, batches(elements, options_.batch_elements));
+  }
+
   /// Makes a batch of the pending records.
   void flush() {
+    pending_elements_ = 0;
     const auto count = static_cast<int64_t>(pending_.size());
     if (count == 0) return;
     if (skip_ > 0) {
@@ -558,6 +606,7 @@ class Loader::Worker {
   std::optional<RecordFile> file_;
   const int64_t rows_max_;
   const bool grouped_;           // a ranking's rows come by groups
+  const bool uneven_;            // batches may end before they are full
   std::vector<uint32_t> order_;  // of the epoch or the window
   std::optional<AliasTable> weights_;
   std::optional<ArrowStream> stream_;
@@ -567,6 +616,7 @@ class Loader::Worker {
   int64_t skip_ = 0;      // rows of the epoch that are not wanted; or batches
   int64_t skip_batches_ = 0;
   std::vector<const std::byte*> pending_;
+  int64_t pending_elements_ = 0;
 
   // The consumer's.
   int64_t epoch_;
@@ -578,7 +628,7 @@ class Loader::Worker {
   std::deque<std::optional<Batch>> queue_;  // nothing: the end of an epoch
   bool stopping_ = false, done_ = false;
   bool rows_known_ = false, full_ = false;
-  std::optional<int64_t> rows_;
+  std::optional<int64_t> rows_, batches_;
   double packing_ = 0;
   std::exception_ptr error_;
 
@@ -593,6 +643,7 @@ std::optional<Batch> Loader::next() { return worker_->next(); }
 int64_t Loader::epoch() const { return worker_->epoch(); }
 bool Loader::shuffle_is_full() { return worker_->shuffle_is_full(); }
 std::optional<int64_t> Loader::rows() { return worker_->rows(); }
+std::optional<int64_t> Loader::batches() { return worker_->batches(); }
 const RecordLayout& Loader::layout() const { return worker_->layout(); }
 double Loader::waited_seconds() const { return worker_->waited_seconds(); }
 double Loader::packing_seconds() const { return worker_->packing_seconds(); }

@@ -20,6 +20,8 @@ namespace firesteel {
 
 struct LoaderOptions {
   int64_t batch_rows = 8192;
+  /// Above 0: a batch ends before its sequences have more elements than this, together.
+  int64_t batch_elements = 0;
   bool shuffle = true;
   Sampling sampling = Sampling::kEach;
   uint64_t seed = 0;
@@ -68,6 +70,8 @@ class Loader {
   /// Number of rows, of all processes, or nothing for a stream that is not kept. Waits until that
   /// is known.
   std::optional<int64_t> rows();
+  /// Batches of an epoch, likewise; of those that end early the least there can be.
+  std::optional<int64_t> batches();
   /// Features, in the order of the tensors' columns.
   const RecordLayout& layout() const;
   /// Time that `next` waited for the background thread, without the time until the rows were

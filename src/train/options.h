@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,6 +75,8 @@ struct GroupOptions {
 
 struct BatchOptions {
   int64_t rows = 8192;  // of a batch, over all processes
+  /// Above 0: a batch ends before its sequences have more elements than this, together.
+  int64_t elements = 0;
   Sampling sampling = Sampling::kEach;
   /// Of packed training rows, kept for the next epochs.
   int64_t memory_bytes_max = int64_t{1} << 30;
@@ -81,6 +84,16 @@ struct BatchOptions {
   std::filesystem::path records;
   std::string records_key;
   bool share_records = false;
+};
+
+struct EpochRecord {
+  int64_t epoch = 0;         // from 0
+  double loss = 0;           // mean of the training rows
+  double learning_rate = 0;  // of the last step
+  double validation_loss = 0;
+  double validation = 0;  // the metric; both NaN without validation rows
+  double seconds = 0;
+  double waited_seconds = 0;  // for batches
 };
 
 struct TrainerOptions {
@@ -127,6 +140,9 @@ struct TrainerOptions {
   /// Names the rows' state: a checkpoint of rows with another name is refused.
   std::string data;
   std::string device = "auto";  // or "cpu", "cuda"
+  /// Called after each epoch, by the thread that trains; `false` ends training there. Not in
+  /// workers.
+  std::function<bool(const EpochRecord&)> after_epoch;
   /// Set from any thread or a signal handler: the step ends, a checkpoint is written, and
   /// OPERATION_CANCELED is thrown.
   const std::atomic<bool>* interrupt = nullptr;
@@ -135,16 +151,6 @@ struct TrainerOptions {
 /// The metric that decides which epoch is best: the one named, or the task's. Throws
 /// INVALID_OPTION when the task has none of that name.
 std::string deciding_metric(Task task, const std::string& named);
-
-struct EpochRecord {
-  int64_t epoch = 0;         // from 0
-  double loss = 0;           // mean of the training rows
-  double learning_rate = 0;  // of the last step
-  double validation_loss = 0;
-  double validation = 0;  // the metric; both NaN without validation rows
-  double seconds = 0;
-  double waited_seconds = 0;  // for batches
-};
 
 struct TrainProgress {
   int64_t epoch = 0, epochs = 0;

@@ -134,6 +134,7 @@ LoaderOptions training_loader(const BatchOptions& batches, const TrainerOptions&
                               bool validated) {
   auto loader = loader_options(batches, options, "training.records");
   loader.batch_rows = batches.rows;
+  loader.batch_elements = batches.elements;
   loader.sampling = batches.sampling;
   loader.memory_bytes_max = batches.memory_bytes_max / 4 * (validated ? 3 : 4);
   loader.seed = options.seed;
@@ -203,9 +204,9 @@ TrainResult TabularModel::train(const OpenRows& rows, const OpenRows& validation
   TrainerOptions options = given;
   options.task = state_->task();
   // What the order of the rows depends on, beside the rows and the seed.
-  options.data +=
-      fmt::format("{}batches of {}, {}, {} MB", options.data.empty() ? "" : ", ", batches.rows,
-                  sampling_name(batches.sampling), batches.memory_bytes_max >> 20);
+  options.data += fmt::format("{}batches of {}, {} elements, {}, {} MB",
+                              options.data.empty() ? "" : ", ", batches.rows, batches.elements,
+                              sampling_name(batches.sampling), batches.memory_bytes_max >> 20);
   const OpenLoader open_rows = [&](LoaderStart start) {
     auto loader = training_loader(batches, options, static_cast<bool>(validation));
     loader.start_epoch = start.epoch;

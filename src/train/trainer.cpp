@@ -204,6 +204,7 @@ void Run::train(const OpenLoader& open_rows) {
     std::error_code ignored;
     std::filesystem::remove_all(options.checkpoints, ignored);
   }
+  bool ended = false;  // by the caller
   const auto patience_over = [&] {
     return options.patience > 0 && state.epochs_without_gain >= options.patience;
   };
@@ -212,9 +213,10 @@ void Run::train(const OpenLoader& open_rows) {
   if (state.epochs_done < end && !patience_over()) {
     const auto loader = open_rows({state.epochs_done, state.batches_done});
     rows = options.rows > 0 ? options.rows : loader->rows().value_or(0);
-    while (state.epochs_done < end && !patience_over()) {
+    while (state.epochs_done < end && !patience_over() && !ended) {
       epoch(*loader);
       save();
+      ended = options.after_epoch && !options.after_epoch(state.history.back());
     }
     result.waited_seconds = loader->waited_seconds();
     result.packing_seconds = loader->packing_seconds();
@@ -224,7 +226,7 @@ void Run::train(const OpenLoader& open_rows) {
   } else {
     swap_average();
   }
-  result.stopped_early = patience_over() && state.epochs_done < options.epochs;
+  result.stopped_early = (patience_over() || ended) && state.epochs_done < options.epochs;
   result.paused = !result.stopped_early && state.epochs_done < options.epochs;
   result.best_epoch = state.best_epoch;
   result.history = state.history;
@@ -277,9 +279,10 @@ void Run::epoch(Loader& loader) {
   model.module->train();
   while (auto batch = loader.next()) {
     accumulate(*batch);
-    if (steps == 0 && rows > 0) {
-      const int64_t step_rows = state.batch_rows * options.accumulate;
-      steps = options.epochs * ((rows + step_rows - 1) / step_rows);
+    if (steps == 0) {
+      int64_t batches = loader.batches().value_or(0);
+      if (batches == 0) batches = (rows + state.batch_rows - 1) / state.batch_rows;
+      steps = options.epochs * ((batches + options.accumulate - 1) / options.accumulate);
     }
     if (pending_batches == options.accumulate) {
       step();

@@ -602,6 +602,14 @@ class Training(Case):
         one, two = (self.metrics(self.folder / name)["test"]["mlp"]["auc"] for name in ("limited", "whole"))
         self.assertAlmostEqual(one, two, delta=0.01)
 
+    def test_parameter_groups(self):
+        self.write(epochs=1, train='groups = [{ prefix = "embeddings.", learning_rate_factor = 0.1 }]')
+        self.good("run", "-q", "p.toml")
+        for text, message in (('groups = [{ prefix = "embedings." }]', "No parameter's name begins with `embedings.`"), ("groups = [1]", "must hold tables"),
+                              ('groups = [{ prefix = "a", rate = 1 }]', "has no key `rate`"), ("batch_elements = 10", "need sequence features")):
+            self.write(train=text)
+            self.refused("INVALID_(PIPELINE|OPTION)", message, call=["run", "p.toml"])
+
     def test_folds(self):
         rows = []
         for fold in (1, 2, 3):

@@ -50,14 +50,14 @@ class Lion(torch.optim.Optimizer):
 
 
 def optimized(make, clip=0):
-    """Losses and weights of 8 steps of the optimizer that `make` makes of the parameters."""
+    """Losses and weights of 100 steps of the optimizer that `make` makes of the parameters."""
     model = Mlp()
     optimizer = make(model.parameters())
     numeric = pattern(6, 3)
     ids = torch.tensor([[i % 5, i % 3] for i in range(6)])
     label = torch.tensor([0.0, 1, 1, 0, 1, 0])
     losses = []
-    for _ in range(8):
+    for _ in range(100):
         optimizer.zero_grad()
         loss = torch.nn.functional.binary_cross_entropy_with_logits(
             model(numeric, ids).squeeze(1), label, pos_weight=torch.tensor(2.0))

@@ -241,6 +241,53 @@ TEST_F(LoaderFile, AWindowedShuffleMixesSortedRows) {
   EXPECT_LT(std::abs(covariance / (std::sqrt(variance) * count / std::sqrt(12.0))), 0.5);
 }
 
+TEST(Loader, BatchesOfSoManyElements) {
+  // Row i has i % 10 words.
+  const auto source = [] {
+    return StreamOf::open([](int64_t index) -> ArrowColumns {
+      if (index > 0) return {};
+      std::vector<std::optional<int64_t>> ids;
+      std::vector<std::optional<int64_t>> lengths;
+      std::vector<std::optional<std::string>> words;
+      std::vector<std::optional<bool>> labels;
+      for (int64_t i = 0; i < 1'000; ++i) {
+        ids.push_back(i);
+        lengths.push_back(i % 10);
+        words.insert(words.end(), i % 10, "a");
+        labels.push_back(i % 2 == 0);
+      }
+      return {testing::numbers<int64_t>("id", "l", ids),
+              testing::lists("words", "+l", lengths, testing::texts("element", "u", words)),
+              testing::booleans("label", labels)};
+    });
+  };
+  const std::vector<EncoderSpec> columns = {
+      {.column = "id"},
+      {.column = "words", .kind = EncoderKind::kWordSequence, .vocabulary = {"a"}, .length = 9},
+      {.column = "label", .kind = EncoderKind::kLabel}};
+  auto options = small(100);
+  options.batch_elements = 90;
+  options.end_epoch = 1;
+  Loader loader(source, columns, options);
+  EXPECT_EQ(loader.batches(), 50);  // of 4,500 elements
+  std::vector<int64_t> first_ids;
+  int64_t rows = 0;
+  while (const auto batch = loader.next()) {
+    const auto elements = batch->sequences[0].lengths.sum().item<int64_t>();
+    EXPECT_LE(elements, 90);
+    EXPECT_LE(batch->sequences[0].values.size(1), 9);
+    rows += batch->rows();
+    first_ids.push_back(static_cast<int64_t>(batch->numeric[0][0].item<float>()));
+  }
+  EXPECT_EQ(rows, 1'000);
+  EXPECT_LT(static_cast<int64_t>(first_ids.size()), 60);
+  options.start_batch = 7;
+  Loader resumed(source, columns, options);
+  EXPECT_EQ(static_cast<int64_t>(resumed.next()->numeric[0][0].item<float>()), first_ids[7]);
+  Loader without([] { return stream_of(10); }, specs(), options);
+  EXPECT_THROW(without.next(), Error);
+}
+
 TEST(Loader, ARankingsGroupsStayTogether) {
   // 900 rows of groups of 7, far apart in the source.
   const auto source = [] {

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <set>
 
 #include "../tensor/arrow_fixture.h"
 #include "base/error.h"
@@ -103,6 +104,45 @@ void expect_same(const TrainResult& a, const TrainResult& b, const Trainable& fi
   }
   const auto left = weights_of(*first.module), right = weights_of(*second.module);
   for (const auto& [name, tensor] : left) EXPECT_TRUE(torch::equal(tensor, right.at(name))) << name;
+}
+
+TEST(Trainer, PausesKeepsTheBestAndEndsWhenAsked) {
+  const Folder folder;
+  auto options = some_options();
+  options.checkpoints = folder.path / "whole";
+  options.best_kept = 2;
+  const auto whole = new_model();
+  const auto expected = train(whole, open_rows(), open_rows(false), options);
+  std::vector<std::pair<double, std::string>> ranked;
+  for (const auto& epoch : expected.history) {
+    ranked.emplace_back(epoch.validation, "best-00000" + std::to_string(epoch.epoch + 1));
+  }
+  std::sort(ranked.begin(), ranked.end());
+  std::set<std::string> kept;
+  for (const auto& entry : fs::directory_iterator(options.checkpoints)) {
+    if (entry.path().extension() == ".safetensors") kept.insert(entry.path().stem());
+  }
+  EXPECT_EQ(kept, (std::set<std::string>{ranked[0].second, ranked[1].second}));
+
+  options.checkpoints = folder.path / "paused";
+  options.resume = true;
+  TrainResult result;
+  const auto paused = new_model();
+  for (const int64_t until : {2, 3, 6}) {
+    options.pause_after = until;
+    result = train(paused, open_rows(), open_rows(false), options);
+    EXPECT_EQ(result.paused, until < 6);
+    EXPECT_EQ(static_cast<int64_t>(result.history.size()), until);
+  }
+  expect_same(result, expected, paused, whole);
+
+  auto ended = some_options();
+  ended.after_epoch = [](const EpochRecord& record) { return record.epoch < 1; };
+  const auto short_run = train(new_model(), open_rows(), {}, ended);
+  EXPECT_EQ(short_run.history.size(), 2u);
+  EXPECT_TRUE(short_run.stopped_early);
+  options.checkpoints.clear();
+  EXPECT_THROW(train(new_model(), open_rows(), {}, options), Error);
 }
 
 TEST(Trainer, Learns) {
