@@ -169,24 +169,35 @@ Seed hash_value(Value value, Seed seed, Hash hash) {
   }
 }
 
+/// The hash of a column's values, each with its seed; null leaves the seed.
+template <typename Value, typename Seed, typename Hash>
+void hash_column(DataChunk& input, Vector& result, Hash hash) {
+  duckdb::UnifiedVectorFormat values, seeds;
+  input.data[0].ToUnifiedFormat(input.size(), values);
+  input.data[1].ToUnifiedFormat(input.size(), seeds);
+  const auto* value = duckdb::UnifiedVectorFormat::GetData<Value>(values);
+  const auto* seed = duckdb::UnifiedVectorFormat::GetData<Seed>(seeds);
+  auto* out = duckdb::FlatVector::GetData<Seed>(result);
+  for (idx_t row = 0; row < input.size(); ++row) {
+    const auto at = values.sel->get_index(row);
+    const Seed before = seed[seeds.sel->get_index(row)];
+    out[row] = values.validity.RowIsValid(at) ? hash_value(value[at], before, hash) : before;
+  }
+  if (input.AllConstant()) result.SetVectorType(duckdb::VectorType::CONSTANT_VECTOR);
+}
+
 template <typename Value>
 void murmur3_kernel(DataChunk& input, ExpressionState&, Vector& result) {
-  duckdb::BinaryExecutor::Execute<Value, int32_t, int32_t>(
-      input.data[0], input.data[1], result, input.size(), [](Value value, int32_t seed) {
-        return hash_value(value, seed, [](const char* data, size_t size, int32_t seed) {
-          return static_cast<int32_t>(murmur3(data, size, static_cast<uint32_t>(seed)));
-        });
-      });
+  hash_column<Value, int32_t>(input, result, [](const char* data, size_t size, int32_t seed) {
+    return static_cast<int32_t>(murmur3(data, size, static_cast<uint32_t>(seed)));
+  });
 }
 
 template <typename Value>
 void xxhash64_kernel(DataChunk& input, ExpressionState&, Vector& result) {
-  duckdb::BinaryExecutor::Execute<Value, int64_t, int64_t>(
-      input.data[0], input.data[1], result, input.size(), [](Value value, int64_t seed) {
-        return hash_value(value, seed, [](const char* data, size_t size, int64_t seed) {
-          return static_cast<int64_t>(XXH64(data, size, static_cast<uint64_t>(seed)));
-        });
-      });
+  hash_column<Value, int64_t>(input, result, [](const char* data, size_t size, int64_t seed) {
+    return static_cast<int64_t>(XXH64(data, size, static_cast<uint64_t>(seed)));
+  });
 }
 
 template <double (*function)(double)>
@@ -389,12 +400,17 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   auto hashes = [&](const char* name, const LogicalType& seed, auto text, auto word, auto wide,
                     auto single, auto real) {
     duckdb::ScalarFunctionSet set(name);
-    set.AddFunction(ScalarFunction({LogicalType::VARCHAR, seed}, seed, text));
-    set.AddFunction(ScalarFunction({LogicalType::BLOB, seed}, seed, text));
-    set.AddFunction(ScalarFunction({LogicalType::INTEGER, seed}, seed, word));
-    set.AddFunction(ScalarFunction({LogicalType::BIGINT, seed}, seed, wide));
-    set.AddFunction(ScalarFunction({LogicalType::FLOAT, seed}, seed, single));
-    set.AddFunction(ScalarFunction({LogicalType::DOUBLE, seed}, seed, real));
+    const auto add = [&](const LogicalType& value, auto kernel) {
+      ScalarFunction function({value, seed}, seed, kernel);
+      function.SetNullHandling(duckdb::FunctionNullHandling::SPECIAL_HANDLING);
+      set.AddFunction(function);
+    };
+    add(LogicalType::VARCHAR, text);
+    add(LogicalType::BLOB, text);
+    add(LogicalType::INTEGER, word);
+    add(LogicalType::BIGINT, wide);
+    add(LogicalType::FLOAT, single);
+    add(LogicalType::DOUBLE, real);
     loader.RegisterFunction(set);
   };
   hashes("spark_murmur3", LogicalType::INTEGER, murmur3_kernel<duckdb::string_t>,

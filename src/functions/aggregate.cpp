@@ -215,7 +215,7 @@ Resolved hashed(std::vector<Resolved>& a, const CallContext& call, const char* k
                                 value.type.sql()))
             .at(call.span);
     }
-    seed = fmt::format("coalesce({}({}, {}), {})", kernel, bits, seed, seed);
+    seed = fmt::format("{}({}, {})", kernel, bits, seed);
   }
   return {.sql = seed, .type = make_type(result), .nullable = false};
 }
