@@ -72,17 +72,17 @@ for name, load, task in (("digits", datasets.load_digits, "multiclass"), ("breas
     part = (np.random.default_rng(1).random(len(y)) < 0.3).astype(np.int32)
     columns = [f"x{i}" for i in range(x.shape[1])]
     first, second = ("rmse", "r2") if task == "regression" else ("log_loss", "accuracy")
-    print(f"\n{name}: {sum(part == 0)} rows to train on, {sum(part == 1)} to test, {x.shape[1]} numbers\n{'':28}{first:>10}{second:>10}")
+    print(f"\n{name}: {sum(part == 0)} rows to train on, {sum(part == 1)} to test, {x.shape[1]} numbers\n{'':34}{first:>10}{second:>10}")
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         parquet.write_table(pa.table({**{c: x[:, i] for i, c in enumerate(columns)}, "label": y, "part": part}), folder / "rows.parquet")
         for kind in KINDS:
             found = of_ours(folder, task, columns, kind, '"xgboost"' if kind == "mlp" else "")
             for model, metrics in found.items():
-                print(f"{'XGBoost' if model == 'xgboost' else 'Firesteel ' + model:28}{metrics[first]:10.4f}{metrics[second]:10.4f}", flush=True)
-    scikit = ((Ridge(), MLPRegressor((64, 32), max_iter=1000, random_state=1), HistGradientBoostingRegressor(random_state=1))
+                print(f"{'XGBoost' if model == 'xgboost' else 'Firesteel ' + model:34}{metrics[first]:10.4f}{metrics[second]:10.4f}", flush=True)
+    scikit = ((Ridge(), MLPRegressor(hidden_layer_sizes=(64, 32), max_iter=1000, random_state=1), HistGradientBoostingRegressor(random_state=1))
               if task == "regression" else
-              (LogisticRegression(max_iter=1000), MLPClassifier((64, 32), max_iter=1000, random_state=1), HistGradientBoostingClassifier(random_state=1)))
+              (LogisticRegression(max_iter=1000), MLPClassifier(hidden_layer_sizes=(64, 32), max_iter=1000, random_state=1), HistGradientBoostingClassifier(random_state=1)))
     for model in scikit:
         one, two = of_scikit(model, task, x, y, part)
-        print(f"{'scikit-learn ' + type(model).__name__.removesuffix('Classifier').removesuffix('Regressor'):28}{one:10.4f}{two:10.4f}")
+        print(f"{'scikit-learn ' + type(model).__name__.removesuffix('Classifier').removesuffix('Regressor'):34}{one:10.4f}{two:10.4f}")

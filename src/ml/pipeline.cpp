@@ -209,8 +209,12 @@ RunResult PipelineRun::run() {
     return stored.filter(fmt::format("{} = {}", kPartColumn, number));
   };
   const DataFrame train_rows = part(0), validation_rows = part(1), test_rows = part(2);
-  const int64_t validation_count = validation_rows.count(), test_count = test_rows.count();
-  const int64_t train_count = train_rows.count();
+  std::map<int, int64_t> counts;  // by part; -1: none
+  for (const auto& row : stored.groupBy({kPartColumn}).count().collect()) {
+    counts[row[0].null ? -1 : static_cast<int>(row[0].number)] =
+        static_cast<int64_t>(row[1].number);
+  }
+  const int64_t train_count = counts[0], validation_count = counts[1], test_count = counts[2];
   if (test_count + train_count + validation_count == 0) {
     throw Error(
         "TRAINING_DATA_INVALID",
@@ -226,7 +230,7 @@ RunResult PipelineRun::run() {
                   {"test rows", test_count}};
   log(fmt::format("{} rows to train on, {} to validate, {} to test", grouped(train_count),
                   grouped(validation_count), grouped(test_count)));
-  if (const int64_t left_out = stored.count() - train_count - validation_count - test_count) {
+  if (const int64_t left_out = counts[-1]) {
     log(fmt::format("{} rows are left out: they have no label{}", grouped(left_out),
                     pipeline.split.column.empty() ? "" : ", or no moment to split by"));
   }

@@ -75,6 +75,9 @@ struct Pipeline {
 /// with "file:line: …".
 Pipeline parse_pipeline(const std::filesystem::path& file, const TuneValues& set = {});
 
+/// "csv", "json" or "parquet", by the ending, before .gz.
+std::string format_of(const std::filesystem::path& path);
+
 /// The rows of a source or step (by default the one features are made of). The views before it are
 /// made in the executor; nothing runs yet.
 DataFrame pipeline_rows(const Pipeline& pipeline, std::shared_ptr<Executor> executor,

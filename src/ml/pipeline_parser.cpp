@@ -233,6 +233,13 @@ struct Parser {
 
 }  // namespace
 
+std::string format_of(const fs::path& path) {
+  auto ending = path.extension().string();
+  if (ending == ".gz") ending = path.stem().extension().string();
+  if (ending == ".csv" || ending == ".tsv") return "csv";
+  return ending == ".json" || ending == ".jsonl" ? "json" : "parquet";
+}
+
 Pipeline parse_pipeline(const fs::path& file, const TuneValues& set) {
   Parser parser(file);
   parser.pipeline.file = file;
@@ -354,12 +361,7 @@ void Parser::sources() {
     PipelineSource source;
     source.name = name;
     source.path = path_of(table.text("path"));
-    std::string ending = source.path.extension().string();
-    if (ending == ".gz") ending = source.path.stem().extension().string();
-    const std::string guess = ending == ".csv" || ending == ".tsv"      ? "csv"
-                              : ending == ".json" || ending == ".jsonl" ? "json"
-                                                                        : "parquet";
-    source.format = table.choice("format", guess, {"parquet", "csv", "json"});
+    source.format = table.choice("format", format_of(source.path), {"parquet", "csv", "json"});
     source.schema = table.text("schema");
     if (table.has("options")) {
       const auto* options = table.table()->get("options")->as_table();

@@ -233,12 +233,7 @@ Run predict_command(CLI::App& app, const GlobalOptions& options) {
     const auto model = FittedModel::load(predict->artifact);
     const auto spark = open_session(options);
     const auto read_rows = [&] {
-      if (predict->format.empty()) {
-        const auto ending = std::filesystem::path(predict->in).extension().string();
-        predict->format = ending == ".csv"                          ? "csv"
-                          : ending == ".json" || ending == ".jsonl" ? "json"
-                                                                    : "parquet";
-      }
+      if (predict->format.empty()) predict->format = format_of(predict->in);
       auto reader = spark.read();
       reader.format(predict->format);
       if (predict->format == "csv") reader.option("header", true).option("inferSchema", true);
