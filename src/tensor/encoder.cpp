@@ -479,6 +479,11 @@ RecordLayout::RecordLayout(const std::vector<EncoderSpec>& specs, bool with_labe
   record_bytes = offset;
 }
 
+torch::Tensor SequenceBatch::packed() const {
+  const auto place = torch::arange(values.size(1), lengths.options());
+  return values.masked_select(place.unsqueeze(0) < lengths.unsqueeze(1));
+}
+
 Batch RecordLayout::make_batch(int64_t rows) const {
   Batch batch;
   batch.numeric = torch::empty({rows, numeric_count}, torch::kFloat32);

@@ -20,6 +20,8 @@ namespace firesteel {
 /// longest row's length, 1 at least; lengths [B] int64. Behind its length a row holds zeros.
 struct SequenceBatch {
   torch::Tensor values, lengths;
+  /// The rows' elements one after the other, without zeros behind: [sum of the lengths].
+  torch::Tensor packed() const;
 };
 
 /// Rows as tensors: numeric [B, N] float32, categorical [B, C] int64, label [B] float32 (int64 for

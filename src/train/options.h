@@ -67,10 +67,10 @@ Precision precision_from_name(std::string_view name);
 /// One of the processes that train a model together.
 struct GroupOptions {
   int64_t rank = 0, world = 1;
-  std::string rendezvous;       // "host:port" of a Rendezvous, or of rank 0 when it `serves`
-  bool serves = false;          // rank 0 opens the store at that address
-  std::string interface;        // this machine's address, as the others reach it; or loopback
-  double timeout_seconds = 60;  // without a word from another process
+  std::string rendezvous;        // "host:port" of a Rendezvous, or of rank 0 when it `serves`
+  bool serves = false;           // rank 0 opens the store at that address
+  std::string interface;         // this machine's address, as the others reach it; or loopback
+  double timeout_seconds = 300;  // without a word from another process
 };
 
 struct BatchOptions {

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "train/checkpoint.h"
+#include "train/finite.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/options_json.h"
@@ -447,7 +448,7 @@ void Run::stop_if_asked() {
                                               : "Resume to continue from there."));
 }
 
-/// Names what is not a number: the rows, else the first parameter, else the loss itself.
+/// Names what is not a number: the rows, else the first parameter, else the first operation.
 void Run::not_finite(const Batch& batch) const {
   std::string cause = "the numbers became too large";
   if (!batch.numeric.isfinite().all().item<bool>()) {
@@ -458,6 +459,11 @@ void Run::not_finite(const Batch& batch) const {
       cause = fmt::format("the parameter `{}` is not", row.key());
       break;
     }
+    const auto operation = first_not_finite(*model.module, [&] {
+      const Autocast autocast(options.precision, device);
+      loss_of(model.forward(batch), batch, options.task, options.loss);
+    });
+    if (!operation.empty()) cause += fmt::format(" in {}", operation);
   }
   throw Error("TRAINING_DATA_INVALID",
               fmt::format("The loss is no longer a number after {} steps: {}. Lower "

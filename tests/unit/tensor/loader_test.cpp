@@ -276,6 +276,9 @@ TEST(Loader, BatchesOfSoManyElements) {
     const auto elements = batch->sequences[0].lengths.sum().item<int64_t>();
     EXPECT_LE(elements, 90);
     EXPECT_LE(batch->sequences[0].values.size(1), 9);
+    const auto packed = batch->sequences[0].packed();
+    EXPECT_EQ(packed.numel(), elements);
+    EXPECT_TRUE((packed == kFirstWordId).all().item<bool>());
     rows += batch->rows();
     first_ids.push_back(static_cast<int64_t>(batch->numeric[0][0].item<float>()));
   }

@@ -145,6 +145,23 @@ TEST(Trainer, PausesKeepsTheBestAndEndsWhenAsked) {
   EXPECT_THROW(train(new_model(), open_rows(), {}, options), Error);
 }
 
+TEST(Trainer, NamesTheFirstModuleWhoseNumbersAreNotFinite) {
+  const auto model = new_model(0);
+  {
+    torch::NoGradGuard no_grad;
+    for (auto& row : model.module->named_parameters()) {
+      if (row.key() == "layers.2.weight") row.value().fill_(3e38);
+    }
+  }
+  try {
+    train(model, open_rows(), {}, some_options());
+    ADD_FAILURE() << "it trained";
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("in aten::addmm of `layers.2`"), std::string::npos)
+        << error.message();
+  }
+}
+
 TEST(Trainer, Learns) {
   const auto model = new_model();
   std::vector<std::string> lines;
