@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
@@ -78,24 +79,31 @@ class AliasTable {
   std::vector<uint32_t> other_;
 };
 
-/// Records in chunks that never move.
+/// Records in chunks that never move, of a few megabytes each.
 class RecordStore {
  public:
-  static constexpr int64_t kChunkRows = 1 << 15;
+  static constexpr size_t kChunkBytes = 4 << 20;
+  static constexpr int64_t kChunkRowsMax = 1 << 15;
 
-  explicit RecordStore(size_t record_bytes) : record_bytes_(record_bytes) {}
+  explicit RecordStore(size_t record_bytes) : record_bytes_(record_bytes) {
+    const auto rows =
+        std::clamp<uint64_t>(kChunkBytes / std::max<size_t>(record_bytes, 1), 1, kChunkRowsMax);
+    shift_ = std::bit_width(rows) - 1;
+  }
   int64_t rows() const { return rows_; }
+  int64_t chunk_rows() const { return int64_t{1} << shift_; }
   std::byte* at(int64_t row) const {
-    return chunks_[row / kChunkRows].get() + static_cast<size_t>(row % kChunkRows) * record_bytes_;
+    return chunks_[row >> shift_].get() +
+           static_cast<size_t>(row & (chunk_rows() - 1)) * record_bytes_;
   }
   /// Room for more rows, contiguous, at most `count`: how many, and where.
   std::pair<int64_t, std::byte*> room(int64_t count) {
-    const int64_t used = rows_ % kChunkRows;
-    if (used == 0 && static_cast<int64_t>(chunks_.size()) * kChunkRows == rows_) {
+    const int64_t used = rows_ & (chunk_rows() - 1);
+    if (used == 0) {
       chunks_.push_back(
-          std::make_unique_for_overwrite<std::byte[]>(kChunkRows * record_bytes_ + 1));
+          std::make_unique_for_overwrite<std::byte[]>(chunk_rows() * record_bytes_ + 1));
     }
-    return {std::min(count, kChunkRows - used), at(rows_)};
+    return {std::min(count, chunk_rows() - used), at(rows_)};
   }
   void add(int64_t count) { rows_ += count; }
   void clear() {
@@ -105,6 +113,7 @@ class RecordStore {
 
  private:
   size_t record_bytes_;
+  int shift_ = 0;
   int64_t rows_ = 0;
   std::vector<std::unique_ptr<std::byte[]>> chunks_;
 };
@@ -130,7 +139,7 @@ class Loader::Worker {
         store_(layout_.record_bytes),
         rows_max_(std::clamp<int64_t>(
             options_.memory_bytes_max / static_cast<int64_t>(layout_.record_bytes + 4),
-            RecordStore::kChunkRows, UINT32_MAX)),
+            store_.chunk_rows(), UINT32_MAX)),
         grouped_(layout_.group.width > 0 && options_.shuffle),
         uneven_(grouped_ || options_.batch_elements > 0),
         epoch_(options_.start_epoch),
@@ -270,8 +279,8 @@ class Loader::Worker {
     std::error_code ignored;  // The writer says what is wrong.
     fs::create_directories(path.parent_path(), ignored);
     RecordFileWriter writer(path, key, layout_.record_bytes);
-    for (int64_t row = 0; row < store_.rows(); row += RecordStore::kChunkRows) {
-      writer.append(store_.at(row), std::min(RecordStore::kChunkRows, store_.rows() - row));
+    for (int64_t row = 0; row < store_.rows(); row += store_.chunk_rows()) {
+      writer.append(store_.at(row), std::min(store_.chunk_rows(), store_.rows() - row));
     }
     store_.clear();
     each_staged([&](const std::byte* records, int64_t count) { writer.append(records, count); });

@@ -291,6 +291,28 @@ TEST(Loader, BatchesOfSoManyElements) {
   EXPECT_THROW(without.next(), Error);
 }
 
+TEST(Loader, LongRecordsKeepWithinTheMemoryToo) {
+  // 3,000 rows with room for 1,000 numbers each are 12 MB, of which 4 may be used.
+  const auto source = [] {
+    return StreamOf::open([](int64_t index) -> ArrowColumns {
+      if (index == 3) return {};
+      const std::vector<std::optional<int64_t>> lengths(1'000, 1);
+      return {testing::lists("x", "+l", lengths,
+                             testing::numbers<double>(
+                                 "element", "g", std::vector<std::optional<double>>(1'000, 1))),
+              testing::booleans("label", std::vector<std::optional<bool>>(1'000, true))};
+    });
+  };
+  auto options = small(64);
+  options.memory_bytes_max = 4 << 20;
+  Loader loader(source,
+                {{.column = "x", .kind = EncoderKind::kNumberSequence, .length = 1'000},
+                 {.column = "label", .kind = EncoderKind::kLabel}},
+                options);
+  EXPECT_FALSE(loader.shuffle_is_full());
+  EXPECT_EQ(epoch_ids_count(loader), 3'000);
+}
+
 TEST(Loader, ARankingsGroupsStayTogether) {
   // 900 rows of groups of 7, far apart in the source.
   const auto source = [] {
