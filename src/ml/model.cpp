@@ -60,11 +60,6 @@ FittedModel train(const DataFrame& rows, const Features& features, const ModelOp
   const auto train_rows = opened(training, columns);
   const auto held_rows = held ? opened(*held, columns) : OpenRows();
   auto batches = options.batches;
-  // Packed rows are those of the encoders too.
-  if (!batches.records_key.empty()) {
-    batches.records_key =
-        hash_text(hash_bytes(batches.records_key + encoders_to_json(fitted.specs)));
-  }
   if (options.workers > 1) {
     const Temporary temporary;
     if (batches.records.empty() || batches.records_key.empty()) {

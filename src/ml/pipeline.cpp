@@ -74,14 +74,7 @@ nlohmann::ordered_json metrics_json(const RunResult& result) {
          {"learning_rate", row.learning_rate},
          {"seconds", row.seconds}});
   }
-  if (result.tuned) {
-    for (const auto& trial : result.tuned->trials) {
-      json["trials"].push_back({{"values", trial.values},
-                                {"metrics", trial.metrics},
-                                {"error", trial.error},
-                                {"seconds", trial.seconds}});
-    }
-  }
+  if (result.tuned) json["trials"] = nlohmann::json(result.tuned->trials);
   json["metric"] = result.training.metric;
   json["best_epoch"] = result.training.best_epoch + 1;
   for (const auto& [name, rows] : result.sizes) json["rows"][name] = rows;
@@ -184,17 +177,20 @@ RunResult run_pipeline(const Pipeline& pipeline, std::shared_ptr<Executor> execu
     return run.run();
   } catch (const Error& error) {
     if (run.tracking) run.tracking->fail(error);
+    if (error.condition() == "OPERATION_CANCELED") throw;
     // What was trained is kept; a run that did not get so far leaves nothing.
     std::error_code ignored;
     const bool trained = (fs::exists(run.work / "checkpoints", ignored) &&
                           !fs::is_empty(run.work / "checkpoints", ignored)) ||
                          fs::exists(run.work / "trials/trials.json", ignored);
-    if (trained && error.condition() != "OPERATION_CANCELED") {
+    if (trained) {
       throw Error(error.condition(),
                   fmt::format("{} The last checkpoint is kept in `{}`: `--resume` goes on from it.",
-                              error.message(), run.work.string()));
+                              error.message(), run.work.string()))
+          .at(error.span())
+          .in(error.sql_text());
     }
-    if (!trained && error.condition() != "OPERATION_CANCELED") fs::remove_all(run.work, ignored);
+    fs::remove_all(run.work, ignored);
     throw;
   }
 }
@@ -450,8 +446,6 @@ FittedModel PipelineRun::search(const DataFrame& rows, const std::optional<DataF
   const auto columns = pipeline.features.columns();
   auto trainer = train.trainer;
   trainer.rows = fitted.rows;
-  auto batches = train.batches;
-  batches.records_key = hash_text(hash_bytes(rows_key + encoders_to_json(fitted.specs)));
   const auto with = [this](TuneValues values) {
     values.insert(values.begin(), pipeline.set.begin(), pipeline.set.end());
     return parse_pipeline(pipeline.file, values);
@@ -462,7 +456,7 @@ FittedModel PipelineRun::search(const DataFrame& rows, const std::optional<DataF
   };
   result.tuned = firesteel::tune(
       fitted, opened(rows, columns), validation ? opened(*validation, columns) : OpenRows(),
-      pipeline.tune, deciding_metric(fitted.task, trainer.metric), settings, trainer, batches,
+      pipeline.tune, deciding_metric(fitted.task, trainer.metric), settings, trainer, train.batches,
       work / "trials", train.launch, options.log);
   pipeline = with(result.tuned->trials[result.tuned->best].values);
   return {result.tuned->model, result.tuned->training, std::move(fitted)};

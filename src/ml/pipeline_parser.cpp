@@ -12,7 +12,6 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/named.h"
 #include "ml/pipeline.h"
 
 namespace firesteel {
@@ -469,21 +468,19 @@ void Parser::split() {
 
 /// The label or the labels, and the task.
 void Parser::labels(const Section& table) {
-  constexpr Named<Task> kTasks[] = {{Task::kBinary, "binary"},
-                                    {Task::kMulticlass, "multiclass"},
-                                    {Task::kRegression, "regression"},
-                                    {Task::kMultilabel, "multilabel"},
-                                    {Task::kRetrieval, "retrieval"},
-                                    {Task::kRanking, "ranking"},
-                                    {Task::kReconstruction, "reconstruction"}};
+  constexpr Task kTasks[] = {Task::kBinary,        Task::kMulticlass, Task::kRegression,
+                             Task::kMultilabel,    Task::kRetrieval,  Task::kRanking,
+                             Task::kReconstruction};
   auto& features = pipeline.features;
   const bool several = table.has("labels");
   if (several && table.has("label")) table.wrong("labels", "takes the place of `label`: keep one");
   std::optional<Task> task;
   if (table.has("task")) {
     std::vector<std::string> names;
-    for (const auto& row : kTasks) names.emplace_back(row.name);
-    task = value_named(kTasks, "task", table.choice("task", "", names));
+    for (const Task one : kTasks) names.emplace_back(task_name(one));
+    const auto name = table.choice("task", "", names);
+    task = *std::find_if(std::begin(kTasks), std::end(kTasks),
+                         [&](Task one) { return task_name(one) == name; });
     if (several != (task == Task::kMultilabel)) {
       table.wrong("task", several ? "must be \"multilabel\" with `labels`"
                                   : "is \"multilabel\", which needs `labels`");

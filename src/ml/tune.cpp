@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
@@ -28,7 +27,6 @@ constexpr Named<TuneMethod> kMethods[] = {
 
 }  // namespace
 
-std::string_view tune_method_name(TuneMethod method) { return name_of(kMethods, method); }
 TuneMethod tune_method_from_name(std::string_view name) {
   return value_named(kMethods, "method of tuning", name);
 }
@@ -74,6 +72,19 @@ double TuneTrial::best(int64_t epochs, bool larger_is_better) const {
   const auto end = metrics.begin() + std::min<int64_t>(epochs, this->epochs());
   return larger_is_better ? *std::max_element(metrics.begin(), end)
                           : *std::min_element(metrics.begin(), end);
+}
+
+void to_json(nlohmann::json& out, const TuneTrial& trial) {
+  out = {{"values", trial.values},
+         {"metrics", trial.metrics},
+         {"error", trial.error},
+         {"seconds", trial.seconds}};
+}
+void from_json(const nlohmann::json& in, TuneTrial& trial) {
+  in.at("values").get_to(trial.values);
+  in.at("metrics").get_to(trial.metrics);
+  in.at("error").get_to(trial.error);
+  in.at("seconds").get_to(trial.seconds);
 }
 
 TuneSchedule::TuneSchedule(const TuneOptions& options, int64_t epochs, bool larger_is_better)
@@ -158,6 +169,7 @@ struct Search {
   void run();
   void start(const TuneSchedule::Next& next, int64_t threads);
   void take(const Running& ended);
+  void note(const TuneTrial& trial, const std::string& outcome) const;
   void save() const;
   void load();
   fs::path folder_of(int64_t trial) const { return folder / fmt::format("trial-{:04}", trial + 1); }
@@ -221,10 +233,7 @@ void Search::start(const TuneSchedule::Next& next, int64_t threads) {
     if (error.condition() != "INVALID_OPTION" && error.condition() != "INVALID_PIPELINE") throw;
     trial.running = false;
     trial.error = error.message();
-    if (log)
-      log(fmt::format("trial {:>3}  {}  failed: {}", next.trial + 1, values_text(trial.values),
-                      trial.error));
-    save();
+    note(trial, "failed: " + trial.error);
   }
 }
 
@@ -252,31 +261,25 @@ void Search::take(const Running& ended) {
                                         : fmt::format("The trial {}.", ended.process.outcome());
     outcome = "failed: " + trial.error;
   }
-  if (log)
-    log(fmt::format("trial {:>3}  {}  {}", ended.trial + 1, values_text(trial.values), outcome));
+  note(trial, outcome);
+}
+
+/// Tells what came of a trial, and keeps it.
+void Search::note(const TuneTrial& trial, const std::string& outcome) const {
+  if (log) {
+    log(fmt::format("trial {:>3}  {}  {}", trial.number + 1, values_text(trial.values), outcome));
+  }
   save();
 }
 
 void Search::save() const {
-  auto list = nlohmann::json::array();
-  for (const auto& trial : trials) {
-    list.push_back({{"values", trial.values},
-                    {"metrics", trial.metrics},
-                    {"error", trial.error},
-                    {"seconds", trial.seconds}});
-  }
-  write_file_aside(folder / "trials.json", list.dump(1) + "\n");
+  write_file_aside(folder / "trials.json", nlohmann::json(trials).dump(1) + "\n");
 }
 
 void Search::load() {
   if (!fs::exists(folder / "trials.json")) return;
-  for (const auto& row : nlohmann::json::parse(read_file(folder / "trials.json"))) {
-    trials.push_back({.number = static_cast<int64_t>(trials.size()),
-                      .values = row.at("values"),
-                      .metrics = row.at("metrics"),
-                      .error = row.at("error"),
-                      .seconds = row.at("seconds")});
-  }
+  nlohmann::json::parse(read_file(folder / "trials.json")).get_to(trials);
+  for (size_t i = 0; i < trials.size(); ++i) trials[i].number = static_cast<int64_t>(i);
 }
 
 }  // namespace
@@ -314,12 +317,11 @@ TuneResult tune(const FittedFeatures& features, const OpenRows& rows, const Open
                                                      search.trials.size(), first.error));
   }
   const auto job = search.folder_of(*best);
-  TuneResult result{.trials = std::move(search.trials),
-                    .best = *best,
-                    .metric = metric,
-                    .model = TabularModel::load(job / "result"),
-                    .training = training_of(job)};
-  return result;
+  return {.trials = std::move(search.trials),
+          .best = *best,
+          .metric = metric,
+          .model = TabularModel::load(job / "result"),
+          .training = training_of(job)};
 }
 
 std::string TuneResult::table() const {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,7 +24,6 @@ enum class TuneMethod {
   /// Asynchronous successive halving, Li et al. 2018 (https://arxiv.org/abs/1810.05934).
   kAsha,
 };
-std::string_view tune_method_name(TuneMethod method);
 /// "random", "grid", "asha". Throws INVALID_OPTION.
 TuneMethod tune_method_from_name(std::string_view name);
 
@@ -68,6 +68,10 @@ struct TuneTrial {
   /// The best of the first epochs.
   double best(int64_t epochs, bool larger_is_better) const;
 };
+
+/// Without the number and whether it runs.
+void to_json(nlohmann::json& out, const TuneTrial& trial);
+void from_json(const nlohmann::json& in, TuneTrial& trial);
 
 /// Which trial runs next, and until which epoch. Made of what is known of the trials alone, so that
 /// a stopped search goes on where it was. One thread.

@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/named.h"
 #include "tensor/random.h"
 #include "tensor/record_file.h"
@@ -259,7 +260,8 @@ class Loader::Worker {
   /// All rows, in memory or in a file. Rows in order that fit in neither stay in the open stream,
   /// after those in memory.
   void pack() {
-    const auto& key = options_.records_key;
+    const auto& name = options_.records_key;
+    const auto key = name.empty() ? "" : hash_text(hash_bytes(name + encoders_to_json(specs_)));
     const fs::path path = options_.records.empty() ? temporary_file() : options_.records;
     if (!key.empty()) {
       file_ = RecordFile::open(path, key, layout_.record_bytes);

@@ -32,8 +32,8 @@ struct LoaderOptions {
   int batches_ahead = 4;
   bool with_label = true;
   /// Where rows that do not fit are packed: a file that goes with the loader when it has no key,
-  /// else one that stays, and is taken again by loaders with this key. Empty: a file in the
-  /// system's folder for temporary files.
+  /// else one that stays, and is taken again by loaders with this key and the same encoders. Empty:
+  /// a file in the system's folder for temporary files.
   std::filesystem::path records;
   std::string records_key;
   /// Rows that fit are written there too, for other processes.
