@@ -284,6 +284,12 @@ std::string call_name(const FunctionSpec& spec, const std::vector<Resolved>& arg
 
 Resolved resolve_call(const std::vector<const FunctionSpec*>& overloads,
                       std::vector<Resolved> arguments, const CallContext& call) {
+  if (!overloads.front()->unsupported.empty()) {
+    throw Error("UNSUPPORTED_FEATURE.FUNCTION",
+                fmt::format("The function `{}` is not supported: {}", call.name,
+                            overloads.front()->unsupported))
+        .at(call.span);
+  }
   const FunctionSpec* chosen = nullptr;
   Signature signature;
   Bindings bound;
@@ -393,7 +399,9 @@ std::string functions_markdown() {
         return escaped;
       };
       out += fmt::format("| `{}` | `{}` | {} | {} | {} |\n", cell(row.name), cell(row.signature),
-                         cell(row.doc),
+                         row.unsupported.empty()
+                             ? cell(row.doc)
+                             : fmt::format("{} **Not supported**: {}", row.doc, row.unsupported),
                          row.example.empty() ? "" : fmt::format("`{}`", cell(row.example)),
                          row.example.empty() ? "" : fmt::format("`{}`", cell(row.gives)));
     }

@@ -57,6 +57,11 @@ struct FunctionSpec {
   std::string_view lowering = {};
   /// In place of `lowering`, when text cannot say it. Its result carries the type.
   LowerFunction lower = nullptr;
+  /// In place of both: `lower/` knows the call itself (generators, grouping(), window()).
+  bool of_resolver = false;
+  /// In place of all: why Firesteel does not have it, and what to use instead. A call of it is
+  /// UNSUPPORTED_FEATURE.FUNCTION with this text; such a row needs no example.
+  std::string_view unsupported = {};
   FunctionKind kind = FunctionKind::kScalar;
   Nulls nulls = Nulls::kAnyArgument;
   /// The unaliased column's name, e.g. "({0} + {1})"; `name(arguments)` when empty.
@@ -79,9 +84,14 @@ template <size_t N>
 constexpr bool checked(const FunctionSpec (&rows)[N]) {
   for (size_t i = 0; i < N; ++i) {
     if (i > 0 && rows[i].name < rows[i - 1].name) return false;
-    if (rows[i].lowering.empty() == (rows[i].lower == nullptr)) return false;
+    if (!rows[i].lowering.empty() + (rows[i].lower != nullptr) + rows[i].of_resolver +
+            !rows[i].unsupported.empty() !=
+        1) {
+      return false;
+    }
     const bool overload = i > 0 && rows[i].name == rows[i - 1].name;
-    if (!overload && (rows[i].doc.empty() || rows[i].example.empty())) return false;
+    if (!overload && rows[i].doc.empty()) return false;
+    if (!overload && rows[i].example.empty() == rows[i].unsupported.empty()) return false;
     if (rows[i].signature.empty()) return false;
   }
   return true;
