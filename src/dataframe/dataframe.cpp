@@ -348,7 +348,9 @@ std::vector<std::string> DataFrame::columns() const {
 }
 
 void DataFrame::printSchema() const { fmt::print("{}", schema_tree(schema())); }
-std::string DataFrame::explain() const { return executor_->explain(*plan_); }
+std::string DataFrame::explain(const std::string& mode) const {
+  return executor_->explain(*plan_, mode);
+}
 ArrowStream DataFrame::toArrowStream() const { return executor_->execute(*plan_); }
 
 std::vector<Row> DataFrame::collect() const {

@@ -152,7 +152,9 @@ class DataFrame {
   Schema schema() const;
   std::vector<std::string> columns() const;
   void printSchema() const;
-  std::string explain() const;
+  /// Modes are Spark's ("simple", "extended", "codegen", "cost", "formatted"), and "analyze", which
+  /// runs the query and says each operator's rows and time.
+  std::string explain(const std::string& mode = "simple") const;
   std::vector<Row> collect() const;
   int64_t count() const;
   /// Prints as PySpark's `show` does.

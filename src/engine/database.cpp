@@ -287,8 +287,8 @@ void Database::create_table(const std::string& name, ArrowStream rows) {
   });
 }
 
-std::string Database::explain(const std::string& sql) {
-  const auto plan = rows("EXPLAIN " + sql);
+std::string Database::explain(const std::string& sql, bool analyze) {
+  const auto plan = rows((analyze ? "EXPLAIN ANALYZE " : "EXPLAIN ") + sql);
   std::string out;
   for (const auto& row : plan) out += row.back().value_or("") + "\n";
   return out;

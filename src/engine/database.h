@@ -44,8 +44,8 @@ class Database {
   std::vector<std::vector<std::optional<std::string>>> rows(const std::string& sql);
   /// Makes a table of a stream's rows.
   void create_table(const std::string& name, ArrowStream rows);
-  /// DuckDB's plan of a query, as text.
-  std::string explain(const std::string& sql);
+  /// DuckDB's plan of a query, as text; with `analyze` it is run, and says times and rows.
+  std::string explain(const std::string& sql, bool analyze);
 
   void interrupt();
   double progress();

@@ -5,9 +5,13 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cctype>
 #include <filesystem>
 #include <optional>
 
+#include "engine/commit.h"
+#include "engine/write.h"
 #include "functions/coercion.h"
 
 namespace firesteel {
@@ -52,6 +56,98 @@ void check_options(const SourceRequest& request, const std::vector<std::string>&
   }
 }
 
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+/// Does every value read as the type?
+bool all_of_type(const std::vector<std::string>& values, TypeKind kind) {
+  return std::all_of(values.begin(), values.end(), [&](const std::string& text) {
+    const char *end = text.data() + text.size(), *stop = nullptr;
+    if (kind == TypeKind::kInteger || kind == TypeKind::kLong) {
+      int64_t value = 0;
+      const auto read = std::from_chars(text.data(), end, value);
+      return read.ec == std::errc() && read.ptr == end &&
+             (kind == TypeKind::kLong || value == static_cast<int32_t>(value));
+    }
+    if (kind == TypeKind::kDouble) {
+      double value = 0;
+      const auto read = std::from_chars(text.data(), end, value);
+      stop = read.ptr;
+      return read.ec == std::errc() && stop == end && std::isdigit(*(end - 1));
+    }
+    static constexpr std::string_view kDate = "dddd-dd-dd", kTime = "dddd-dd-dd dd:dd:dd";
+    const auto shape = kind == TypeKind::kDate ? kDate : kTime;
+    return text.size() == shape.size() &&
+           std::equal(text.begin(), text.end(), shape.begin(), [](char c, char wanted) {
+             return wanted == 'd' ? std::isdigit(c) != 0 : c == wanted;
+           });
+  });
+}
+
+/// A file and the part of its path below what was asked for, whose folders' names give columns.
+struct FoundFile {
+  std::string path, below;
+};
+
+struct Partitions {
+  Schema columns;
+  std::vector<std::string> names;  // all that the reader finds in the path
+
+  bool contains(const std::string& name) const {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  }
+};
+
+/// The columns that the folders' names give, typed as Spark infers them.
+Partitions partitions_of(const SourceRequest& request, const std::vector<FoundFile>& files) {
+  Partitions out;
+  auto& schema = out.columns;
+  std::vector<std::vector<std::string>> values;
+  for (const auto& file : files) {
+    const auto parts = partition_values(file.below);
+    if (&file == &files.front()) {
+      for (const auto& [name, value] : parts) schema.push_back({name, make_type(TypeKind::kString)});
+      values.resize(schema.size());
+    }
+    bool same = parts.size() == schema.size();
+    for (size_t i = 0; same && i < parts.size(); ++i) {
+      same = parts[i].first == schema[i].name;
+      if (parts[i].second) values[i].push_back(*parts[i].second);
+    }
+    if (!same) {
+      throw Error("CONFLICTING_PARTITION_COLUMN_NAMES",
+                  fmt::format("Conflicting partition column names detected: {} has other partitions "
+                              "than {}. For partitioned table directories, data files should only "
+                              "live in leaf directories.",
+                              file.path, files.front().path));
+    }
+  }
+  for (size_t i = 0; i < schema.size() && !request.partition_schema; ++i) {
+    for (const auto kind : {TypeKind::kInteger, TypeKind::kLong, TypeKind::kDouble, TypeKind::kDate,
+                            TypeKind::kTimestamp}) {
+      if (values[i].empty() || !all_of_type(values[i], kind)) continue;
+      schema[i].type = make_type(kind);
+      break;
+    }
+  }
+  if (request.partition_schema) schema = *request.partition_schema;
+  for (const auto& [name, value] : partition_values(files.front().path)) out.names.push_back(name);
+  return out;
+}
+
+/// The reader's arguments for them.
+std::string partition_arguments(const Partitions& partitions) {
+  if (partitions.columns.empty()) return ", hive_partitioning = false";
+  std::string types;
+  for (const auto& field : partitions.columns) {
+    types += fmt::format("{}{}: {}", types.empty() ? "" : ", ", sql_string(field.name),
+                         sql_string(duckdb_type(field.type)));
+  }
+  return fmt::format(", hive_partitioning = true, hive_types = {{{}}}", types);
+}
+
 Scan described(Database& database, const std::string& from, const std::string& what) {
   Scan scan{.from = from, .columns = {}};
   try {
@@ -72,9 +168,15 @@ Scan with_schema(Scan scan, const Schema& schema, const SourceRequest& request) 
   const bool failfast = text_option(request, {"mode"}, "PERMISSIVE") == "FAILFAST";
   std::vector<Scan::Column> columns;
   for (const auto& field : schema) {
-    const auto found =
-        std::find_if(scan.columns.begin(), scan.columns.end(),
-                     [&](const Scan::Column& column) { return column.field.name == field.name; });
+    // Capitals tell columns apart only where nothing else does.
+    auto found = std::find_if(scan.columns.begin(), scan.columns.end(), [&](const auto& column) {
+      return column.field.name == field.name;
+    });
+    if (found == scan.columns.end()) {
+      found = std::find_if(scan.columns.begin(), scan.columns.end(), [&](const auto& column) {
+        return equal_ignoring_case(column.field.name, field.name);
+      });
+    }
     Resolved value{.sql = fmt::format("CAST(NULL AS {})", duckdb_type(field.type)),
                    .type = field.type};
     if (found != scan.columns.end()) {
@@ -221,11 +323,11 @@ struct CsvText {
 };
 
 Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& files,
-              Database& database) {
+              const Partitions& partitions, Database& database) {
   check_options(
       request, {"header", "sep", "delimiter", "quote", "escape", "nullvalue", "inferschema", "mode",
                 "comment", "ignoreleadingwhitespace", "ignoretrailingwhitespace", "multiline",
-                "encoding", "charset", "emptyvalue", "path"});
+                "encoding", "charset", "emptyvalue", "path", "basepath"});
   flag_option(request, "multiline", false);  // quoted line breaks are read either way
   const bool header = flag_option(request, "header", false);
   const auto separator = text_option(request, {"sep", "delimiter"}, ",");
@@ -234,18 +336,21 @@ Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& file
   std::string reader = fmt::format(
       "read_csv({}, header = {}, delim = {}, quote = {}, escape = {}, nullstr = '', auto_detect = "
       "true, "
-      "sample_size = 1000, strict_mode = false, null_padding = {}, encoding = {}{}",
+      "sample_size = 1000, strict_mode = false, null_padding = {}, encoding = {}{}{}",
       path_list(files), header, sql_string(separator == "\\t" ? "\t" : separator),
       sql_string(text.quote), sql_string(text_option(request, {"escape"}, "\"")),
       mode == "FAILFAST" ? "false" : "true", sql_string(csv_encoding(request)),
-      text.plain() ? "" : ", allow_quoted_nulls = false");
+      text.plain() ? "" : ", allow_quoted_nulls = false", partition_arguments(partitions));
   if (mode == "DROPMALFORMED") reader += ", ignore_errors = true";
   const auto comment = text_option(request, {"comment"}, "");
   if (!comment.empty()) reader += fmt::format(", comment = {}", sql_string(comment));
   std::string as_text = reader + ", all_varchar = true)";
   auto columns = database.describe("SELECT * FROM " + as_text);
+  std::erase_if(columns, [&](const auto& column) { return partitions.contains(column.name); });
   if (!text.plain()) {
     std::string list;
+    for (const auto& field : partitions.columns)
+      list += (list.empty() ? "" : ", ") + sql_name(field.name);
     for (const auto& column : columns)
       list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", text.value_of(column.sql),
                           column.sql);
@@ -267,7 +372,7 @@ Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& file
       for (size_t i = 0; i < scan.columns.size() && i < request.schema.size(); ++i)
         scan.columns[i].field.name = request.schema[i].name;
     }
-    return with_schema(std::move(scan), request.schema, request);
+    return scan;
   }
   if (!flag_option(request, "inferschema", false)) return scan;
   const auto inferred = inferred_types(database, as_text, columns);
@@ -310,14 +415,16 @@ Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& file
 }
 
 Scan scan_json(const SourceRequest& request, const std::vector<std::string>& files,
-               Database& database) {
-  check_options(request, {"multiline", "mode", "path", "primitivesasstring", "encoding"});
+               const Partitions& partitions, Database& database) {
+  check_options(request, {"multiline", "mode", "path", "basepath", "primitivesasstring", "encoding"});
   const bool multiline = flag_option(request, "multiline", false);
   const auto reader = fmt::format(
       "read_json({}, format = '{}', sample_size = -1, "
-      "convert_strings_to_integers = false",
-      path_list(files), multiline ? "auto" : "newline_delimited");
+      "convert_strings_to_integers = false{}",
+      path_list(files), multiline ? "auto" : "newline_delimited", partition_arguments(partitions));
   auto scan = described(database, reader + ")", fmt::format("JSON of {}", files[0]));
+  std::erase_if(scan.columns,
+                [&](const auto& column) { return partitions.contains(column.field.name); });
   // Spark leaves text that looks like a moment as text.
   std::string columns;
   for (auto& column : scan.columns) {
@@ -331,18 +438,20 @@ Scan scan_json(const SourceRequest& request, const std::vector<std::string>& fil
   std::sort(
       scan.columns.begin(), scan.columns.end(),
       [](const Scan::Column& a, const Scan::Column& b) { return a.field.name < b.field.name; });
-  return with_schema(std::move(scan), request.schema, request);
+  return scan;
 }
 
 Scan scan_parquet(const SourceRequest& request, const std::vector<std::string>& files,
-                  Database& database) {
-  check_options(request, {"mergeschema", "path", "compression", "recursivefilelookup"});
-  const bool partitioned = files[0].find('=') != std::string::npos;
+                  const Partitions& partitions, Database& database) {
+  check_options(request, {"mergeschema", "path", "basepath", "compression", "recursivefilelookup"});
   const auto reader =
-      fmt::format("read_parquet({}, hive_partitioning = {}, union_by_name = {})", path_list(files),
-                  partitioned, flag_option(request, "mergeschema", false));
-  return with_schema(described(database, reader, fmt::format("Parquet of {}", files[0])),
-                     request.schema, request);
+      fmt::format("read_parquet({}, union_by_name = {}{})", path_list(files),
+                  flag_option(request, "mergeschema", false),
+                  partition_arguments(partitions));
+  auto scan = described(database, reader, fmt::format("Parquet of {}", files[0]));
+  std::erase_if(scan.columns,
+                [&](const auto& column) { return partitions.contains(column.field.name); });
+  return scan;
 }
 
 }  // namespace
@@ -351,15 +460,8 @@ std::vector<std::string> expand_path(const std::string& given) {
   const std::string path = given.starts_with("file://") ? given.substr(7) : given;
   std::vector<std::string> files;
   auto add_folder = [&](const fs::path& folder) {
-    for (auto entry = fs::recursive_directory_iterator(folder);
-         entry != fs::recursive_directory_iterator(); ++entry) {
-      const auto name = entry->path().filename().string();
-      if (name[0] == '_' || name[0] == '.') {
-        if (entry->is_directory()) entry.disable_recursion_pending();
-        continue;
-      }
-      if (entry->is_regular_file()) files.push_back(entry->path().string());
-    }
+    const auto more = folder_files(folder);
+    files.insert(files.end(), more.begin(), more.end());
   };
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
@@ -394,9 +496,22 @@ Scan scan_source(const SourceRequest& request, Database& database) {
                             request.format));
   }
   std::vector<std::string> files;
+  std::vector<FoundFile> found;
+  const auto parts_of = [](const std::string& path) {
+    auto plain = fs::path(path.starts_with("file:") ? path.substr(path.find('/')) : path);
+    plain = fs::absolute(plain).lexically_normal();
+    return std::vector<fs::path>(plain.begin(), plain.end());
+  };
   for (const auto& path : request.paths) {
-    const auto more = expand_path(path);
-    files.insert(files.end(), more.begin(), more.end());
+    auto base = parts_of(text_option(request, {"basepath"}, path));
+    if (base.back().empty()) base.pop_back();
+    for (const auto& file : expand_path(path)) {
+      const auto parts = parts_of(file);
+      fs::path below;
+      for (size_t i = base.size(); i < parts.size(); ++i) below /= parts[i];
+      files.push_back(file);
+      found.push_back({file, below.string()});
+    }
   }
   if (files.empty()) {
     throw Error(
@@ -410,9 +525,13 @@ Scan scan_source(const SourceRequest& request, Database& database) {
                   fmt::format("Unable to infer schema: the file {} is empty.", file));
     }
   }
-  if (request.format == "csv") return scan_csv(request, files, database);
-  if (request.format == "json") return scan_json(request, files, database);
-  return scan_parquet(request, files, database);
+  const auto partitions = partitions_of(request, found);
+  auto scan = request.format == "csv"    ? scan_csv(request, files, partitions, database)
+              : request.format == "json" ? scan_json(request, files, partitions, database)
+                                         : scan_parquet(request, files, partitions, database);
+  for (const auto& field : partitions.columns)
+    scan.columns.push_back({{field.name, field.type, true}, sql_name(field.name)});
+  return with_schema(std::move(scan), request.schema, request);
 }
 
 }  // namespace firesteel

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ struct SourceRequest {
   std::vector<std::string> paths;
   std::map<std::string, std::string> options;
   Schema schema;                  // empty: read from the files
+  /// The columns that the folders' names give (year=2024/); nothing: found out.
+  std::optional<Schema> partition_schema = {};
   std::string time_zone = "UTC";  // of timestamps whose text has no offset
 };
 

@@ -7,7 +7,9 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
+#include "engine/commit.h"
 #include "functions/coercion.h"
 
 namespace firesteel {
@@ -48,6 +50,16 @@ std::string copy_options(const WriteRequest& request) {
     options += fmt::format(", PARTITION_BY ({})", columns);
   }
   return options;
+}
+
+constexpr const char* kNullPartition = "__HIVE_DEFAULT_PARTITION__";
+
+using Partition = std::vector<std::pair<std::string, std::optional<std::string>>>;
+
+bool fits_partition(const Partition& values, const Partition& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& part) {
+    return std::find(values.begin(), values.end(), part) != values.end();
+  });
 }
 
 /// Moments are stored as such: Parquet then says that they are in UTC.
@@ -96,17 +108,17 @@ void write_files(const WriteRequest& request, Database& database) {
                 fmt::format("{} is a file; a folder of part files is written.", target.string()));
   }
   std::error_code failure;
-  fs::create_directories(target.parent_path(), failure);
+  fs::create_directories(exists ? target : target.parent_path(), failure);
   if (failure)
     throw Error("IO_ERROR", fmt::format("Cannot create {}: {}.", target.parent_path().string(),
                                         failure.message()));
   const auto suffix = unique_suffix();
-  Aside aside{target.parent_path() /
-              fmt::format("_temporary-{}-{}", target.filename().string(), suffix)};
+  const auto aside_name = fmt::format("_temporary-{}-{}", target.filename().string(), suffix);
+  const Aside aside{(exists ? target : target.parent_path()) / aside_name};
   fs::create_directory(aside.path, failure);
   if (failure)
-    throw Error("IO_ERROR", fmt::format("Cannot write in {}: {}.", target.parent_path().string(),
-                                        failure.message()));
+    throw Error("IO_ERROR", fmt::format("Cannot write in {}: {}.",
+                                        aside.path.parent_path().string(), failure.message()));
   const fs::path out = request.partition_by.empty()
                            ? aside.path / fmt::format("part-00000-{}.{}", suffix,
                                                       request.format == "parquet" ? "snappy.parquet"
@@ -116,22 +128,50 @@ void write_files(const WriteRequest& request, Database& database) {
   database.execute(fmt::format("COPY (SELECT {} FROM ({})) TO {} ({}{})",
                                stored_columns(request.schema), request.sql,
                                sql_string(out.string()), copy_options(request), overwrites));
-  std::ofstream(aside.path / "_SUCCESS").close();
-  if (exists && request.mode == WriteMode::kAppend) {
-    for (const auto& entry : fs::recursive_directory_iterator(aside.path)) {
-      if (!entry.is_regular_file()) continue;
-      auto to = target / fs::relative(entry.path(), aside.path);
-      fs::create_directories(to.parent_path());
-      if (to.filename() != "_SUCCESS")
-        to.replace_filename(fmt::format("{}-{}", suffix, to.filename().string()));
-      fs::rename(entry.path(), to);
-    }
+  if (!exists) {
+    std::ofstream(aside.path / "_SUCCESS").close();
+    fs::rename(aside.path, target);
     return;
   }
-  Aside old{target.parent_path() /
-            fmt::format("_replaced-{}-{}", target.filename().string(), suffix)};
-  if (exists) fs::rename(target, old.path);
-  fs::rename(aside.path, target);
+  FolderChange change;
+  std::set<std::string> written;  // partitions
+  for (const auto& file : folder_files(aside.path)) {
+    const auto to = fs::relative(file, aside.path);
+    written.insert(to.parent_path().string());
+    change.add.emplace_back(
+        fs::relative(file, target).string(),
+        (to.parent_path() / fmt::format("{}-{}", suffix, to.filename().string())).string());
+  }
+  if (request.mode == WriteMode::kOverwrite) {
+    for (const auto& file : folder_files(target)) {
+      const auto path = fs::relative(file, target);
+      if (request.partitions_alone && !written.contains(path.parent_path().string())) continue;
+      if (fits_partition(partition_values(path.string()), request.partition))
+        change.remove.push_back(path.string());
+    }
+  }
+  commit_change(target, change);
+  if (!fs::exists(target / "_SUCCESS")) std::ofstream(target / "_SUCCESS").close();
+}
+
+std::vector<std::pair<std::string, std::optional<std::string>>> partition_values(
+    const std::string& path) {
+  std::vector<std::pair<std::string, std::optional<std::string>>> values;
+  for (const auto& part : fs::path(path).parent_path()) {
+    const auto text = part.string();
+    const auto equals = text.find('=');
+    if (equals == std::string::npos) continue;
+    std::string value;
+    for (size_t i = equals + 1; i < text.size(); ++i) {
+      const bool escaped = text[i] == '%' && i + 2 < text.size();
+      value += escaped ? static_cast<char>(std::stoi(text.substr(i + 1, 2), nullptr, 16)) : text[i];
+      if (escaped) i += 2;
+    }
+    values.emplace_back(text.substr(0, equals), value == kNullPartition
+                                                    ? std::nullopt
+                                                    : std::optional<std::string>(value));
+  }
+  return values;
 }
 
 }  // namespace firesteel

@@ -1,7 +1,9 @@
 // Writing a query's rows as files: aside first, then renamed into place.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/database.h"
@@ -17,10 +19,18 @@ struct WriteRequest {
   std::string path;    // a folder, as Spark writes
   WriteMode mode = WriteMode::kError;
   std::vector<std::string> partition_by;
+  /// kOverwrite replaces the partitions that are written, or those that have these values, alone.
+  bool partitions_alone = false;
+  std::vector<std::pair<std::string, std::optional<std::string>>> partition = {};
   bool header = false;
   std::string separator = ",", compression;
 };
 
+/// Writes a folder of part files: whole or not at all.
 void write_files(const WriteRequest& request, Database& database);
+
+/// What the folders of a file's path say: {"year", "2024"}, {"month", "1"}; null is nothing.
+std::vector<std::pair<std::string, std::optional<std::string>>> partition_values(
+    const std::string& path);
 
 }  // namespace firesteel

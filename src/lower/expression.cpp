@@ -71,35 +71,6 @@ Span span_of(const proto::Relation& relation) {
   return to_span(relation.common().origin().jvm_origin());
 }
 
-std::vector<std::string> split_name(const std::string& unparsed) {
-  std::vector<std::string> parts;
-  std::string part;
-  for (size_t i = 0; i < unparsed.size(); ++i) {
-    if (unparsed[i] == '`') {
-      for (++i; i < unparsed.size(); ++i) {
-        if (unparsed[i] == '`') {
-          if (i + 1 >= unparsed.size() || unparsed[i + 1] != '`') break;
-          ++i;
-        }
-        part += unparsed[i];
-      }
-    } else if (unparsed[i] == '.') {
-      parts.push_back(std::move(part));
-      part.clear();
-    } else {
-      part += unparsed[i];
-    }
-  }
-  parts.push_back(std::move(part));
-  return parts;
-}
-
-std::string quoted(const std::vector<std::string>& parts) {
-  std::string out;
-  for (const auto& part : parts) out += fmt::format("{}`{}`", out.empty() ? "" : ".", part);
-  return out;
-}
-
 void unresolved_column(const std::vector<std::string>& parts,
                        const std::vector<const std::vector<Attribute>*>& levels, Span span) {
   std::vector<std::string> names;

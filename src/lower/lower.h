@@ -3,18 +3,20 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "plan/types.h"
+#include "functions/spec.h"
 
 namespace spark::connect {
 class Expression;
 class LocalRelation;
 class Read_DataSource;
 class Relation;
+class SQL;
 }  // namespace spark::connect
 
 namespace firesteel {
@@ -29,25 +31,56 @@ struct Scan {
   std::vector<Column> columns;
 };
 
+/// Where a name is looked up.
+struct NameScope {
+  std::string database = "default";
+  bool temporary = true;  // temporary views and functions are seen
+};
+
+/// What a table's name means: rows, or the plan of a view, whose own names are those of `scope`.
+struct NamedRelation {
+  std::optional<Scan> scan;
+  std::shared_ptr<const spark::connect::Relation> view;
+  NameScope scope;
+  std::vector<std::string> qualifiers;
+};
+
+/// A function written in SQL.
+struct Routine {
+  Schema parameters;
+  std::vector<std::string> defaults;  // SQL, empty where there is none
+  std::optional<DataType> returns;    // of a scalar function, when it is said
+  Schema columns;                     // of a table function, when they are said
+  bool table = false;
+  std::string body;
+  NameScope scope;
+};
+
 /// What lowering asks of the engine. Throws the error a user should see when a thing is not there.
 class Catalog {
  public:
   virtual ~Catalog() = default;
-  /// A table by its name's parts, or a view's plan in `view`; nothing when there is neither.
-  virtual std::optional<Scan> table(const std::vector<std::string>& name) = 0;
-  virtual const spark::connect::Relation* view(const std::vector<std::string>& name) = 0;
-  virtual std::vector<std::string> table_names() = 0;
+  /// A table or view by its name's parts; nothing when there is neither.
+  virtual std::optional<NamedRelation> relation(const std::vector<std::string>& name,
+                                                const NameScope& scope) = 0;
+  virtual std::vector<std::string> relation_names(const NameScope& scope) = 0;
+  virtual std::optional<Routine> routine(const std::vector<std::string>& name,
+                                         const NameScope& scope) = 0;
+  /// A session variable's value.
+  virtual std::optional<Resolved> variable(const std::vector<std::string>& name) = 0;
   virtual Scan source(const spark::connect::Read_DataSource& source) = 0;
   virtual Scan local(const spark::connect::LocalRelation& rows) = 0;
   /// The text of an SQL expression of constants; nothing for null.
   virtual std::optional<std::string> evaluate(const std::string& sql) = 0;
-  virtual spark::connect::Relation parse_query(std::string_view sql) = 0;
+  virtual spark::connect::Relation parse_query(const spark::connect::SQL& sql) = 0;
   virtual spark::connect::Expression parse_expression(std::string_view sql) = 0;
 };
 
 struct LowerSettings {
   std::string time_zone = "UTC";
   bool case_sensitive = false;
+  std::string database = "default";
+  bool temporary = true;  // temporary views and functions are seen
 };
 
 /// SQL for DuckDB and the schema of its rows, in Spark's types.

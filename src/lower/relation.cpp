@@ -55,7 +55,7 @@ Query Resolver::relation(const proto::Relation& relation) {
                               relation.common().origin().jvm_origin().object_type() == "SELECT");
       break;
     case proto::Relation::kSql: {
-      const auto parsed = catalog_.parse_query(relation.sql().query());
+      const auto parsed = catalog_.parse_query(relation.sql());
       try {
         query = this->relation(parsed);
       } catch (const Error& error) {
@@ -187,25 +187,9 @@ Query Resolver::named_table(const proto::Read& read, const proto::Relation& rela
       return query;
     }
   }
-  if (const auto* view = catalog_.view(parts)) {
-    if (std::find(view_stack_.begin(), view_stack_.end(), parts.back()) != view_stack_.end()) {
-      throw Error("RECURSIVE_VIEW", fmt::format("Recursive view {} detected.", quoted(parts)));
-    }
-    view_stack_.push_back(parts.back());
-    // A view sees neither the CTEs nor the outer columns of its use.
-    const size_t visible = std::exchange(visible_plans_, 0);
-    auto outer = std::exchange(outer_, {});
-    auto query = this->relation(*view);
-    outer_ = std::move(outer);
-    visible_plans_ = visible;
-    view_stack_.pop_back();
-    for (auto& attribute : query.output) attribute.qualifiers = {parts.back()};
-    query.hidden.clear();
-    query.below.clear();
-    return query;
-  }
-  if (const auto table = catalog_.table(parts)) {
-    return scan(*table, {"spark_catalog", "default", parts.back()});
+  if (const auto found = catalog_.relation(parts, names_)) {
+    if (found->scan) return scan(*found->scan, found->qualifiers);
+    return view(*found);
   }
   // parquet.`path`: a file as a table.
   static const std::vector<std::string> formats = {"parquet", "csv", "json"};
@@ -215,7 +199,7 @@ Query Resolver::named_table(const proto::Read& read, const proto::Relation& rela
     source.add_paths(parts[1]);
     return scan(catalog_.source(source), {parts[0], parts[1]});
   }
-  const auto nearest = nearest_name(parts.back(), catalog_.table_names());
+  const auto nearest = nearest_name(parts.back(), catalog_.relation_names(names_));
   throw Error(
       "TABLE_OR_VIEW_NOT_FOUND",
       fmt::format("The table or view {} cannot be found. Verify the spelling and correctness of "
@@ -223,6 +207,26 @@ Query Resolver::named_table(const proto::Read& read, const proto::Relation& rela
                   quoted(parts),
                   nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)))
       .at(span_of(relation));
+}
+
+Query Resolver::view(const NamedRelation& view) {
+  const auto name = quoted(view.qualifiers);
+  if (std::find(view_stack_.begin(), view_stack_.end(), name) != view_stack_.end())
+    throw Error("RECURSIVE_VIEW", fmt::format("Recursive view {} detected.", name));
+  view_stack_.push_back(name);
+  // A view sees neither the CTEs nor the outer columns of its use.
+  const size_t visible = std::exchange(visible_plans_, 0);
+  auto outer = std::exchange(outer_, {});
+  auto names = std::exchange(names_, view.scope);
+  auto query = relation(*view.view);
+  names_ = std::move(names);
+  outer_ = std::move(outer);
+  visible_plans_ = visible;
+  view_stack_.pop_back();
+  for (auto& attribute : query.output) attribute.qualifiers = view.qualifiers;
+  query.hidden.clear();
+  query.below.clear();
+  return query;
 }
 
 Query Resolver::limit(const proto::Limit& limit) {

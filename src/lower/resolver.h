@@ -11,6 +11,7 @@
 #include "functions/coercion.h"
 #include "lower/lower.h"
 #include "lower/query.h"
+#include "plan/names.h"
 
 namespace firesteel {
 
@@ -46,7 +47,7 @@ struct Scope {
 class Resolver {
  public:
   Resolver(Catalog& catalog, const LowerSettings& settings)
-      : catalog_(catalog), settings_(settings) {}
+      : catalog_(catalog), settings_(settings), names_{settings.database, settings.temporary} {}
 
   Query relation(const proto::Relation& relation);
   Resolved expression(const proto::Expression& expression, Scope& scope);
@@ -55,6 +56,7 @@ class Resolver {
   // relation.cpp: one per kind.
   Query read(const proto::Read& read);
   Query named_table(const proto::Read& read, const proto::Relation& relation);
+  Query view(const NamedRelation& view);
   Query scan(const Scan& scan, std::vector<std::string> qualifiers);
   Query project(const proto::Project& project);
   Query filter(const proto::Filter& filter);
@@ -132,6 +134,7 @@ class Resolver {
   const LowerSettings& settings_;
   int next_id_ = 0;
   int depth_ = 0;
+  NameScope names_;
   std::vector<std::string> view_stack_;
   /// Plans that expressions refer to by id, and CTEs by name; inner ones shadow.
   std::vector<std::map<int64_t, const proto::Relation*>> subqueries_;
@@ -149,9 +152,6 @@ class Resolver {
 /// Where an expression or relation stands in the SQL text, when it came from one.
 Span span_of(const proto::Expression& expression);
 Span span_of(const proto::Relation& relation);
-/// "a.`b c`.d" → {"a", "b c", "d"}.
-std::vector<std::string> split_name(const std::string& unparsed);
-std::string quoted(const std::vector<std::string>& parts);
 
 /// explode, inline …: functions that make rows.
 bool is_generator_name(std::string name);

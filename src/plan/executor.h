@@ -33,8 +33,9 @@ class Executor {
   /// Rows from elsewhere as a plan. They are read now and held, on disk when they are many, until
   /// the executor ends.
   virtual spark::connect::Relation import(ArrowStream rows) = 0;
-  /// The plan and what it runs as.
-  virtual std::string explain(const spark::connect::Relation& relation) = 0;
+  /// The plan and what it runs as. Modes are Spark's (simple, extended, codegen, cost, formatted),
+  /// and `analyze`, which runs it and gives each operator's rows and time.
+  virtual std::string explain(const spark::connect::Relation& relation, std::string_view mode) = 0;
   /// Stops what is running now, from any thread: its stream throws OPERATION_CANCELED.
   virtual void interrupt() = 0;
   /// Share done of the query running now, 0 to 1; negative when unknown.

@@ -1,7 +1,7 @@
 // Spark SQL's grammar as one recursive-descent parser that makes proto. A file per part:
 // expressions.cpp (operators), primary.cpp (what operators join), functions.cpp (calls and their
 // special forms), literals.cpp, queries.cpp (SELECT to set operations), relations.cpp (FROM),
-// statements.cpp. Only these files include this header; everybody else, parser.h.
+// statements.cpp (the session), ddl.cpp (the catalog), dml.cpp (rows of tables). Only these files include this header; everybody else, parser.h.
 #pragma once
 
 #include <spark/connect/base.pb.h>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sql/cursor.h"
+#include "sql/parser.h"
 
 namespace firesteel {
 
@@ -24,23 +25,62 @@ class Grammar {
   using SortOrder = spark::connect::Expression::SortOrder;
   using Window = spark::connect::Expression::Window;
 
-  explicit Grammar(std::string_view sql) : in_(sql) {}
+  explicit Grammar(std::string_view sql, const SqlParameters& parameters = {})
+      : in_(sql), parameters_(parameters) {}
 
   // The whole text.
-  Plan whole_statement();
+  Statement whole_statement();
   Relation whole_query();
   Expression whole_expression();
 
  private:
   // statements.cpp
-  Plan statement();
-  Plan create_view();
-  Plan set_statement();
-  Plan drop();
-  Plan show();
-  Plan describe();
+  Statement statement();
+  Statement set();
+  Statement use();
+  Statement cache();
+  Statement analyze();
+  Statement show();
+  Statement describe();
+  Statement explain();
+  Statement variable();
+  Statement assignment();
+  Statement execute_immediate();
+  std::optional<std::string> pattern();
+  std::string text_value();
+  std::string text_since(int start) const;
   void expect_end();
   void mark_text(Relation& root) const;
+  [[noreturn]] void unsupported(std::string_view what, int start);
+
+  // ddl.cpp
+  Statement create();
+  Statement create_database(int start);
+  Statement create_table(bool replace, int start);
+  Statement create_view(bool replace, int start);
+  Statement create_function(bool temporary, bool replace);
+  Statement drop();
+  Statement alter();
+  Statement alter_table(bool view, int start);
+  Statement alter_column(AlterTable made);
+  Statement comment();
+  Statement repair();
+  ColumnDefinition column_definition();
+  std::vector<ColumnDefinition> column_definitions();
+  std::string property_key();
+  std::string property_value();
+  Properties property_list();
+  PartitionSpec partition_spec();
+  std::string expression_text();
+
+  // dml.cpp
+  Statement insert();
+  Statement update();
+  Statement delete_rows();
+  Statement merge();
+  Statement truncate();
+  Relation target_table(std::string* name, std::string* alias);
+  void merge_clause(spark::connect::MergeIntoTableCommand* command);
 
   // queries.cpp
   /// What one query holds until it is complete.
@@ -51,6 +91,9 @@ class Grammar {
     bool windows_read = false;
   };
   Relation query();
+  Relation close_block(Relation root, int start);
+  Relation with_references(Relation root, std::vector<Relation> references, int start) const;
+  const Token& after_with() const;
   Relation query_body();
   Relation set_operation(int level);
   Relation query_term();
@@ -158,6 +201,8 @@ class Grammar {
   [[noreturn]] void fail_too_deep() const;
 
   Cursor in_;
+  const SqlParameters& parameters_;
+  size_t next_parameter_ = 0;
   int depth_ = 0;
   int64_t next_plan_id_ = 1000000;
   std::vector<Block> blocks_;

@@ -1,23 +1,29 @@
 // Spark SQL text -> the one plan, Spark Connect's protobuf. The grammar's pieces: grammar.h.
 #pragma once
 
+#include <map>
+#include <string>
 #include <string_view>
+#include <vector>
 
-namespace spark::connect {
-class Expression;
-class Plan;
-class Relation;
-}  // namespace spark::connect
+#include "sql/statement.h"
 
 namespace firesteel {
 
-/// A statement: a query becomes Plan.root, a command Plan.command. Every expression, table and join
-/// carries the place of its text (origin.jvm_origin, stop_index inclusive); the outermost relation
-/// also the text itself. Throws Error with the place and the text.
-spark::connect::Plan parse_statement(std::string_view sql);
+/// What `:name` and `?` stand for.
+struct SqlParameters {
+  std::map<std::string, spark::connect::Expression> named;
+  std::vector<spark::connect::Expression> positional;
+};
+
+/// A statement: a query is a Plan with a root, a temporary view a Plan with a command. Every
+/// expression, table and join carries the place of its text (origin.jvm_origin, stop_index
+/// inclusive); the outermost relation also the text itself. Throws Error with the place and the
+/// text.
+Statement parse_statement(std::string_view sql, const SqlParameters& parameters = {});
 
 /// A query: SELECT, VALUES, TABLE, WITH …
-spark::connect::Relation parse_query(std::string_view sql);
+spark::connect::Relation parse_query(std::string_view sql, const SqlParameters& parameters = {});
 
 /// One expression, as `filter("…")` and `selectExpr` take it; `x AS name` and `*` too.
 spark::connect::Expression parse_expression(std::string_view sql);

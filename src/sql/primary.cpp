@@ -247,9 +247,14 @@ Expression Grammar::subquery(spark::connect::SubqueryExpression::SubqueryType ty
 Expression Grammar::parameter() {
   const int start = in_.start();
   std::string name = in_.take().text == "?" ? "_" + std::to_string(start) : "";
-  if (name.empty()) {
+  if (!name.empty()) {
+    if (next_parameter_ < parameters_.positional.size())
+      return parameters_.positional[next_parameter_++];
+  } else {
     if (!in_.is_name()) in_.fail("a parameter's name");
     name = in_.take().value;
+    const auto found = parameters_.named.find(name);
+    if (found != parameters_.named.end()) return found->second;
   }
   in_.fail(Error("UNBOUND_SQL_PARAMETER",
                  "Found the unbound parameter: " + name +

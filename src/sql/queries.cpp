@@ -214,21 +214,24 @@ Relation Grammar::query() {
   if (in_.accept("WITH")) tables = common_tables();
   blocks_.emplace_back();
   blocks_.back().select_start = in_.position();
-  Relation root = query_body();
+  return with_references(close_block(query_body(), start), std::move(tables), start);
+}
+
+/// The end of what may hold subqueries: they are put beside it.
+Relation Grammar::close_block(Relation root, int start) {
   Block block = std::move(blocks_.back());
   blocks_.pop_back();
-  const auto wrap = [&](std::vector<Relation>& references) {
-    if (references.empty()) return;
-    Relation made;
-    *made.mutable_with_relations()->mutable_root() = std::move(root);
-    for (auto& reference : references) {
-      *made.mutable_with_relations()->add_references() = std::move(reference);
-    }
-    root = located(std::move(made), start);
-  };
-  wrap(block.subqueries);
-  wrap(tables);
-  return root;
+  return with_references(std::move(root), std::move(block.subqueries), start);
+}
+
+Relation Grammar::with_references(Relation root, std::vector<Relation> references,
+                                  int start) const {
+  if (references.empty()) return root;
+  Relation made;
+  *made.mutable_with_relations()->mutable_root() = std::move(root);
+  for (auto& reference : references)
+    *made.mutable_with_relations()->add_references() = std::move(reference);
+  return located(std::move(made), start);
 }
 
 Relation Grammar::query_body() { return ordered(set_operation(0)); }

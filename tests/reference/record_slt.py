@@ -7,10 +7,14 @@ the format. A header `query` or `error` is replaced by the one Spark gives, so a
 `query` and its statement; what stands in ` at "…"` is kept.
 """
 import re
+import shutil
 import sys
+import tempfile
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
+
+WAREHOUSE = tempfile.mkdtemp(prefix="record_slt_")
 
 
 def session():
@@ -22,7 +26,7 @@ def session():
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.sql.shuffle.partitions", "1")
-            .config("spark.sql.warehouse.dir", "/tmp/record_slt_warehouse")
+            .config("spark.sql.warehouse.dir", WAREHOUSE)
             .getOrCreate())
 
 
@@ -89,6 +93,8 @@ def record(spark, path):
     for row in spark.catalog.listTables():
         if row.isTemporary:
             spark.catalog.dropTempView(row.name)
+        else:
+            spark.sql(f"DROP {'VIEW' if row.tableType == 'VIEW' else 'TABLE'} `{row.name}`")
 
 
 if __name__ == "__main__":
@@ -96,3 +102,5 @@ if __name__ == "__main__":
     spark.sparkContext.setLogLevel("OFF")
     for path in sys.argv[1:]:
         record(spark, path)
+    spark.stop()
+    shutil.rmtree(WAREHOUSE, ignore_errors=True)

@@ -14,7 +14,10 @@
 //   CREATE OR REPLACE TEMP VIEW …
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -152,13 +155,17 @@ int main(int argc, char** argv) {
   }
   int passed = 0, failed = 0;
   for (int i = 1; i < argc; ++i) {
+    const auto warehouse =
+        std::filesystem::temp_directory_path() / fmt::format("run_slt-{}", ::getpid());
     const Session spark(make_embedded_executor({.memory_limit = "1GB", .threads = 2}));
+    spark.executor()->set_config("spark.sql.warehouse.dir", warehouse.string());
     for (const auto& block : read_blocks(argv[i])) {
       const auto difference = run_block(spark, block);
       ++(difference.empty() ? passed : failed);
       if (!difference.empty())
         fmt::print("{}:{}: {}\n{}", argv[i], block.line, block.sql, difference);
     }
+    std::filesystem::remove_all(warehouse);
   }
   fmt::print("{} passed, {} failed\n", passed, failed);
   return failed == 0 && passed > 0 ? 0 : 1;

@@ -244,23 +244,46 @@ TEST(ParseStatement, SaysWhatIsWrongAndWhere) {
   }
 }
 
-TEST(ParseStatement, MakesCommands) {
-  const auto view = parse_statement("CREATE OR REPLACE TEMP VIEW v (x) AS SELECT 1;");
+TEST(ParseStatement, MakesStatements) {
+  const auto plan = [](std::string_view sql) {
+    return std::get<spark::connect::Plan>(parse_statement(sql));
+  };
+  const auto view = plan("CREATE OR REPLACE TEMP VIEW v (x) AS SELECT 1;");
   EXPECT_EQ(view.command().create_dataframe_view().name(), "v");
   EXPECT_TRUE(view.command().create_dataframe_view().replace());
   EXPECT_EQ(print(view.command().create_dataframe_view().input()), "ToDF [x]\n  Project 1\n");
   const auto source =
-      parse_statement("CREATE TEMPORARY VIEW v USING csv OPTIONS (path '/x.csv', header 'true')");
+      plan("CREATE TEMPORARY VIEW v USING csv OPTIONS (path '/x.csv', header 'true')");
   EXPECT_EQ(print(source.command().create_dataframe_view().input()), "Read csv [/x.csv]\n");
-  const auto set = parse_statement("SET spark.sql.session.timeZone = Europe/Paris ;");
-  EXPECT_EQ(set.command().sql_command().input().sql().query(),
-            "SET spark.sql.session.timeZone=Europe/Paris");
-  EXPECT_EQ(parse_statement("SET x.y").command().sql_command().input().sql().query(), "SET x.y");
-  EXPECT_TRUE(parse_statement("DROP VIEW IF EXISTS v").root().catalog().drop_view().if_exists());
-  EXPECT_EQ(parse_statement("DROP TABLE a.b").root().catalog().drop_table().table_name(), "a.b");
-  EXPECT_EQ(parse_statement("SHOW TABLES LIKE 'f*'").root().catalog().list_tables().pattern(),
-            "f*");
-  EXPECT_EQ(parse_statement("DESC TABLE t").root().catalog().list_columns().table_name(), "t");
+  const auto set = std::get<SetConfig>(
+      parse_statement("SET spark.sql.session.timeZone = Europe/Paris ;"));
+  EXPECT_EQ(set.key, "spark.sql.session.timeZone");
+  EXPECT_EQ(set.value, "Europe/Paris");
+  EXPECT_FALSE(std::get<SetConfig>(parse_statement("SET x.y")).value);
+  const auto drop = std::get<DropObject>(parse_statement("DROP VIEW IF EXISTS v"));
+  EXPECT_TRUE(drop.if_exists && drop.kind == DropObject::Kind::kView);
+  EXPECT_EQ(std::get<DropObject>(parse_statement("DROP TABLE a.b")).name, "a.b");
+  EXPECT_EQ(std::get<Show>(parse_statement("SHOW TABLES LIKE 'f*'")).pattern, "f*");
+  EXPECT_EQ(std::get<Describe>(parse_statement("DESC TABLE t")).name, "t");
+  const auto table = std::get<CreateTable>(parse_statement(
+      "CREATE TABLE IF NOT EXISTS d.t (a INT NOT NULL COMMENT 'x', b VARCHAR(3) DEFAULT 'y', "
+      "c DATE) USING parquet PARTITIONED BY (c) LOCATION '/l' TBLPROPERTIES ('k' = 'v', n = 1)"));
+  EXPECT_EQ(table.name, "d.t");
+  ASSERT_EQ(table.columns.size(), 3U);
+  EXPECT_FALSE(table.columns[0].field.nullable);
+  EXPECT_EQ(table.columns[1].declared, "varchar(3)");
+  EXPECT_EQ(table.columns[1].default_sql, "'y'");
+  EXPECT_EQ(table.partition_by, std::vector<std::string>{"c"});
+  EXPECT_EQ(table.properties, (Properties{{"k", "v"}, {"n", "1"}}));
+  const auto insert = std::get<Insert>(parse_statement(
+      "WITH s AS (SELECT 1) INSERT OVERWRITE t PARTITION (p = 'x', q) SELECT * FROM s"));
+  EXPECT_TRUE(insert.overwrite && insert.partition[0].given && !insert.partition[1].given);
+  const auto merge = std::get<Merge>(parse_statement(
+      "MERGE INTO t USING s ON t.a = s.a WHEN MATCHED AND s.d THEN DELETE WHEN NOT MATCHED THEN "
+      "INSERT (a, b) VALUES (s.a, 1) WHEN NOT MATCHED BY SOURCE THEN UPDATE SET b = 0"));
+  EXPECT_EQ(merge.command.match_actions_size(), 1);
+  EXPECT_EQ(merge.command.not_matched_actions(0).merge_action().assignments_size(), 2);
+  EXPECT_EQ(merge.command.not_matched_by_source_actions_size(), 1);
 }
 
 TEST(ParseQuery, BoundsNestingAndTakesLongLists) {

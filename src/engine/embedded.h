@@ -1,0 +1,174 @@
+// The embedded engine's session: views, settings, variables and the warehouse around a Database.
+// engine.cpp runs plans, names.cpp says what names mean, statements.cpp runs SQL's statements,
+// tables.cpp changes tables.
+#pragma once
+
+#include <spark/connect/base.pb.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/database.h"
+#include "engine/sources.h"
+#include "engine/warehouse.h"
+#include "engine/write.h"
+#include "lower/lower.h"
+#include "plan/executor.h"
+#include "sql/parser.h"
+
+namespace firesteel {
+
+namespace proto = spark::connect;
+
+class EmbeddedExecutor : public Executor, public Catalog {
+ public:
+  explicit EmbeddedExecutor(const DatabaseOptions& options) : database_(options) {}
+
+  // Executor: engine.cpp
+  Schema schema(const proto::Relation& relation) override;
+  ArrowStream execute(const proto::Relation& relation) override;
+  void run(const proto::Command& command) override;
+  proto::Relation sql(std::string_view text) override;
+  proto::Relation import(ArrowStream rows) override;
+  std::string explain(const proto::Relation& relation, std::string_view mode) override;
+  void interrupt() override { database_.interrupt(); }
+  double progress() override { return database_.progress(); }
+  void set_config(const std::string& key, const std::string& value) override;
+  std::string config(const std::string& key) override;
+
+  // Catalog: names.cpp
+  std::optional<NamedRelation> relation(const std::vector<std::string>& name,
+                                        const NameScope& scope) override;
+  std::vector<std::string> relation_names(const NameScope& scope) override;
+  std::optional<Routine> routine(const std::vector<std::string>& name,
+                                 const NameScope& scope) override;
+  std::optional<Resolved> variable(const std::vector<std::string>& name) override;
+  Scan source(const proto::Read_DataSource& source) override;
+  Scan local(const proto::LocalRelation& rows) override;
+  std::optional<std::string> evaluate(const std::string& sql) override;
+  proto::Relation parse_query(const proto::SQL& sql) override;
+  proto::Expression parse_expression(std::string_view sql) override;
+
+ private:
+  using Cell = std::optional<std::string>;
+  using Rows = std::vector<std::vector<Cell>>;
+  struct TableName {
+    std::string database, name;
+  };
+
+  // engine.cpp
+  LoweredPlan lowered(const proto::Relation& relation);
+  LowerSettings settings();
+  std::string time_zone();
+  bool is_set(const std::string& key);
+  Scan kept(const Scan& scan);
+  ArrowStream show(const proto::ShowString& show);
+  void write(const proto::WriteOperation& operation);
+  void write_rows(const proto::Relation& rows, WriteRequest request);
+  void create_view(const proto::CreateDataFrameViewCommand& view);
+  /// Rows of text, and of booleans in columns named is…, as a plan.
+  static proto::Relation text_rows(const Rows& rows,
+                                   const std::vector<std::string>& names = {"result"});
+  static proto::Relation no_rows() { return text_rows({}, {}); }
+
+  // names.cpp
+  Warehouse warehouse();
+  std::string current_database();
+  TableName table_name(const std::vector<std::string>& parts);
+  TableName table_name(const SqlName& name);
+  /// Throws SCHEMA_NOT_FOUND.
+  DatabaseEntry database_entry(const std::string& name);
+  /// Throws TABLE_OR_VIEW_NOT_FOUND.
+  TableEntry table_entry(const SqlName& name);
+  std::string temporary_key(const std::vector<std::string>& parts);
+  Scan scan_table(const TableEntry& table);
+  SourceRequest request_for(const std::string& format, Properties options);
+  Scan scanned(const SourceRequest& request);
+  NamedRelation view_relation(const TableEntry& view);
+
+  // statements.cpp
+  proto::Relation run(const proto::Plan& plan);
+  proto::Relation run(const CreateDatabase& statement);
+  proto::Relation run(const CreateTable& statement);
+  proto::Relation run(const CreateView& statement);
+  proto::Relation run(const CreateFunction& statement);
+  proto::Relation run(const DropObject& statement);
+  proto::Relation run(const AlterTable& statement);
+  proto::Relation run(const AlterDatabase& statement);
+  proto::Relation run(const SetComment& statement);
+  proto::Relation run(const Show& statement);
+  proto::Relation run(const Describe& statement);
+  proto::Relation run(const SetConfig& statement);
+  proto::Relation run(const Use& statement);
+  proto::Relation run(const Cache& statement);
+  proto::Relation run(const Analyze& statement);
+  proto::Relation run(const Variable& statement);
+  proto::Relation run(const ExecuteImmediate& statement);
+  proto::Relation run(const Explain& statement);
+  void drop_table(const TableEntry& table);
+  void change_partitions(const AlterTable& statement, const TableEntry& table);
+  Rows describe_table(const Describe& statement);
+  std::string create_table_text(const TableEntry& table);
+  Rows list_tables(const Show& statement);
+
+  // tables.cpp
+  proto::Relation run(const Insert& statement);
+  proto::Relation run(const Rewrite& statement);
+  proto::Relation run(const Merge& statement);
+  proto::Relation run(const Truncate& statement);
+  void save_as_table(const proto::WriteOperation& operation);
+  /// A new table with a query's rows.
+  void create_table_as(TableEntry table, const proto::Relation& query, bool replace);
+  TableEntry new_table(const CreateTable& statement);
+  /// A query's rows as the table's columns, by the rules of store assignment.
+  std::string assigned(const LoweredPlan& rows, const std::vector<ColumnDefinition>& columns,
+                       const TableEntry& table, bool by_name);
+  void write_table(const TableEntry& table, const std::string& sql, WriteRequest request);
+  void forget_cached(const TableEntry& table);
+
+  struct CachedTable {
+    proto::Relation plan;
+    std::optional<Scan> scan;  // made at the first use, and after the table has changed
+  };
+  struct SessionVariable {
+    DataType type;
+    std::string table;  // of one row with a column `v`
+  };
+
+  Database database_;
+  std::mutex mutex_;
+  /// Temporary views by lower-case name; those of GLOBAL begin with "global_temp.".
+  std::map<std::string, std::shared_ptr<const proto::Relation>> views_;
+  std::map<std::string, CreateFunction> functions_;
+  std::map<std::string, SessionVariable> variables_;
+  std::map<std::string, CachedTable> cached_;
+  /// Plans of persistent views, by their text.
+  std::map<std::string, std::shared_ptr<const proto::Relation>> parsed_views_;
+  static std::map<std::string, std::string> first_config() {
+    return {{"spark.sql.ansi.enabled", "true"},
+            {"spark.sql.session.timeZone", "UTC"},
+            {"spark.sql.warehouse.dir", "spark-warehouse"}};
+  }
+  std::map<std::string, std::string> config_ = first_config();
+  std::string current_database_ = "default";
+  std::map<std::string, std::pair<std::string, Scan>> scans_;
+  std::atomic<int> next_import_{0};
+};
+
+std::string lower_case(std::string text);
+/// Marks a folder that no table of the catalog owns any more, or not yet: it may be removed.
+void mark_orphan(const std::filesystem::path& folder);
+void read_write_options(const Properties& options, WriteRequest& request);
+/// Spark's patterns of SHOW: `*` is any text, `|` separates patterns, capitals do not matter.
+bool fits_pattern(std::string_view name, std::string_view pattern);
+/// The SQL text that a plan, or the plan it stands on, was made from.
+std::string text_of(const proto::Relation& relation);
+
+}  // namespace firesteel

@@ -1,0 +1,14 @@
+// Names of several parts, as plans carry them: "a.`b c`.d".
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace firesteel {
+
+/// "a.`b c`.d" → {"a", "b c", "d"}.
+std::vector<std::string> split_name(const std::string& unparsed);
+/// {"a", "b c"} → "`a`.`b c`".
+std::string quoted(const std::vector<std::string>& parts);
+
+}  // namespace firesteel
