@@ -110,7 +110,6 @@ std::string text_of(const proto::Relation& relation) {
   return below ? text_of(*below) : "";
 }
 
-
 Schema EmbeddedExecutor::schema(const proto::Relation& relation) {
   if (relation.has_show_string()) return {{"show_string", make_type(TypeKind::kString), false}};
   return lowered(relation).schema;
@@ -158,8 +157,7 @@ void EmbeddedExecutor::run(const proto::Command& command) {
 
 proto::Relation EmbeddedExecutor::sql(std::string_view text) {
   try {
-    return std::visit([&](const auto& statement) { return run(statement); },
-                      parse_statement(text));
+    return std::visit([&](const auto& statement) { return run(statement); }, parse_statement(text));
   } catch (const Error& error) {
     throw error.in(std::string(text));
   }
@@ -238,8 +236,8 @@ ArrowStream EmbeddedExecutor::show(const proto::ShowString& show) {
   const auto zone = time_zone();
   for (size_t i = 0; i < plan.schema.size(); ++i) {
     names += fmt::format("{}c{}", i ? ", " : "", i);
-    const auto text = cast(
-        {.sql = fmt::format("c{}", i), .type = plan.schema[i].type}, make_type(TypeKind::kString), zone);
+    const auto text = cast({.sql = fmt::format("c{}", i), .type = plan.schema[i].type},
+                           make_type(TypeKind::kString), zone);
     cells += (i ? ", " : "") + text.sql;
     titles.push_back(plan.schema[i].name);
   }
@@ -257,7 +255,6 @@ ArrowStream EmbeddedExecutor::show(const proto::ShowString& show) {
   return database_.query(fmt::format("SELECT {} AS show_string", sql_string(table)),
                          {{"show_string", make_type(TypeKind::kString), false}});
 }
-
 
 namespace {
 
@@ -286,8 +283,9 @@ void EmbeddedExecutor::write(const proto::WriteOperation& operation) {
       .mode = write_mode(operation.mode()),
       .partition_by = {operation.partitioning_columns().begin(),
                        operation.partitioning_columns().end()}};
-  request.partitions_alone = lower_case(config("spark.sql.sources.partitionOverwriteMode")) ==
-                             "dynamic" && !request.partition_by.empty();
+  request.partitions_alone =
+      lower_case(config("spark.sql.sources.partitionOverwriteMode")) == "dynamic" &&
+      !request.partition_by.empty();
   read_write_options({operation.options().begin(), operation.options().end()}, request);
   write_rows(operation.input(), std::move(request));
 }
@@ -329,11 +327,9 @@ Scan EmbeddedExecutor::kept(const Scan& scan) {
                         sql_name(column.field.name));
     out.columns.push_back({column.field, sql_name(column.field.name)});
   }
-  database_.execute(
-      fmt::format("CREATE TABLE {} AS SELECT {} FROM {}", out.from, list, scan.from));
+  database_.execute(fmt::format("CREATE TABLE {} AS SELECT {} FROM {}", out.from, list, scan.from));
   return out;
 }
-
 
 proto::Relation EmbeddedExecutor::text_rows(const Rows& rows,
                                             const std::vector<std::string>& names) {

@@ -1,5 +1,7 @@
-// What names mean: temporary views, tables, persistent views, functions, variables; and what is read
-// of files.
+// What names mean: temporary views, tables, persistent views, functions, variables; and what is
+// read of files.
+#include "plan/names.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,7 +10,6 @@
 #include "engine/commit.h"
 #include "engine/embedded.h"
 #include "functions/coercion.h"
-#include "plan/names.h"
 
 namespace firesteel {
 
@@ -19,10 +20,11 @@ namespace {
 constexpr uint64_t kKeptTextBytesMax = 64 << 20;
 
 [[noreturn]] void schema_not_found(const std::string& name) {
-  throw Error("SCHEMA_NOT_FOUND",
-              fmt::format("The schema `spark_catalog`.`{}` cannot be found. Verify the spelling and "
-                          "correctness of the schema and catalog.",
-                          name));
+  throw Error(
+      "SCHEMA_NOT_FOUND",
+      fmt::format("The schema `spark_catalog`.`{}` cannot be found. Verify the spelling and "
+                  "correctness of the schema and catalog.",
+                  name));
 }
 
 Schema schema_of(const std::vector<ColumnDefinition>& columns) {
@@ -88,11 +90,12 @@ TableEntry EmbeddedExecutor::table_entry(const SqlName& name) {
   auto entry = warehouse().table(database, table);
   if (!entry) {
     const auto nearest = nearest_name(table, warehouse().tables(database));
-    throw Error("TABLE_OR_VIEW_NOT_FOUND",
-                fmt::format("The table or view `spark_catalog`.`{}`.`{}` cannot be found. Verify the "
-                            "spelling and correctness of the schema and catalog.{}",
-                            database, table,
-                            nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)));
+    throw Error(
+        "TABLE_OR_VIEW_NOT_FOUND",
+        fmt::format("The table or view `spark_catalog`.`{}`.`{}` cannot be found. Verify the "
+                    "spelling and correctness of the schema and catalog.{}",
+                    database, table,
+                    nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)));
   }
   return *entry;
 }
@@ -277,8 +280,8 @@ Scan EmbeddedExecutor::scan_table(const TableEntry& table) {
   auto request = request_for(table.provider, table.options);
   request.paths = {table.location};
   request.schema = schema;
-  request.partition_schema = Schema(schema.end() - static_cast<long>(table.partition_by.size()),
-                                    schema.end());
+  request.partition_schema =
+      Schema(schema.end() - static_cast<long>(table.partition_by.size()), schema.end());
   auto scan = scanned(request);
   for (size_t i = 0; i < scan.columns.size() && i < schema.size(); ++i)
     scan.columns[i].field.nullable = schema[i].nullable;

@@ -5,8 +5,8 @@
 #include <glob.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 #include <filesystem>
 #include <optional>
 
@@ -108,7 +108,8 @@ Partitions partitions_of(const SourceRequest& request, const std::vector<FoundFi
   for (const auto& file : files) {
     const auto parts = partition_values(file.below);
     if (&file == &files.front()) {
-      for (const auto& [name, value] : parts) schema.push_back({name, make_type(TypeKind::kString)});
+      for (const auto& [name, value] : parts)
+        schema.push_back({name, make_type(TypeKind::kString)});
       values.resize(schema.size());
     }
     bool same = parts.size() == schema.size();
@@ -117,11 +118,12 @@ Partitions partitions_of(const SourceRequest& request, const std::vector<FoundFi
       if (parts[i].second) values[i].push_back(*parts[i].second);
     }
     if (!same) {
-      throw Error("CONFLICTING_PARTITION_COLUMN_NAMES",
-                  fmt::format("Conflicting partition column names detected: {} has other partitions "
-                              "than {}. For partitioned table directories, data files should only "
-                              "live in leaf directories.",
-                              file.path, files.front().path));
+      throw Error(
+          "CONFLICTING_PARTITION_COLUMN_NAMES",
+          fmt::format("Conflicting partition column names detected: {} has other partitions "
+                      "than {}. For partitioned table directories, data files should only "
+                      "live in leaf directories.",
+                      file.path, files.front().path));
     }
   }
   for (size_t i = 0; i < schema.size() && !request.partition_schema; ++i) {
@@ -169,9 +171,8 @@ Scan with_schema(Scan scan, const Schema& schema, const SourceRequest& request) 
   std::vector<Scan::Column> columns;
   for (const auto& field : schema) {
     // Capitals tell columns apart only where nothing else does.
-    auto found = std::find_if(scan.columns.begin(), scan.columns.end(), [&](const auto& column) {
-      return column.field.name == field.name;
-    });
+    auto found = std::find_if(scan.columns.begin(), scan.columns.end(),
+                              [&](const auto& column) { return column.field.name == field.name; });
     if (found == scan.columns.end()) {
       found = std::find_if(scan.columns.begin(), scan.columns.end(), [&](const auto& column) {
         return equal_ignoring_case(column.field.name, field.name);
@@ -416,7 +417,8 @@ Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& file
 
 Scan scan_json(const SourceRequest& request, const std::vector<std::string>& files,
                const Partitions& partitions, Database& database) {
-  check_options(request, {"multiline", "mode", "path", "basepath", "primitivesasstring", "encoding"});
+  check_options(request,
+                {"multiline", "mode", "path", "basepath", "primitivesasstring", "encoding"});
   const bool multiline = flag_option(request, "multiline", false);
   const auto reader = fmt::format(
       "read_json({}, format = '{}', sample_size = -1, "
@@ -446,8 +448,7 @@ Scan scan_parquet(const SourceRequest& request, const std::vector<std::string>& 
   check_options(request, {"mergeschema", "path", "basepath", "compression", "recursivefilelookup"});
   const auto reader =
       fmt::format("read_parquet({}, union_by_name = {}{})", path_list(files),
-                  flag_option(request, "mergeschema", false),
-                  partition_arguments(partitions));
+                  flag_option(request, "mergeschema", false), partition_arguments(partitions));
   auto scan = described(database, reader, fmt::format("Parquet of {}", files[0]));
   std::erase_if(scan.columns,
                 [&](const auto& column) { return partitions.contains(column.field.name); });

@@ -16,7 +16,7 @@ struct SourceRequest {
   std::string format;
   std::vector<std::string> paths;
   std::map<std::string, std::string> options;
-  Schema schema;                  // empty: read from the files
+  Schema schema;  // empty: read from the files
   /// The columns that the folders' names give (year=2024/); nothing: found out.
   std::optional<Schema> partition_schema = {};
   std::string time_zone = "UTC";  // of timestamps whose text has no offset

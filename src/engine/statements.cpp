@@ -33,15 +33,18 @@ std::string type_text(const ColumnDefinition& column) {
   return column.declared.empty() ? column.field.type.simple_string() : column.declared;
 }
 
-bool is_hidden(const std::string& property) {
-  return property == kRows || property == kBytes;
-}
+bool is_hidden(const std::string& property) { return property == kRows || property == kBytes; }
 
+/// year=2024/region=a b%2Fc: only what paths cannot hold is escaped.
 std::string partition_text(const std::string& path) {
   std::string out;
-  for (const auto& part : fs::path(path)) {
-    if (part.string().find('=') != std::string::npos)
-      out += (out.empty() ? "" : "/") + part.string();
+  for (const auto& [name, value] : partition_values(path + "/x")) {
+    out += fmt::format("{}{}=", out.empty() ? "" : "/", name);
+    for (const char c : value.value_or("__HIVE_DEFAULT_PARTITION__")) {
+      const bool escaped = static_cast<unsigned char>(c) < ' ' || c == 0x7F ||
+                           std::string_view("\"#%'*/:=?\\{[]^").find(c) != std::string_view::npos;
+      out += escaped ? fmt::format("%{:02X}", c) : std::string(1, c);
+    }
   }
   return out;
 }
@@ -92,20 +95,22 @@ std::string partition_path(const TableEntry& table, const PartitionSpec& spec) {
 }
 
 [[noreturn]] void unsupported_operation(const TableEntry& table, std::string_view operation) {
-  throw Error("UNSUPPORTED_FEATURE.TABLE_OPERATION",
-              fmt::format("The feature is not supported: Table {} does not support {}. Please check "
-                          "the current catalog and namespace to make sure the qualified table name "
-                          "is expected, and also check the catalog implementation which is "
-                          "configured by \"spark.sql.catalog\".",
-                          full_name(table), operation));
+  throw Error(
+      "UNSUPPORTED_FEATURE.TABLE_OPERATION",
+      fmt::format("The feature is not supported: Table {} does not support {}. Please check "
+                  "the current catalog and namespace to make sure the qualified table name "
+                  "is expected, and also check the catalog implementation which is "
+                  "configured by \"spark.sql.catalog\".",
+                  full_name(table), operation));
 }
 
 void check_column_free(const TableEntry& table, const std::string& name) {
   for (const auto& column : table.columns) {
     if (!same_name(column.field.name, name)) continue;
-    throw Error("FIELD_ALREADY_EXISTS",
-                fmt::format("Cannot add column, because `{}` already exists in {}.", name,
-                            struct_type(table.schema()).sql()));
+    throw Error("COLUMN_ALREADY_EXISTS",
+                fmt::format("The column `{}` already exists. Choose another name or rename the "
+                            "existing column.",
+                            lower_case(name)));
   }
 }
 
@@ -164,11 +169,12 @@ proto::Relation EmbeddedExecutor::run(const CreateDatabase& statement) {
   const auto catalog = warehouse();
   if (catalog.database(name)) {
     if (statement.if_not_exists) return no_rows();
-    throw Error("SCHEMA_ALREADY_EXISTS",
-                fmt::format("Cannot create schema `{}` because it already exists. Choose a different "
-                            "name, drop the existing schema, or add the IF NOT EXISTS clause to "
-                            "tolerate pre-existing schema.",
-                            name));
+    throw Error(
+        "SCHEMA_ALREADY_EXISTS",
+        fmt::format("Cannot create schema `{}` because it already exists. Choose a different "
+                    "name, drop the existing schema, or add the IF NOT EXISTS clause to "
+                    "tolerate pre-existing schema.",
+                    name));
   }
   DatabaseEntry entry{.name = name,
                       .comment = statement.comment,
@@ -206,8 +212,9 @@ proto::Relation EmbeddedExecutor::run(const CreateTable& statement) {
   const auto catalog = warehouse();
   const auto existing = catalog.table(table.database, table.name);
   if (existing && statement.if_not_exists) return no_rows();
-  if (statement.replace) unsupported_operation(table, statement.must_exist ? "REPLACE TABLE"
-                                                                           : "CREATE OR REPLACE TABLE");
+  if (statement.replace)
+    unsupported_operation(table,
+                          statement.must_exist ? "REPLACE TABLE" : "CREATE OR REPLACE TABLE");
   if (existing) catalog.save(table, false);  // throws
   if (!statement.like.empty()) {
     const auto like = table_entry(statement.like);
@@ -232,8 +239,8 @@ proto::Relation EmbeddedExecutor::run(const CreateTable& statement) {
       request.paths = {table.location};
       for (const auto& column : scanned(request).columns)
         table.columns.push_back({.field = column.field, .declared = {}});
-      for (const auto& [name, value] : partition_values(
-               fs::relative(folder_files(table.location)[0], table.location).string()))
+      for (const auto& [name, value] :
+           partition_values(fs::relative(folder_files(table.location)[0], table.location).string()))
         table.partition_by.push_back(name);
     }
   }
@@ -277,11 +284,12 @@ proto::Relation EmbeddedExecutor::run(const CreateView& statement) {
   } catch (const Error& error) {
     if (error.condition() != "TABLE_OR_VIEW_NOT_FOUND" && error.condition() != "UNRESOLVED_ROUTINE")
       throw;
-    throw Error("INVALID_TEMP_OBJ_REFERENCE",
-                fmt::format("Cannot create the persistent object {} of the type VIEW because it "
-                            "references a temporary object. Make the temporary object persistent, or "
-                            "make the view temporary. ({})",
-                            full_name(view), error.message()))
+    throw Error(
+        "INVALID_TEMP_OBJ_REFERENCE",
+        fmt::format("Cannot create the persistent object {} of the type VIEW because it "
+                    "references a temporary object. Make the temporary object persistent, or "
+                    "make the view temporary. ({})",
+                    full_name(view), error.message()))
         .at(error.span());
   }
   warehouse().save(view, statement.replace);
@@ -291,11 +299,12 @@ proto::Relation EmbeddedExecutor::run(const CreateView& statement) {
 proto::Relation EmbeddedExecutor::run(const CreateFunction& statement) {
   const auto parts = split_name(statement.name);
   const auto already = [&] {
-    throw Error("ROUTINE_ALREADY_EXISTS",
-                fmt::format("Cannot create the function {} because a function of that name already "
-                            "exists. Choose a different name, drop or replace the existing routine, "
-                            "or add the IF NOT EXISTS clause to tolerate a pre-existing one.",
-                            quoted(parts)));
+    throw Error(
+        "ROUTINE_ALREADY_EXISTS",
+        fmt::format("Cannot create the function {} because a function of that name already "
+                    "exists. Choose a different name, drop or replace the existing routine, "
+                    "or add the IF NOT EXISTS clause to tolerate a pre-existing one.",
+                    quoted(parts)));
   };
   if (statement.temporary) {
     std::lock_guard lock(mutex_);
@@ -401,10 +410,11 @@ proto::Relation EmbeddedExecutor::run(const DropObject& statement) {
                             "use DROP {} IF EXISTS.",
                             quoted(parts), view ? "VIEW" : "TABLE"));
   }
-  if (view != (table->kind == TableKind::kView)) {
-    throw Error(view ? "EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE" : "WRONG_COMMAND_FOR_OBJECT_TYPE",
-                fmt::format("DROP {} does not drop {}, which is a {}.", view ? "VIEW" : "TABLE",
-                            full_name(*table), view ? "table" : "view"));
+  if (view && table->kind != TableKind::kView) {
+    throw Error("WRONG_COMMAND_FOR_OBJECT_TYPE",
+                fmt::format("The operation DROP VIEW requires a VIEW, but {} is a table. Use DROP "
+                            "TABLE instead.",
+                            full_name(*table)));
   }
   drop_table(*table);
   return no_rows();
@@ -465,24 +475,26 @@ proto::Relation EmbeddedExecutor::run(const AlterTable& statement) {
     case Action::kColumnType: {
       auto& column = column_at(statement.names[0]);
       if (column.field.type != statement.columns[0].field.type) {
-        throw Error("NOT_SUPPORTED_CHANGE_COLUMN",
-                    fmt::format("ALTER TABLE ALTER/CHANGE COLUMN is not supported for changing {}'s "
-                                "column `{}` with type \"{}\" to `{}` with type \"{}\".",
-                                full_name(table), column.field.name, column.field.type.sql(),
-                                column.field.name, statement.columns[0].field.type.sql()));
+        throw Error(
+            "NOT_SUPPORTED_CHANGE_COLUMN",
+            fmt::format("ALTER TABLE ALTER/CHANGE COLUMN is not supported for changing {}'s "
+                        "column `{}` with type \"{}\" to `{}` with type \"{}\".",
+                        full_name(table), column.field.name, column.field.type.sql(),
+                        column.field.name, statement.columns[0].field.type.sql()));
       }
       column.declared = statement.columns[0].declared;
       break;
     }
     case Action::kColumnComment: {
       auto& column = column_at(statement.names[0]);
-      if (!statement.columns.empty() && (statement.columns[0].field.type != column.field.type ||
-                                         !same_name(statement.columns[0].field.name,
-                                                    column.field.name))) {
-        throw Error("NOT_SUPPORTED_CHANGE_COLUMN",
-                    fmt::format("ALTER TABLE ALTER/CHANGE COLUMN is not supported for changing {}'s "
-                                "column `{}`.",
-                                full_name(table), column.field.name));
+      if (!statement.columns.empty() &&
+          (statement.columns[0].field.type != column.field.type ||
+           !same_name(statement.columns[0].field.name, column.field.name))) {
+        throw Error(
+            "NOT_SUPPORTED_CHANGE_COLUMN",
+            fmt::format("ALTER TABLE ALTER/CHANGE COLUMN is not supported for changing {}'s "
+                        "column `{}`.",
+                        full_name(table), column.field.name));
       }
       column.comment = statement.text;
       break;
@@ -494,12 +506,7 @@ proto::Relation EmbeddedExecutor::run(const AlterTable& statement) {
       for (const auto& [key, value] : statement.properties) table.properties[key] = value;
       break;
     case Action::kUnsetProperties:
-      for (const auto& key : statement.names) {
-        if (table.properties.erase(key) > 0 || statement.if_exists) continue;
-        throw Error("UNSET_NONEXISTENT_PROPERTIES",
-                    fmt::format("Attempted to unset non-existent properties [`{}`] in table {}.",
-                                key, full_name(table)));
-      }
+      for (const auto& key : statement.names) table.properties.erase(key);
       break;
     case Action::kSetLocation:
       table.location = fs::absolute(statement.location).lexically_normal().string();
@@ -534,8 +541,7 @@ proto::Relation EmbeddedExecutor::run(const AlterTable& statement) {
 
 void EmbeddedExecutor::change_partitions(const AlterTable& statement, const TableEntry& table) {
   using Action = AlterTable::Action;
-  const auto lock =
-      warehouse().lock_rows(table.database, table.name, PathLock::Kind::kExclusive);
+  const auto lock = warehouse().lock_rows(table.database, table.name, PathLock::Kind::kExclusive);
   const fs::path folder = table.location;
   const auto all = partitions(table);
   if (statement.action == Action::kAddPartitions) {
@@ -777,9 +783,8 @@ proto::Relation EmbeddedExecutor::run(const Explain& statement) {
 }
 
 EmbeddedExecutor::Rows EmbeddedExecutor::list_tables(const Show& statement) {
-  const auto database = statement.name.empty()
-                            ? current_database()
-                            : lower_case(split_name(statement.name).back());
+  const auto database =
+      statement.name.empty() ? current_database() : lower_case(split_name(statement.name).back());
   if (database != "global_temp") database_entry(database);
   const bool views = statement.what == Show::What::kViews;
   const auto wanted = [&](const std::string& name) {
@@ -811,8 +816,11 @@ std::string EmbeddedExecutor::create_table_text(const TableEntry& table) {
     if (table.kind != TableKind::kView) {
       auto type = type_text(column);
       std::transform(type.begin(), type.end(), type.begin(), ::toupper);
-      columns += " " + (column.declared.empty() ? column.field.type.sql() : type);
-      if (!column.field.nullable) columns += " NOT NULL";
+      type = column.declared.empty() ? column.field.type.sql() : type;
+      for (size_t at = type.find("STRING"); at != std::string::npos;
+           at = type.find("STRING", at + 1))
+        type.replace(at, 6, "STRING COLLATE UTF8_BINARY");
+      columns += " " + type;
       if (!column.default_sql.empty()) columns += " DEFAULT " + column.default_sql;
     }
     if (!column.comment.empty()) columns += fmt::format(" COMMENT '{}'", column.comment);
@@ -920,8 +928,9 @@ proto::Relation EmbeddedExecutor::run(const Show& statement) {
         std::string information;
         const auto& name = row[1].value();
         if (row[2] == "false") {
-          const auto details = describe_table(
-              {.what = Describe::What::kTable, .name = *row[0] + ".`" + name + "`", .extended = true});
+          const auto details = describe_table({.what = Describe::What::kTable,
+                                               .name = *row[0] + ".`" + name + "`",
+                                               .extended = true});
           bool detailed = false;
           for (const auto& line : details) {
             if (detailed) information += fmt::format("{}: {}\n", *line[0], line[1].value_or(""));
@@ -1020,14 +1029,12 @@ proto::Relation EmbeddedExecutor::run(const Describe& statement) {
       return text_rows(rows, {"col_name", "data_type", "comment"});
     case What::kColumn: {
       const auto name = split_name(statement.column).back();
-      for (const auto& row : describe_table(
-               {.what = What::kTable, .name = statement.name})) {
+      for (const auto& row : describe_table({.what = What::kTable, .name = statement.name})) {
         if (row[0]->starts_with("#")) break;
         if (!same_name(*row[0], name)) continue;
-        return text_rows({{"col_name", *row[0]},
-                          {"data_type", row[1]},
-                          {"comment", row[2].value_or("NULL")}},
-                         {"info_name", "info_value"});
+        return text_rows(
+            {{"col_name", *row[0]}, {"data_type", row[1]}, {"comment", row[2].value_or("NULL")}},
+            {"info_name", "info_value"});
       }
       throw Error("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
                   fmt::format("A column, variable, or function parameter with name `{}` cannot be "
@@ -1056,8 +1063,9 @@ proto::Relation EmbeddedExecutor::run(const Describe& statement) {
         rows.push_back({fmt::format("Usage: {}{} - {}", builtin[0]->name, builtin[0]->signature,
                                     builtin[0]->doc)});
         if (statement.extended) {
-          rows.push_back({fmt::format("Extended Usage:\n    Examples:\n      > SELECT {};\n       {}",
-                                      builtin[0]->example, builtin[0]->gives)});
+          rows.push_back(
+              {fmt::format("Extended Usage:\n    Examples:\n      > SELECT {};\n       {}",
+                           builtin[0]->example, builtin[0]->gives)});
         }
         return text_rows(rows, {"function_desc"});
       }

@@ -1,5 +1,5 @@
-// What changes tables' rows: CREATE … AS, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, saveAsTable. Every
-// change is one commit to the table's folder.
+// What changes tables' rows: CREATE … AS, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, saveAsTable.
+// Every change is one commit to the table's folder.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -75,6 +75,42 @@ void check_writable(const TableEntry& table, std::string_view operation) {
               fmt::format("'{}' expects a table but {} is a view.", operation, full_name(table)));
 }
 
+/// The columns of the partitions come last, wherever they are written.
+void put_partitions_last(TableEntry& table) {
+  for (auto& partition : table.partition_by) {
+    const auto found = std::find_if(table.columns.begin(), table.columns.end(), [&](const auto& c) {
+      return same_name(c.field.name, partition);
+    });
+    if (found == table.columns.end()) {
+      throw Error("COLUMN_NOT_DEFINED_IN_TABLE",
+                  fmt::format("partition column `{}` is not defined in table {}, defined table "
+                              "columns are: {}.",
+                              partition, full_name(table), column_list(table.columns)));
+    }
+    std::rotate(found, found + 1, table.columns.end());
+    partition = table.columns.back().field.name;
+  }
+}
+
+/// VALUES (1, DEFAULT): the word becomes the column's value.
+void put_defaults(proto::Relation& rows, const std::vector<ColumnDefinition>& columns) {
+  if (rows.has_set_op()) {
+    put_defaults(*rows.mutable_set_op()->mutable_left_input(), columns);
+    put_defaults(*rows.mutable_set_op()->mutable_right_input(), columns);
+  }
+  if (!rows.has_project() || rows.project().has_input()) return;
+  for (int i = 0; i < rows.project().expressions_size(); ++i) {
+    auto* cell = rows.mutable_project()->mutable_expressions(i);
+    if (cell->has_alias()) cell = cell->mutable_alias()->mutable_expr();
+    if (!same_name(cell->unresolved_attribute().unparsed_identifier(), "default") ||
+        i >= static_cast<int>(columns.size()))
+      continue;
+    const auto& text = columns[i].default_sql;
+    *cell = firesteel::parse_expression(text.empty() ? "NULL" : text);
+    cell->clear_common();
+  }
+}
+
 proto::Expression attribute(const std::string& name) {
   proto::Expression made;
   made.mutable_unresolved_attribute()->set_unparsed_identifier(name);
@@ -142,13 +178,13 @@ std::string EmbeddedExecutor::assigned(const LoweredPlan& rows,
   }
   std::string list, names;
   std::vector<bool> used(given.size(), false);
-  for (size_t i = 0; i < given.size(); ++i)
-    names += fmt::format("{}c{}", i ? ", " : "", i);
+  for (size_t i = 0; i < given.size(); ++i) names += fmt::format("{}c{}", i ? ", " : "", i);
   for (size_t i = 0; i < columns.size(); ++i) {
     const auto& column = columns[i];
     size_t from = i;
     if (by_name) {
-      for (from = 0; from < given.size() && !same_name(given[from].name, column.field.name); ++from) {
+      for (from = 0; from < given.size() && !same_name(given[from].name, column.field.name);
+           ++from) {
       }
     }
     Resolved value{.sql = fmt::format("CAST(NULL AS {})", duckdb_type(column.field.type)),
@@ -180,16 +216,7 @@ std::string EmbeddedExecutor::assigned(const LoweredPlan& rows,
           "CASE WHEN length({0}) <= {1} THEN {0} WHEN length(rtrim({0}, ' ')) <= {1} THEN "
           "substring({0}, 1, {1}) WHEN {0} IS NOT NULL THEN {2} END",
           sql, length, failure);
-      if (column.declared.starts_with("char"))
-        sql = fmt::format("rpad({}, {}, ' ')", sql, length);
-    }
-    if (!column.field.nullable && value.nullable) {
-      sql = fmt::format(
-          "CASE WHEN {0} IS NULL THEN {1} ELSE {0} END", sql,
-          raise_sql("NOT_NULL_ASSERT_VIOLATION",
-                    fmt::format("NULL value appeared in non-nullable field: the column `{}` of {}.",
-                                column.field.name, full_name(table)),
-                    {}));
+      if (column.declared.starts_with("char")) sql = fmt::format("rpad({}, {}, ' ')", sql, length);
     }
     list += fmt::format("{}{} AS {}", i ? ", " : "", sql, sql_name(column.field.name));
   }
@@ -216,7 +243,9 @@ void EmbeddedExecutor::write_table(const TableEntry& table, const std::string& s
   try {
     write_files(request, database_);
   } catch (const Error& error) {
-    if (error.condition() != "CAST_OVERFLOW") throw;
+    if (error.condition() != "CAST_OVERFLOW" &&
+        !error.condition().starts_with("NUMERIC_VALUE_OUT_OF_RANGE"))
+      throw;
     throw Error("CAST_OVERFLOW_IN_TABLE_INSERT",
                 fmt::format("Fail to assign a value to a column of {} due to an overflow. Use "
                             "`try_cast` on the input value to tolerate overflow and return NULL "
@@ -235,18 +264,18 @@ void EmbeddedExecutor::forget_cached(const TableEntry& table) {
 TableEntry EmbeddedExecutor::new_table(const CreateTable& statement) {
   const auto [database, name] = table_name(statement.name);
   const auto place = database_entry(database);
-  TableEntry table{.database = database,
-                   .name = name,
-                   .kind = statement.location.empty() ? TableKind::kManaged : TableKind::kExternal,
-                   .provider = lower_case(statement.provider.empty() ? "parquet"
-                                                                     : statement.provider),
-                   .location = statement.location,
-                   .comment = statement.comment,
-                   .columns = {},
-                   .partition_by = {},
-                   .options = statement.options,
-                   .properties = statement.properties,
-                   .created = std::time(nullptr)};
+  TableEntry table{
+      .database = database,
+      .name = name,
+      .kind = statement.location.empty() ? TableKind::kManaged : TableKind::kExternal,
+      .provider = lower_case(statement.provider.empty() ? "parquet" : statement.provider),
+      .location = statement.location,
+      .comment = statement.comment,
+      .columns = {},
+      .partition_by = {},
+      .options = statement.options,
+      .properties = statement.properties,
+      .created = std::time(nullptr)};
   if (const auto path = table.options.find("path"); path != table.options.end()) {
     table.location = path->second;
     table.kind = TableKind::kExternal;
@@ -264,20 +293,10 @@ TableEntry EmbeddedExecutor::new_table(const CreateTable& statement) {
                             table.provider));
   }
   table.columns = statement.columns;
-  for (const auto& column : statement.partition_by) {
-    const auto found = std::find_if(table.columns.begin(), table.columns.end(), [&](const auto& c) {
-      return same_name(c.field.name, column);
-    });
-    if (found == table.columns.end()) {
-      throw Error("COLUMN_NOT_DEFINED_IN_TABLE",
-                  fmt::format("partition column `{}` is not defined in table {}, defined table "
-                              "columns are: {}.",
-                              column, full_name(table), column_list(table.columns)));
-    }
-    // The columns of the partitions come last.
-    std::rotate(found, found + 1, table.columns.end());
-    table.partition_by.push_back(table.columns.back().field.name);
-  }
+  // As in Spark, a file source's columns may all be null.
+  for (auto& column : table.columns) column.field.nullable = true;
+  table.partition_by = statement.partition_by;
+  if (!statement.query) put_partitions_last(table);
   for (size_t i = 0; i < table.columns.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
       if (!same_name(table.columns[i].field.name, table.columns[j].field.name)) continue;
@@ -302,21 +321,7 @@ void EmbeddedExecutor::create_table_as(TableEntry table, const proto::Relation& 
     if (field.type.kind == kNull) column.field.type = make_type(kString);
     table.columns.push_back(std::move(column));
   }
-  // Partition columns come last in the table, wherever the query has them.
-  auto partitions = std::exchange(table.partition_by, {});
-  for (const auto& column : partitions) {
-    const auto found = std::find_if(table.columns.begin(), table.columns.end(), [&](const auto& c) {
-      return same_name(c.field.name, column);
-    });
-    if (found == table.columns.end()) {
-      throw Error("COLUMN_NOT_DEFINED_IN_TABLE",
-                  fmt::format("partition column `{}` is not defined in table {}, defined table "
-                              "columns are: {}.",
-                              column, full_name(table), column_list(table.columns)));
-    }
-    std::rotate(found, found + 1, table.columns.end());
-    table.partition_by.push_back(table.columns.back().field.name);
-  }
+  put_partitions_last(table);
   const auto sql = assigned(rows, table.columns, table, true);
   const auto catalog = warehouse();
   const auto old = catalog.table(table.database, table.name);
@@ -333,8 +338,12 @@ void EmbeddedExecutor::create_table_as(TableEntry table, const proto::Relation& 
   }
   fs::create_directories(folder);
   if (!old) mark_orphan(folder);
-  WriteRequest request{.sql = {}, .schema = {}, .format = {}, .path = {},
-                       .mode = WriteMode::kOverwrite, .partition_by = {}};
+  WriteRequest request{.sql = {},
+                       .schema = {},
+                       .format = {},
+                       .path = {},
+                       .mode = WriteMode::kOverwrite,
+                       .partition_by = {}};
   try {
     write_table(table, sql, request);
     catalog.save(table, replace);
@@ -350,8 +359,8 @@ void EmbeddedExecutor::save_as_table(const proto::WriteOperation& operation) {
   const auto& name = operation.table().table_name();
   const auto [database, table_part] = table_name(name);
   const auto existing = warehouse().table(database, table_part);
-  const bool inserts =
-      operation.table().save_method() == proto::WriteOperation::SaveTable::TABLE_SAVE_METHOD_INSERT_INTO;
+  const bool inserts = operation.table().save_method() ==
+                       proto::WriteOperation::SaveTable::TABLE_SAVE_METHOD_INSERT_INTO;
   const bool overwrites = operation.mode() == proto::WriteOperation::SAVE_MODE_OVERWRITE;
   const bool appends = operation.mode() == proto::WriteOperation::SAVE_MODE_APPEND;
   if (inserts || (existing && appends)) {
@@ -385,8 +394,11 @@ void EmbeddedExecutor::save_as_table(const proto::WriteOperation& operation) {
 proto::Relation EmbeddedExecutor::run(const Insert& statement) {
   if (statement.table.empty()) {
     auto options = statement.options;
-    WriteRequest request{.sql = {}, .schema = {}, .format = lower_case(statement.format),
-                         .path = statement.directory, .mode = WriteMode::kOverwrite,
+    WriteRequest request{.sql = {},
+                         .schema = {},
+                         .format = lower_case(statement.format),
+                         .path = statement.directory,
+                         .mode = WriteMode::kOverwrite,
                          .partition_by = {}};
     if (request.format.empty()) request.format = "parquet";
     read_write_options(options, request);
@@ -398,7 +410,10 @@ proto::Relation EmbeddedExecutor::run(const Insert& statement) {
   const auto lock = warehouse().lock_rows(
       table.database, table.name,
       statement.overwrite ? PathLock::Kind::kExclusive : PathLock::Kind::kShared);
-  WriteRequest request{.sql = {}, .schema = {}, .format = {}, .path = {},
+  WriteRequest request{.sql = {},
+                       .schema = {},
+                       .format = {},
+                       .path = {},
                        .mode = statement.overwrite ? WriteMode::kOverwrite : WriteMode::kAppend,
                        .partition_by = {}};
   // The columns that the query gives, in its order: those without a value in PARTITION.
@@ -408,21 +423,20 @@ proto::Relation EmbeddedExecutor::run(const Insert& statement) {
         std::any_of(table.partition_by.begin(), table.partition_by.end(),
                     [&](const auto& column) { return same_name(column, part.column); });
     if (!known) {
-      throw Error("NON_PARTITION_COLUMN",
-                  fmt::format("PARTITION clause cannot contain the non-partition column: `{}`.",
-                              part.column));
+      throw Error("PARTITIONS_NOT_FOUND",
+                  fmt::format("The partition(s) `{}` cannot be found in table {}.", part.column,
+                              full_name(table)));
     }
   }
   for (const auto& column : table.columns) {
-    const auto part = std::find_if(
-        statement.partition.begin(), statement.partition.end(),
-        [&](const auto& value) { return same_name(value.column, column.field.name); });
+    const auto part =
+        std::find_if(statement.partition.begin(), statement.partition.end(),
+                     [&](const auto& value) { return same_name(value.column, column.field.name); });
     const bool given = part != statement.partition.end() && part->given;
     (given ? fixed : wanted).push_back(column);
     if (given) request.partition.emplace_back(column.field.name, part->value);
   }
-  const bool dynamic =
-      lower_case(config("spark.sql.sources.partitionOverwriteMode")) == "dynamic";
+  const bool dynamic = lower_case(config("spark.sql.sources.partitionOverwriteMode")) == "dynamic";
   request.partitions_alone = dynamic && request.partition.size() < table.partition_by.size();
   if (statement.if_not_exists && !request.partition.empty()) {
     for (const auto& file : folder_files(table.location)) {
@@ -430,15 +444,27 @@ proto::Relation EmbeddedExecutor::run(const Insert& statement) {
         return no_rows();
     }
   }
-  auto rows = lowered(statement.query);
+  auto query = statement.query;
+  if (statement.columns.empty()) {
+    put_defaults(query, wanted);
+  } else {
+    std::vector<ColumnDefinition> named;
+    for (const auto& name : statement.columns) {
+      for (const auto& column : wanted) {
+        if (same_name(column.field.name, name)) named.push_back(column);
+      }
+    }
+    put_defaults(query, named);
+  }
+  auto rows = lowered(query);
   if (!statement.columns.empty()) {  // INSERT INTO t (b, a): the rest has its defaults
     if (statement.columns.size() != rows.schema.size()) {
-      throw Error(fmt::format("INSERT_COLUMN_ARITY_MISMATCH.{}",
-                              rows.schema.size() < statement.columns.size()
-                                  ? "NOT_ENOUGH_DATA_COLUMNS"
-                                  : "TOO_MANY_DATA_COLUMNS"),
-                  fmt::format("Cannot write to {}: {} columns are named, and the query gives {}.",
-                              full_name(table), statement.columns.size(), rows.schema.size()));
+      throw Error(
+          fmt::format("INSERT_COLUMN_ARITY_MISMATCH.{}",
+                      rows.schema.size() < statement.columns.size() ? "NOT_ENOUGH_DATA_COLUMNS"
+                                                                    : "TOO_MANY_DATA_COLUMNS"),
+          fmt::format("Cannot write to {}: {} columns are named, and the query gives {}.",
+                      full_name(table), statement.columns.size(), rows.schema.size()));
     }
     std::string list, names;
     for (size_t i = 0; i < statement.columns.size(); ++i) {
@@ -446,10 +472,11 @@ proto::Relation EmbeddedExecutor::run(const Insert& statement) {
         return same_name(column.field.name, statement.columns[i]);
       });
       if (!known) {
-        throw Error("UNRESOLVED_COLUMN.WITH_SUGGESTION",
-                    fmt::format("A column, variable, or function parameter with name `{}` cannot be "
-                                "resolved. Did you mean one of the following? [{}].",
-                                statement.columns[i], column_list(wanted)));
+        throw Error(
+            "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+            fmt::format("A column, variable, or function parameter with name `{}` cannot be "
+                        "resolved. Did you mean one of the following? [{}].",
+                        statement.columns[i], column_list(wanted)));
       }
       rows.schema[i].name = statement.columns[i];
       names += fmt::format("{}{}", i ? ", " : "", sql_name(statement.columns[i]));
@@ -460,9 +487,9 @@ proto::Relation EmbeddedExecutor::run(const Insert& statement) {
   if (!fixed.empty()) {
     std::string list;
     for (const auto& column : table.columns) {
-      const auto part = std::find_if(
-          request.partition.begin(), request.partition.end(),
-          [&](const auto& value) { return value.first == column.field.name; });
+      const auto part =
+          std::find_if(request.partition.begin(), request.partition.end(),
+                       [&](const auto& value) { return value.first == column.field.name; });
       list += list.empty() ? "" : ", ";
       if (part == request.partition.end()) {
         list += sql_name(column.field.name);
@@ -487,11 +514,14 @@ proto::Relation EmbeddedExecutor::run(const Insert& statement) {
 proto::Relation EmbeddedExecutor::run(const Rewrite& statement) {
   const auto table = table_entry(statement.table);
   check_writable(table, "UPDATE or DELETE");
-  const auto lock =
-      warehouse().lock_rows(table.database, table.name, PathLock::Kind::kExclusive);
+  const auto lock = warehouse().lock_rows(table.database, table.name, PathLock::Kind::kExclusive);
   const auto rows = lowered(statement.rows);
-  WriteRequest request{.sql = {}, .schema = {}, .format = {}, .path = {},
-                       .mode = WriteMode::kOverwrite, .partition_by = {}};
+  WriteRequest request{.sql = {},
+                       .schema = {},
+                       .format = {},
+                       .path = {},
+                       .mode = WriteMode::kOverwrite,
+                       .partition_by = {}};
   write_table(table, assigned(rows, table.columns, table, false), request);
   return no_rows();
 }
@@ -499,8 +529,7 @@ proto::Relation EmbeddedExecutor::run(const Rewrite& statement) {
 proto::Relation EmbeddedExecutor::run(const Truncate& statement) {
   const auto table = table_entry(statement.table);
   check_writable(table, "TRUNCATE TABLE");
-  const auto lock =
-      warehouse().lock_rows(table.database, table.name, PathLock::Kind::kExclusive);
+  const auto lock = warehouse().lock_rows(table.database, table.name, PathLock::Kind::kExclusive);
   if (!statement.partition.empty() && table.partition_by.empty()) {
     throw Error("INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY",
                 fmt::format("The table {} is not partitioned.", full_name(table)));
@@ -552,8 +581,7 @@ proto::Relation EmbeddedExecutor::run(const Merge& statement) {
   target.mutable_read()->mutable_named_table()->set_unparsed_identifier(
       command.target_table_name());
   target = marked(std::move(target), kInTable, true);
-  const auto target_name =
-      statement.target_alias.empty() ? table.name : statement.target_alias;
+  const auto target_name = statement.target_alias.empty() ? table.name : statement.target_alias;
   proto::Relation named_target;
   named_target.mutable_subquery_alias()->set_alias(target_name);
   *named_target.mutable_subquery_alias()->mutable_input() = std::move(target);
@@ -606,11 +634,10 @@ proto::Relation EmbeddedExecutor::run(const Merge& statement) {
   // A row of the table that several of the source would change is an error.
   const auto matches = lowered(decided);
   if (!command.match_actions().empty()) {
-    const auto twice = database_.rows(
-        fmt::format("SELECT 1 FROM ({}) WHERE {} IS NOT NULL AND {} IS NOT NULL AND {} > 0 GROUP BY "
-                    "{} HAVING count(*) > 1 LIMIT 1",
-                    matches.sql, sql_name(kInTable), sql_name(kInSource), sql_name(kAction),
-                    sql_name(kRow)));
+    const auto twice = database_.rows(fmt::format(
+        "SELECT 1 FROM ({}) WHERE {} IS NOT NULL AND {} IS NOT NULL AND {} > 0 GROUP BY "
+        "{} HAVING count(*) > 1 LIMIT 1",
+        matches.sql, sql_name(kInTable), sql_name(kInSource), sql_name(kAction), sql_name(kRow)));
     if (!twice.empty()) {
       throw Error("MERGE_CARDINALITY_VIOLATION",
                   "The ON search condition of the MERGE statement matched a single row from the "
@@ -653,8 +680,7 @@ proto::Relation EmbeddedExecutor::run(const Merge& statement) {
       proto::Expression cast_value;
       *cast_value.mutable_cast()->mutable_expr() = std::move(*value);
       type_to_proto(column.field.type, cast_value.mutable_cast()->mutable_type());
-      values.push_back(
-          call("==", {attribute(kAction), number(static_cast<int>(i + 1))}));
+      values.push_back(call("==", {attribute(kAction), number(static_cast<int>(i + 1))}));
       values.push_back(std::move(cast_value));
     }
     values.push_back(own);
@@ -665,8 +691,7 @@ proto::Relation EmbeddedExecutor::run(const Merge& statement) {
   auto stays = call("!=", {attribute(kAction), number(-1)});
   for (size_t i = 0; i < actions.size(); ++i) {
     if (actions[i]->action_type() != proto::MergeAction::ACTION_TYPE_DELETE) continue;
-    stays = call("and", {stays, call("!=", {attribute(kAction),
-                                            number(static_cast<int>(i + 1))})});
+    stays = call("and", {stays, call("!=", {attribute(kAction), number(static_cast<int>(i + 1))})});
   }
   *kept.mutable_filter()->mutable_condition() = std::move(stays);
   *kept.mutable_filter()->mutable_input() = std::move(decided);

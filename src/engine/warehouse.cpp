@@ -140,8 +140,8 @@ std::vector<std::string> Warehouse::names(const std::string& database,
                                           const std::string& kind) const {
   std::vector<std::string> out;
   std::error_code absent;
-  for (const auto& entry : fs::directory_iterator(
-           folder_ / ".firesteel" / file_name(database) / kind, absent)) {
+  for (const auto& entry :
+       fs::directory_iterator(folder_ / ".firesteel" / file_name(database) / kind, absent)) {
     if (entry.path().extension() == ".json")
       out.push_back(name_of_file(entry.path().stem().string()));
   }

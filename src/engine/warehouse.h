@@ -1,6 +1,6 @@
 // The persistent catalog: databases, tables, views and functions, each a small file below
-// `<warehouse>/.firesteel`, written aside and renamed, so that processes share it and a crash leaves
-// each object old or new. Names are kept in small letters, as Spark's catalog does.
+// `<warehouse>/.firesteel`, written aside and renamed, so that processes share it and a crash
+// leaves each object old or new. Names are kept in small letters, as Spark's catalog does.
 #pragma once
 
 #include <filesystem>

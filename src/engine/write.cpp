@@ -167,9 +167,8 @@ std::vector<std::pair<std::string, std::optional<std::string>>> partition_values
       value += escaped ? static_cast<char>(std::stoi(text.substr(i + 1, 2), nullptr, 16)) : text[i];
       if (escaped) i += 2;
     }
-    values.emplace_back(text.substr(0, equals), value == kNullPartition
-                                                    ? std::nullopt
-                                                    : std::optional<std::string>(value));
+    values.emplace_back(text.substr(0, equals),
+                        value == kNullPartition ? std::nullopt : std::optional<std::string>(value));
   }
   return values;
 }

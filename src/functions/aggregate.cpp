@@ -234,6 +234,10 @@ Resolved assert_true(std::vector<Resolved>& a, const CallContext& call) {
           .type = make_type(kNull),
           .name = fmt::format("assert_true({}, {})", a[0].name, message)};
 }
+Resolved current_database(std::vector<Resolved>&, const CallContext& call) {
+  return {.sql = sql_string(call.database), .type = make_type(TypeKind::kString), .nullable = false};
+}
+
 Resolved raise_error(std::vector<Resolved>& a, const CallContext& call) {
   return {
       .sql = raise_sql("USER_RAISED_EXCEPTION", a[0].literal, call.span),
@@ -383,9 +387,9 @@ constexpr FunctionSpec kMiscellaneous[] = {
      .doc = "CRC-32 checksum.", .example = "crc32('Spark')", .gives = "1557323817"},
     {.name = "current_catalog", .signature = "() -> string", .lowering = "'spark_catalog'", .nulls = Nulls::kNever,
      .doc = "The current catalog.", .example = "current_catalog()", .gives = "spark_catalog"},
-    {.name = "current_database", .signature = "() -> string", .lowering = "'default'", .nulls = Nulls::kNever, .print = "current_schema()",
+    {.name = "current_database", .signature = "() -> string", .lower = current_database, .nulls = Nulls::kNever, .print = "current_schema()",
      .doc = "The current database.", .example = "current_database()", .gives = "default"},
-    {.name = "current_schema", .signature = "() -> string", .lowering = "'default'", .nulls = Nulls::kNever,
+    {.name = "current_schema", .signature = "() -> string", .lower = current_database, .nulls = Nulls::kNever,
      .doc = "The current database.", .example = "current_schema()", .gives = "default"},
     {.name = "hash", .signature = "(expr: any...) -> int", .lower = murmur3, .nulls = Nulls::kNever,
      .doc = "32-bit Murmur3 hash of the arguments, seed 42.", .example = "hash('Spark', 123)", .gives = "1262264271"},

@@ -34,6 +34,7 @@ struct CallContext {
   Span span;
   const std::string& time_zone;
   bool windowed = false;  // an OVER clause follows
+  std::string_view database = "default";
 };
 
 enum class FunctionKind { kScalar, kAggregate, kWindow, kGenerator };

@@ -649,9 +649,12 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
             .name = fmt::format("count(DISTINCT {})", label)};
   }
   if (call.is_distinct() && name == "count" && !arguments.empty()) arguments[0].literal.clear();
-  auto result = resolve_call(
-      overloads, std::move(arguments),
-      {.name = name, .span = span, .time_zone = settings_.time_zone, .windowed = scope.windowed});
+  auto result = resolve_call(overloads, std::move(arguments),
+                             {.name = name,
+                              .span = span,
+                              .time_zone = settings_.time_zone,
+                              .windowed = scope.windowed,
+                              .database = settings_.database});
   if (call.is_distinct()) {
     // sum(x) → sum(DISTINCT x); and the same in the name.
     for (auto* text : {&result.sql, &result.name}) {

@@ -232,8 +232,8 @@ Statement Grammar::drop() {
   DropObject made{.kind = Kind::kTable, .name = {}};
   made.temporary = in_.accept("TEMPORARY") || in_.accept("TEMP");
   static constexpr std::pair<std::string_view, Kind> kKinds[] = {
-      {"DATABASE", Kind::kDatabase},   {"FUNCTION", Kind::kFunction}, {"NAMESPACE", Kind::kDatabase},
-      {"SCHEMA", Kind::kDatabase},     {"TABLE", Kind::kTable},       {"VARIABLE", Kind::kVariable},
+      {"DATABASE", Kind::kDatabase}, {"FUNCTION", Kind::kFunction}, {"NAMESPACE", Kind::kDatabase},
+      {"SCHEMA", Kind::kDatabase},   {"TABLE", Kind::kTable},       {"VARIABLE", Kind::kVariable},
       {"VIEW", Kind::kView}};
   bool known = false;
   for (const auto& [word, kind] : kKinds) {
@@ -518,8 +518,7 @@ PartitionSpec Grammar::partition_spec() {
       } else if (!in_.accept("NULL")) {
         if (in_.is_any("DATE", "TIMESTAMP") && in_.token(1).kind == TokenKind::kString) in_.take();
         part.value = in_.token().kind == TokenKind::kString ? text_value() : property_value();
-        if (!in_.is(",") && !in_.is(")"))
-          unsupported("PARTITION of an expression", start);
+        if (!in_.is(",") && !in_.is(")")) unsupported("PARTITION of an expression", start);
       }
     }
     spec.push_back(std::move(part));

@@ -1,7 +1,8 @@
 // Spark SQL's grammar as one recursive-descent parser that makes proto. A file per part:
 // expressions.cpp (operators), primary.cpp (what operators join), functions.cpp (calls and their
 // special forms), literals.cpp, queries.cpp (SELECT to set operations), relations.cpp (FROM),
-// statements.cpp (the session), ddl.cpp (the catalog), dml.cpp (rows of tables). Only these files include this header; everybody else, parser.h.
+// statements.cpp (the session), ddl.cpp (the catalog), dml.cpp (rows of tables). Only these files
+// include this header; everybody else, parser.h.
 #pragma once
 
 #include <spark/connect/base.pb.h>

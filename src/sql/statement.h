@@ -223,10 +223,9 @@ struct Explain {
   std::string statement;  // its text
 };
 
-using Statement =
-    std::variant<spark::connect::Plan, CreateDatabase, CreateTable, CreateView, CreateFunction,
-                 DropObject, AlterTable, AlterDatabase, SetComment, Insert, Rewrite, Merge,
-                 Truncate, Show, Describe, SetConfig, Use, Cache, Analyze, Variable,
-                 ExecuteImmediate, Explain>;
+using Statement = std::variant<spark::connect::Plan, CreateDatabase, CreateTable, CreateView,
+                               CreateFunction, DropObject, AlterTable, AlterDatabase, SetComment,
+                               Insert, Rewrite, Merge, Truncate, Show, Describe, SetConfig, Use,
+                               Cache, Analyze, Variable, ExecuteImmediate, Explain>;
 
 }  // namespace firesteel

@@ -242,9 +242,9 @@ Statement Grammar::show() {
     if (in_.accept("FROM") || in_.accept("IN")) made.name = table_name();
   };
   static constexpr std::pair<std::string_view, What> kLists[] = {
-      {"CATALOGS", What::kCatalogs},     {"DATABASES", What::kDatabases},
-      {"NAMESPACES", What::kDatabases},  {"SCHEMAS", What::kDatabases},
-      {"TABLES", What::kTables},         {"VIEWS", What::kViews},
+      {"CATALOGS", What::kCatalogs},    {"DATABASES", What::kDatabases},
+      {"NAMESPACES", What::kDatabases}, {"SCHEMAS", What::kDatabases},
+      {"TABLES", What::kTables},        {"VIEWS", What::kViews},
       {"FUNCTIONS", What::kFunctions}};
   Show made{.what = What::kFunctions, .name = {}, .pattern = {}};
   for (const auto scope : {"ALL", "SYSTEM", "USER"}) {
@@ -315,8 +315,8 @@ Statement Grammar::describe() {
     made.what = Describe::What::kFunction;
     made.extended = extended();
     if (in_.token().kind == TokenKind::kString || in_.token().kind == TokenKind::kSymbol) {
-      made.name = in_.token().kind == TokenKind::kString ? in_.take().value
-                                                         : std::string(in_.take().text);
+      made.name =
+          in_.token().kind == TokenKind::kString ? in_.take().value : std::string(in_.take().text);
       while (in_.token().kind == TokenKind::kSymbol && !in_.is(";")) made.name += in_.take().text;
     } else {
       made.name = table_name();
@@ -331,7 +331,9 @@ Statement Grammar::describe() {
     made.name = table_name();
     return made;
   }
-  if ((in_.is("QUERY") && at_query(in_.position() + 1)) || at_query(in_.position())) {
+  // DESCRIBE TABLE t is no TABLE t.
+  if ((in_.is("QUERY") && at_query(in_.position() + 1)) ||
+      (!in_.is("TABLE") && at_query(in_.position()))) {
     in_.accept("QUERY");
     made.what = Describe::What::kQuery;
     made.query = query();
@@ -389,8 +391,7 @@ Statement Grammar::variable() {
     if (made.type.empty()) in_.fail("a type, DEFAULT or =");
   }
   Relation row;
-  for (size_t i = 0; i < made.names.size(); ++i)
-    *row.mutable_project()->add_expressions() = value;
+  for (size_t i = 0; i < made.names.size(); ++i) *row.mutable_project()->add_expressions() = value;
   made.value = close_block(located(std::move(row), start), start);
   return made;
 }

@@ -72,9 +72,12 @@ def record(spark, path):
         header, rest = lines[0], lines[1:]
         sql = "\n".join(rest[:rest.index("----")] if "----" in rest else rest)
         if header == "statement":
-            spark.sql(sql)
-            out.append(block)
-            continue
+            try:
+                spark.sql(sql)
+                out.append(block)
+                continue
+            except Exception:  # recorded below
+                header = "query"
         place = re.search(r' at ".*"$', header)
         try:
             header, rows = answer(spark, sql)

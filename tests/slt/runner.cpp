@@ -13,7 +13,6 @@
 //   statement
 //   CREATE OR REPLACE TEMP VIEW …
 #include <fmt/format.h>
-
 #include <unistd.h>
 
 #include <algorithm>

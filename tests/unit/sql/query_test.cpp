@@ -223,8 +223,10 @@ TEST(ParseStatement, SaysWhatIsWrongAndWhere) {
       {"SELECT a FROM (SELECT 1", "PARSE_SYNTAX_ERROR", "1"},
       {"SELECT a FROM t LIMIT -1", "INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE", "-1"},
       {"SELECT a FROM t LIMIT a", "INVALID_LIMIT_LIKE_EXPRESSION.IS_UNFOLDABLE", "a"},
-      {"INSERT INTO t VALUES (1)", "UNSUPPORTED_FEATURE.SQL_STATEMENT", "INSERT"},
-      {"CREATE TABLE t (a int)", "UNSUPPORTED_FEATURE.SQL_STATEMENT", "CREATE"},
+      {"LOAD DATA INPATH 'x'", "UNSUPPORTED_FEATURE.SQL_STATEMENT", "LOAD"},
+      {"CREATE INDEX i ON t (a)", "UNSUPPORTED_FEATURE.SQL_STATEMENT", "CREATE INDEX"},
+      {"UPDATE t SET a", "PARSE_SYNTAX_ERROR", "a"},
+      {"MERGE INTO t USING s ON a", "PARSE_SYNTAX_ERROR", "a"},
       {"SELECT a FROM t QUALIFY a > 1", "QUALIFY_REQUIRES_WINDOW_FUNCTION", "QUALIFY"},
       {"VALUES (1, 2), (3)", "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH", "(3)"},
       {"WITH a AS (SELECT 1), A AS (SELECT 2) SELECT 3", "DUPLICATED_CTE_NAMES", "A"},
@@ -255,8 +257,8 @@ TEST(ParseStatement, MakesStatements) {
   const auto source =
       plan("CREATE TEMPORARY VIEW v USING csv OPTIONS (path '/x.csv', header 'true')");
   EXPECT_EQ(print(source.command().create_dataframe_view().input()), "Read csv [/x.csv]\n");
-  const auto set = std::get<SetConfig>(
-      parse_statement("SET spark.sql.session.timeZone = Europe/Paris ;"));
+  const auto set =
+      std::get<SetConfig>(parse_statement("SET spark.sql.session.timeZone = Europe/Paris ;"));
   EXPECT_EQ(set.key, "spark.sql.session.timeZone");
   EXPECT_EQ(set.value, "Europe/Paris");
   EXPECT_FALSE(std::get<SetConfig>(parse_statement("SET x.y")).value);
