@@ -537,12 +537,11 @@ DataFrameWriter& DataFrameWriter::partitionBy(const std::vector<std::string>& co
   return *this;
 }
 
-void DataFrameWriter::save(const std::string& path) {
+proto::Command DataFrameWriter::command() const {
   proto::Command command;
   auto* write = command.mutable_write_operation();
   *write->mutable_input() = df_->plan();
   write->set_source(format_);
-  write->set_path(path);
   using W = proto::WriteOperation;
   static const std::map<std::string, W::SaveMode> modes = {
       {"error", W::SAVE_MODE_ERROR_IF_EXISTS},
@@ -559,6 +558,29 @@ void DataFrameWriter::save(const std::string& path) {
   write->set_mode(mode->second);
   for (const auto& column : partitions_) write->add_partitioning_columns(column);
   for (const auto& [key, value] : options_) (*write->mutable_options())[key] = value;
+  return command;
+}
+
+void DataFrameWriter::save(const std::string& path) {
+  auto command = this->command();
+  command.mutable_write_operation()->set_path(path);
+  df_->executor()->run(command);
+}
+
+void DataFrameWriter::saveAsTable(const std::string& name) {
+  auto command = this->command();
+  auto* table = command.mutable_write_operation()->mutable_table();
+  table->set_table_name(name);
+  table->set_save_method(proto::WriteOperation::SaveTable::TABLE_SAVE_METHOD_SAVE_AS_TABLE);
+  df_->executor()->run(command);
+}
+
+void DataFrameWriter::insertInto(const std::string& name, bool overwrite) {
+  mode(overwrite ? "overwrite" : "append");
+  auto command = this->command();
+  auto* table = command.mutable_write_operation()->mutable_table();
+  table->set_table_name(name);
+  table->set_save_method(proto::WriteOperation::SaveTable::TABLE_SAVE_METHOD_INSERT_INTO);
   df_->executor()->run(command);
 }
 

@@ -14,6 +14,10 @@
 #include "dataframe/column.h"
 #include "plan/executor.h"
 
+namespace spark::connect {
+class Command;
+}
+
 namespace firesteel {
 
 class DataFrame;
@@ -66,8 +70,14 @@ class DataFrameWriter {
   void parquet(const std::string& path) { format("parquet").save(path); }
   void csv(const std::string& path) { format("csv").save(path); }
   void json(const std::string& path) { format("json").save(path); }
+  /// A table of the catalog; "append" takes columns by name.
+  void saveAsTable(const std::string& name);
+  /// Rows for a table that there is, by the columns' positions.
+  void insertInto(const std::string& name, bool overwrite = false);
 
  private:
+  spark::connect::Command command() const;
+
   std::shared_ptr<const DataFrame> df_;
   std::string format_ = "parquet", mode_ = "error";
   std::map<std::string, std::string> options_;

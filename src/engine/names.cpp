@@ -33,8 +33,9 @@ Schema schema_of(const std::vector<ColumnDefinition>& columns) {
   return schema;
 }
 
-Routine routine_of(const CreateFunction& function, NameScope scope) {
-  Routine routine{.parameters = schema_of(function.parameters),
+Routine routine_of(std::string name, const CreateFunction& function, NameScope scope) {
+  Routine routine{.name = std::move(name),
+                  .parameters = schema_of(function.parameters),
                   .defaults = {},
                   .returns = {},
                   .columns = {},
@@ -193,7 +194,7 @@ std::optional<Routine> EmbeddedExecutor::routine(const std::vector<std::string>&
   if (name.size() == 1 && scope.temporary) {
     std::lock_guard lock(mutex_);
     const auto found = functions_.find(lower_case(name[0]));
-    if (found != functions_.end()) return routine_of(found->second, scope);
+    if (found != functions_.end()) return routine_of(name[0], found->second, scope);
   }
   if (name.size() > 3) return std::nullopt;
   auto full = name;
@@ -201,7 +202,7 @@ std::optional<Routine> EmbeddedExecutor::routine(const std::vector<std::string>&
   const auto [database, function] = table_name(full);
   const auto entry = warehouse().function(database, function);
   if (!entry) return std::nullopt;
-  return routine_of(entry->function, {.database = database, .temporary = false});
+  return routine_of("spark_catalog." + database + "." + function, entry->function, {.database = database, .temporary = false});
 }
 
 std::optional<Resolved> EmbeddedExecutor::variable(const std::vector<std::string>& name) {

@@ -111,6 +111,16 @@ void put_defaults(proto::Relation& rows, const std::vector<ColumnDefinition>& co
   }
 }
 
+const ColumnDefinition& column_named(const TableEntry& table, const std::string& name) {
+  for (const auto& column : table.columns) {
+    if (same_name(column.field.name, name)) return column;
+  }
+  throw Error("UNRESOLVED_COLUMN.WITH_SUGGESTION",
+              fmt::format("A column, variable, or function parameter with name `{}` cannot be "
+                          "resolved. Did you mean one of the following? [{}].",
+                          name, column_list(table.columns)));
+}
+
 proto::Expression attribute(const std::string& name) {
   proto::Expression made;
   made.mutable_unresolved_attribute()->set_unparsed_identifier(name);
@@ -338,12 +348,8 @@ void EmbeddedExecutor::create_table_as(TableEntry table, const proto::Relation& 
   }
   fs::create_directories(folder);
   if (!old) mark_orphan(folder);
-  WriteRequest request{.sql = {},
-                       .schema = {},
-                       .format = {},
-                       .path = {},
-                       .mode = WriteMode::kOverwrite,
-                       .partition_by = {}};
+  WriteRequest request;
+  request.mode = WriteMode::kOverwrite;
   try {
     write_table(table, sql, request);
     catalog.save(table, replace);
@@ -410,12 +416,8 @@ proto::Relation EmbeddedExecutor::run(const Insert& statement) {
   const auto lock = warehouse().lock_rows(
       table.database, table.name,
       statement.overwrite ? PathLock::Kind::kExclusive : PathLock::Kind::kShared);
-  WriteRequest request{.sql = {},
-                       .schema = {},
-                       .format = {},
-                       .path = {},
-                       .mode = statement.overwrite ? WriteMode::kOverwrite : WriteMode::kAppend,
-                       .partition_by = {}};
+  WriteRequest request;
+  request.mode = statement.overwrite ? WriteMode::kOverwrite : WriteMode::kAppend;
   // The columns that the query gives, in its order: those without a value in PARTITION.
   std::vector<ColumnDefinition> wanted, fixed;
   for (const auto& part : statement.partition) {
@@ -515,13 +517,27 @@ proto::Relation EmbeddedExecutor::run(const Rewrite& statement) {
   const auto table = table_entry(statement.table);
   check_writable(table, "UPDATE or DELETE");
   const auto lock = warehouse().lock_rows(table.database, table.name, PathLock::Kind::kExclusive);
-  const auto rows = lowered(statement.rows);
-  WriteRequest request{.sql = {},
-                       .schema = {},
-                       .format = {},
-                       .path = {},
-                       .mode = WriteMode::kOverwrite,
-                       .partition_by = {}};
+  // A new value is stored as the column's type, however it is chosen.
+  auto plan = statement.rows;
+  auto* changed = plan.has_with_relations() ? plan.mutable_with_relations()->mutable_root() : &plan;
+  for (int i = 0; i < changed->with_columns().aliases_size(); ++i) {
+    auto& alias = *changed->mutable_with_columns()->mutable_aliases(i);
+    auto* value = alias.mutable_expr();
+    if (value->unresolved_function().function_name() == "when")
+      value = value->mutable_unresolved_function()->mutable_arguments(1);
+    const auto& name = alias.name(0);
+    const auto& column = column_named(table, name);
+    {
+      proto::Expression stored;
+      *stored.mutable_common() = value->common();
+      *stored.mutable_cast()->mutable_expr() = std::move(*value);
+      type_to_proto(column.field.type, stored.mutable_cast()->mutable_type());
+      *value = std::move(stored);
+    }
+  }
+  const auto rows = lowered(plan);
+  WriteRequest request;
+  request.mode = WriteMode::kOverwrite;
   write_table(table, assigned(rows, table.columns, table, false), request);
   return no_rows();
 }
@@ -688,10 +704,13 @@ proto::Relation EmbeddedExecutor::run(const Merge& statement) {
         aliased(values.size() == 1 ? own : call("when", std::move(values)), name);
   }
   proto::Relation kept;
-  auto stays = call("!=", {attribute(kAction), number(-1)});
+  const auto is_not = [&](int action) {
+    return call("not", {call("==", {attribute(kAction), number(action)})});
+  };
+  auto stays = is_not(-1);
   for (size_t i = 0; i < actions.size(); ++i) {
     if (actions[i]->action_type() != proto::MergeAction::ACTION_TYPE_DELETE) continue;
-    stays = call("and", {stays, call("!=", {attribute(kAction), number(static_cast<int>(i + 1))})});
+    stays = call("and", {stays, is_not(static_cast<int>(i + 1))});
   }
   *kept.mutable_filter()->mutable_condition() = std::move(stays);
   *kept.mutable_filter()->mutable_input() = std::move(decided);

@@ -13,6 +13,7 @@ std::span<const FunctionGroup> function_groups() {
       {"JSON", json_rows()},
       {"Aggregates", aggregate_rows()},
       {"Window functions", window_rows()},
+      {"Rows and groups", generator_rows()},
       {"Other", miscellaneous_rows()},
   };
   return groups;

@@ -13,6 +13,7 @@ std::span<const FunctionSpec> collection_rows();
 std::span<const FunctionSpec> json_rows();
 std::span<const FunctionSpec> aggregate_rows();
 std::span<const FunctionSpec> window_rows();
+std::span<const FunctionSpec> generator_rows();
 std::span<const FunctionSpec> miscellaneous_rows();
 
 }  // namespace firesteel

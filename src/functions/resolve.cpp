@@ -98,6 +98,18 @@ class SignatureParser {
   size_t at_ = 0;
 };
 
+/// A row's signature, parsed once.
+const Signature& signature_of(const FunctionSpec& spec) {
+  static const auto* parsed = [] {
+    auto* all = new std::unordered_map<const FunctionSpec*, Signature>();
+    for (const auto& group : function_groups()) {
+      for (const auto& row : group.rows) (*all)[&row] = SignatureParser(row.signature).parse();
+    }
+    return all;
+  }();
+  return parsed->at(&spec);
+}
+
 using Bindings = std::map<std::string, DataType>;
 
 std::optional<DataType> concrete(const std::string& name) {
@@ -201,7 +213,7 @@ std::string call_name(const FunctionSpec& spec, const std::vector<Resolved>& arg
                               const CallContext& call) {
   size_t least = SIZE_MAX, most = 0;
   for (const auto* spec : overloads) {
-    const auto signature = SignatureParser(spec->signature).parse();
+    const auto& signature = signature_of(*spec);
     size_t required = 0;
     for (const auto& parameter : signature.parameters) required += !parameter.optional;
     least = std::min(least, required);
@@ -291,13 +303,12 @@ Resolved resolve_call(const std::vector<const FunctionSpec*>& overloads,
         .at(call.span);
   }
   const FunctionSpec* chosen = nullptr;
-  Signature signature;
   Bindings bound;
   bool any_count = false;
   std::optional<Error> mismatch;
   for (const bool loose : {false, true}) {
     for (const auto* spec : overloads) {
-      signature = SignatureParser(spec->signature).parse();
+      const auto& signature = signature_of(*spec);
       if (!count_fits(signature, arguments.size())) continue;
       any_count = true;
       bound.clear();
@@ -325,6 +336,7 @@ Resolved resolve_call(const std::vector<const FunctionSpec*>& overloads,
   }
   if (!any_count) wrong_count(overloads, arguments.size(), call);
   if (!chosen) throw *mismatch;
+  const auto& signature = signature_of(*chosen);
 
   const std::string name = call_name(*chosen, arguments);
   bool nullable = false;

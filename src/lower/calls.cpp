@@ -37,13 +37,6 @@ std::string lower_case(std::string text) {
 
 }  // namespace
 
-bool is_generator_name(std::string name) {
-  static constexpr std::string_view kGenerators[] = {
-      "explode", "explode_outer", "inline", "inline_outer", "posexplode", "posexplode_outer"};
-  return std::binary_search(std::begin(kGenerators), std::end(kGenerators),
-                            lower_case(std::move(name)));
-}
-
 void Resolver::enter_aggregate(const std::string& name, Scope& scope, Span span) {
   if (!scope.aggregates) {
     throw Error(

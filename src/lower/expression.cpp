@@ -319,6 +319,13 @@ Resolved Resolver::attribute(const proto::Expression& expression, Scope& scope) 
       return *found;
     }
   }
+  // A session variable, perhaps with fields behind it.
+  for (size_t length = parts.size(); length > 0; --length) {
+    auto value = catalog_.variable({parts.begin(), parts.begin() + static_cast<long>(length)});
+    if (!value) continue;
+    for (size_t i = length; i < parts.size(); ++i) *value = part_of(*value, parts[i], span);
+    return *value;
+  }
   unresolved_column(parts, scope.levels, span);
 }
 
@@ -588,7 +595,24 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
         .at(span);
   }
   auto overloads = find_function(name);
+  if (overloads.empty() && name.find('.') != std::string::npos) {
+    // system.builtin.abs
+    const auto parts = split_name(name);
+    const bool builtin = parts[parts.size() - 2] == "builtin";
+    if (builtin) overloads = find_function(name = parts.back());
+  }
   if (overloads.empty()) {
+    const auto parts = split_name(call.function_name());
+    if (const auto routine = catalog_.routine(parts, names_)) {
+      if (routine->table) {
+        throw Error("NOT_A_SCALAR_FUNCTION",
+                    fmt::format("{} appears as a scalar expression here, but the function was "
+                                "defined as a table function.",
+                                quoted(parts)))
+            .at(span);
+      }
+      return scalar_routine(*routine, call, call.function_name(), scope, span);
+    }
     // A cast written as a function: int('1').
     static const std::map<std::string, std::string> casts = {
         {"boolean", "boolean"}, {"tinyint", "tinyint"},       {"smallint", "smallint"},

@@ -47,6 +47,7 @@ struct NamedRelation {
 
 /// A function written in SQL.
 struct Routine {
+  std::string name;  // in full, as columns are named by it
   Schema parameters;
   std::vector<std::string> defaults;  // SQL, empty where there is none
   std::optional<DataType> returns;    // of a scalar function, when it is said

@@ -112,7 +112,7 @@ Query Resolver::relation(const proto::Relation& relation) {
       query = with_relations(relation.with_relations());
       break;
     case proto::Relation::kUnresolvedTableValuedFunction:
-      query = table_function(relation.unresolved_table_valued_function());
+      query = table_function(relation.unresolved_table_valued_function(), span_of(relation));
       break;
     default: {
       const auto* field = relation.GetDescriptor()->FindFieldByNumber(relation.rel_type_case());
@@ -587,71 +587,6 @@ Query Resolver::unpivot(const proto::Unpivot& unpivot) {
                                    list, names, result.output[ids.size()].sql, items,
                                    result.output[ids.size() + 1].sql, query.select.from);
   return result;
-}
-
-Query Resolver::table_function(const proto::UnresolvedTableValuedFunction& function) {
-  std::string name = function.function_name();
-  std::transform(name.begin(), name.end(), name.begin(), ::tolower);
-  Scope scope;
-  std::vector<Resolved> arguments;
-  for (const auto& argument : function.arguments())
-    arguments.push_back(expression(argument, scope));
-  Query query;
-  if (name == "range" && !arguments.empty()) {
-    query.output = {fresh("id", make_type(TypeKind::kLong), false)};
-    std::string list;
-    for (size_t i = 0; i < arguments.size() && i < 3; ++i)
-      list += (i ? ", " : "") + arguments[i].sql;
-    query.select.from =
-        fmt::format("(SELECT range AS {} FROM range({}))", query.output[0].sql, list);
-    return query;
-  }
-  const bool outer = name.ends_with("_outer");
-  const std::string base = outer ? name.substr(0, name.size() - 6) : name;
-  if ((base == "explode" || base == "posexplode" || base == "inline") && arguments.size() == 1) {
-    auto& list = arguments[0];
-    const bool map = list.type.kind == TypeKind::kMap;
-    if (!map && list.type.kind != TypeKind::kArray) {
-      throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-                  fmt::format("Cannot resolve \"{}({})\" due to data type mismatch: The first "
-                              "parameter requires the "
-                              "(\"ARRAY\" or \"MAP\") type, however \"{}\" has the type \"{}\".",
-                              name, list.name, list.name, list.type.sql()));
-    }
-    std::string items = map ? fmt::format("map_entries({})", list.sql) : list.sql;
-    if (outer)
-      items = fmt::format("CASE WHEN {0} IS NULL OR len({0}) = 0 THEN [NULL] ELSE {0} END", items);
-    std::string columns;
-    auto add = [&](const std::string& column, DataType type, const std::string& sql) {
-      auto attribute = fresh(column, std::move(type), true);
-      columns += fmt::format("{}{} AS {}", columns.empty() ? "" : ", ", sql, attribute.sql);
-      query.output.push_back(std::move(attribute));
-    };
-    if (base == "posexplode") add("pos", make_type(TypeKind::kInteger), "CAST(p - 1 AS INTEGER)");
-    if (map) {
-      add("key", list.type.key(), "e.key");
-      add("value", list.type.value(), "e.value");
-    } else if (base == "inline") {
-      if (list.type.element().kind != TypeKind::kStruct) {
-        throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-                    "inline() requires an array of structs.");
-      }
-      for (const auto& field : *list.type.element().fields)
-        add(field.name, field.type, fmt::format("struct_extract(e, {})", sql_string(field.name)));
-    } else {
-      add("col", list.type.element(), "e");
-    }
-    query.select.from =
-        fmt::format("(SELECT {} FROM (SELECT unnest({}) AS e, generate_subscripts({}, 1) AS p))",
-                    columns, items, items);
-    return query;
-  }
-  throw Error(
-      "UNRESOLVABLE_TABLE_VALUED_FUNCTION",
-      fmt::format(
-          "Could not resolve `{}` to a table-valued function. Supported are range, explode, "
-          "posexplode, inline and their _outer forms.",
-          function.function_name()));
 }
 
 LoweredPlan lower(const proto::Relation& plan, Catalog& catalog, const LowerSettings& settings) {

@@ -81,7 +81,6 @@ class Resolver {
   Query na_fill(const proto::NAFill& fill);
   Query na_drop(const proto::NADrop& drop);
   Query with_relations(const proto::WithRelations& with);
-  Query table_function(const proto::UnresolvedTableValuedFunction& function);
 
   /// Puts expressions on a query as its new columns.
   Query project_onto(Query input, const std::vector<proto::Expression>& expressions);
@@ -99,6 +98,26 @@ class Resolver {
   const Attribute& column_named(const std::vector<Attribute>& columns, const std::string& name,
                                 Span span = {}) const;
   bool same_name(const std::string& a, const std::string& b) const;
+
+  // routines.cpp
+  Query table_function(const proto::UnresolvedTableValuedFunction& function, Span span);
+  Query range_rows(const std::vector<Resolved>& arguments, Span span);
+  Query exploded_rows(const std::string& base, const std::string& name, Resolved& list, bool outer,
+                      Span span);
+  Query stack_rows(std::vector<Resolved>& arguments, Span span);
+  Query json_tuple_rows(const std::vector<Resolved>& arguments, Span span);
+  Query table_routine(const Routine& routine, const std::vector<proto::Expression>& arguments,
+                      const std::string& name, Span span);
+  Resolved scalar_routine(const Routine& routine,
+                          const proto::Expression::UnresolvedFunction& call,
+                          const std::string& name, Scope& scope, Span span);
+  std::vector<Attribute> bound_parameters(const Routine& routine,
+                                          const std::vector<proto::Expression>& arguments,
+                                          const std::string& name, Scope& scope, Span span,
+                                          std::string* written);
+  template <typename Body>
+  auto in_body(const Routine& routine, const std::vector<Attribute>& parameters,
+               const std::string& name, Span span, Body body);
 
   // expression.cpp
   Resolved attribute(const proto::Expression& expression, Scope& scope);
@@ -134,6 +153,7 @@ class Resolver {
   const LowerSettings& settings_;
   int next_id_ = 0;
   int depth_ = 0;
+  int routine_depth_ = 0;
   NameScope names_;
   std::vector<std::string> view_stack_;
   /// Plans that expressions refer to by id, and CTEs by name; inner ones shadow.
@@ -154,7 +174,7 @@ Span span_of(const proto::Expression& expression);
 Span span_of(const proto::Relation& relation);
 
 /// explode, inline …: functions that make rows.
-bool is_generator_name(std::string name);
+bool is_generator_name(const std::string& name);
 
 [[noreturn]] void unresolved_column(const std::vector<std::string>& parts,
                                     const std::vector<const std::vector<Attribute>*>& levels,

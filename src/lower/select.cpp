@@ -133,7 +133,7 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
     *function.mutable_arguments() = call.unresolved_function().arguments();
     Scope outer{.levels = {&input.output, &input.hidden}};
     outer_.push_back(&outer);
-    auto generated = table_function(function);
+    auto generated = table_function(function, span_of(expression));
     outer_.pop_back();
     std::vector<proto::Expression> columns;
     for (size_t i = 0; i < generated.output.size(); ++i) {

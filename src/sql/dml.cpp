@@ -1,6 +1,7 @@
 // Statements about a table's rows: INSERT, UPDATE, DELETE, MERGE, TRUNCATE.
 #include <fmt/format.h>
 
+#include "plan/names.h"
 #include "sql/grammar.h"
 #include "sql/parser.h"
 
@@ -104,8 +105,7 @@ Statement Grammar::update() {
     if (!column.has_unresolved_attribute()) in_.fail("a column to set");
     const auto& written = column.unresolved_attribute().unparsed_identifier();
     auto* alias_proto = changed.mutable_with_columns()->add_aliases();
-    const auto dot = written.rfind('.');
-    alias_proto->add_name(written.substr(dot == std::string::npos ? 0 : dot + 1));
+    alias_proto->add_name(split_name(written).back());
     *alias_proto->mutable_expr() =
         condition ? make("when", start, *condition, std::move(value), column) : std::move(value);
   }
