@@ -53,6 +53,9 @@ class EmbeddedExecutor : public Executor, public Catalog {
   Scan source(const proto::Read_DataSource& source) override;
   Scan local(const proto::LocalRelation& rows) override;
   std::optional<std::string> evaluate(const std::string& sql) override;
+  std::vector<std::vector<std::optional<std::string>>> rows(const std::string& sql) override {
+    return database_.rows(sql);
+  }
   proto::Relation parse_query(const proto::SQL& sql) override;
   proto::Expression parse_expression(std::string_view sql) override;
 

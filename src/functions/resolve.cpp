@@ -384,6 +384,12 @@ std::vector<const FunctionSpec*> find_function(std::string_view name) {
   return found == index->end() ? std::vector<const FunctionSpec*>() : found->second;
 }
 
+std::vector<std::string> parameter_names(const FunctionSpec& spec) {
+  std::vector<std::string> names;
+  for (const auto& parameter : signature_of(spec).parameters) names.push_back(parameter.name);
+  return names;
+}
+
 std::vector<std::string> function_names() {
   std::vector<std::string> names;
   for (const auto& group : function_groups()) {

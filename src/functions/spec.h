@@ -100,6 +100,8 @@ constexpr bool checked(const FunctionSpec (&rows)[N]) {
 
 /// The overloads of a name (case-insensitive), or none.
 std::vector<const FunctionSpec*> find_function(std::string_view name);
+/// The names of a row's parameters, as named arguments give them.
+std::vector<std::string> parameter_names(const FunctionSpec& spec);
 /// Every name, sorted.
 std::vector<std::string> function_names();
 

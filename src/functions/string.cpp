@@ -305,7 +305,7 @@ constexpr FunctionSpec kStrings[] = {
     {.name = "ltrim", .signature = "(characters: string, str: string) -> string", .lowering = "ltrim({1}, {0})", .print = "TRIM(LEADING {0} FROM {1})"},
     {.name = "luhn_check", .signature = "(str: string) -> boolean", .lowering = "CASE WHEN {0} IS NOT NULL THEN CASE WHEN regexp_full_match({0}, '[0-9]+') THEN list_sum(list_transform(string_split(reverse({0}), ''), lambda c, i: CASE WHEN i % 2 = 1 THEN CAST(c AS INTEGER) WHEN c >= '5' THEN CAST(c AS INTEGER) * 2 - 9 ELSE CAST(c AS INTEGER) * 2 END)) % 10 = 0 ELSE false END END",
      .doc = "Whether the digits pass the Luhn check.", .example = "luhn_check('8112189876')", .gives = "true"},
-    {.name = "mask", .signature = "(str: string, [upper: any], [lower: any], [digit: any], [other: any]) -> string", .lower = mask,
+    {.name = "mask", .signature = "(str: string, [upperChar: any], [lowerChar: any], [digitChar: any], [otherChar: any]) -> string", .lower = mask,
      .doc = "Capitals, small letters, digits and other characters replaced.", .example = "mask('abcd-EFGH-8765-4321')", .gives = "xxxx-XXXX-nnnn-nnnn"},
     {.name = "octet_length", .signature = "(str: string) -> int", .lowering = "strlen({0})",
      .doc = "Number of bytes.", .example = "octet_length('Spark SQL')", .gives = "9"},

@@ -249,14 +249,57 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
   return query;
 }
 
+namespace {
+
+/// Aggregates that have a value where there is no row.
+bool counts(const std::string& name) {
+  return name.starts_with("count") || name.starts_with("approx_count") ||
+         name.starts_with("collect") || name == "array_agg" || name == "regr_count";
+}
+
+}  // namespace
+
+/// The values there are, in order, when none are given.
+void Resolver::find_pivot_values(const proto::Relation& input, proto::Aggregate::Pivot& pivot) {
+  constexpr size_t kValuesMax = 10000;  // Spark's spark.sql.pivotMaxValues
+  auto rows = relation(input);
+  rows.wrap();
+  Scope scope{.levels = {&rows.output, &rows.hidden}};
+  const auto column = expression(pivot.col(), scope);
+  const auto found = catalog_.rows(fmt::format("SELECT DISTINCT {} AS v FROM {} ORDER BY 1 LIMIT {}",
+                                               column.sql, rows.select.from, kValuesMax + 1));
+  if (found.size() > kValuesMax) {
+    throw Error("_LEGACY_ERROR_TEMP_1324",
+                fmt::format("The pivot column {} has more than {} distinct values, this could "
+                            "indicate an error. If this was intended, set spark.sql.pivotMaxValues "
+                            "to at least the number of distinct values of the pivot column.",
+                            column.name, kValuesMax))
+        .at(span_of(pivot.col()));
+  }
+  for (const auto& row : found) {
+    auto* value = pivot.add_values();
+    if (!row[0]) {
+      type_to_proto(column.type, value->mutable_null());
+    } else if (column.type.kind == TypeKind::kBoolean) {
+      value->set_boolean(*row[0] == "true");
+    } else if (column.type.is_integral()) {
+      value->set_long_(std::stoll(*row[0]));
+    } else if (column.type.is_fractional()) {
+      value->set_double_(std::stod(*row[0]));
+    } else if (column.type.kind == TypeKind::kDecimal) {
+      value->mutable_decimal()->set_value(*row[0]);
+      value->mutable_decimal()->set_precision(column.type.precision);
+      value->mutable_decimal()->set_scale(column.type.scale);
+    } else {
+      value->set_string(*row[0]);
+    }
+  }
+}
+
 Query Resolver::pivot(const proto::Aggregate& aggregate) {
   // Each value of the pivot column is one filtered aggregate.
-  const auto& pivot = aggregate.pivot();
-  if (pivot.values_size() == 0) {
-    throw Error("UNSUPPORTED_FEATURE.PIVOT_WITHOUT_VALUES",
-                "A pivot needs its values here: `PIVOT (… FOR column IN (value, …))` or "
-                "`.pivot(column, values)`.");
-  }
+  auto pivot = aggregate.pivot();
+  if (pivot.values_size() == 0) find_pivot_values(aggregate.input(), pivot);
   proto::Aggregate plain;
   *plain.mutable_input() = aggregate.input();
   *plain.mutable_grouping_expressions() = aggregate.grouping_expressions();
@@ -274,6 +317,14 @@ Query Resolver::pivot(const proto::Aggregate& aggregate) {
     }
   }
   plain.set_group_type(proto::Aggregate::GROUP_TYPE_GROUPBY);
+  std::map<const proto::Expression*, std::string> names;
+  if (aggregate.aggregate_expressions_size() > 1) {
+    const auto input = relation(aggregate.input());
+    for (const auto& item : aggregate.aggregate_expressions()) {
+      Scope scope{.levels = {&input.output, &input.hidden}, .aggregates = true};
+      names[&item] = expression(item, scope).name;
+    }
+  }
   for (const auto& value : pivot.values()) {
     for (const auto& item : aggregate.aggregate_expressions()) {
       const auto& call = item.has_alias() ? item.alias().expr() : item;
@@ -282,14 +333,48 @@ Query Resolver::pivot(const proto::Aggregate& aggregate) {
       filter->set_function_name("aggregate_filter");
       filter->set_is_internal(true);
       *filter->add_arguments() = call;
-      auto* equal = filter->add_arguments()->mutable_unresolved_function();
-      equal->set_function_name("<=>");
-      *equal->add_arguments() = pivot.col();
-      *equal->add_arguments()->mutable_literal() = value;
-      std::string name = literal(value).name;
-      if (aggregate.aggregate_expressions_size() > 1) {
-        name += "_" + (item.has_alias() ? item.alias().name(0)
-                                        : call.unresolved_function().function_name());
+      // (a, b) is struct(a, b), and its value a struct of literals.
+      const auto& parts = value.struct_().elements();
+      std::string name = value.has_struct_() ? "" : value.has_null() ? "null" : literal(value).name;
+      proto::Expression condition;
+      for (int i = 0; i < std::max(1, parts.size()); ++i) {
+        proto::Expression one;
+        auto* equal = one.mutable_unresolved_function();
+        equal->set_function_name("<=>");
+        *equal->add_arguments() =
+            value.has_struct_() ? pivot.col().unresolved_function().arguments(i) : pivot.col();
+        *equal->add_arguments()->mutable_literal() = value.has_struct_() ? parts[i] : value;
+        if (value.has_struct_())
+          name += fmt::format("{}{}", i ? ", " : "{", literal(parts[i]).name);
+        if (i == 0) {
+          condition = std::move(one);
+          continue;
+        }
+        proto::Expression both;
+        both.mutable_unresolved_function()->set_function_name("and");
+        *both.mutable_unresolved_function()->add_arguments() = std::move(condition);
+        *both.mutable_unresolved_function()->add_arguments() = std::move(one);
+        condition = std::move(both);
+      }
+      if (value.has_struct_()) name += "}";
+      *filter->add_arguments() = std::move(condition);
+      if (aggregate.aggregate_expressions_size() > 1) name += "_" + names[&item];
+      if (counts(call.unresolved_function().function_name())) {
+        // Of a value that a group does not have there is no count, not a count of zero.
+        proto::Expression any = alias->expr();
+        auto* count = any.mutable_unresolved_function()->mutable_arguments(0);
+        count->mutable_unresolved_function()->set_function_name("count");
+        count->mutable_unresolved_function()->clear_arguments();
+        count->mutable_unresolved_function()->add_arguments()->mutable_literal()->set_integer(1);
+        proto::Expression counted;
+        auto* when = counted.mutable_unresolved_function();
+        when->set_function_name("when");
+        auto* present = when->add_arguments()->mutable_unresolved_function();
+        present->set_function_name(">");
+        *present->add_arguments() = std::move(any);
+        present->add_arguments()->mutable_literal()->set_integer(0);
+        *when->add_arguments() = alias->expr();
+        *alias->mutable_expr() = std::move(counted);
       }
       alias->add_name(name);
     }

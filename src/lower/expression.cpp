@@ -567,6 +567,52 @@ Resolved Resolver::lambda(const proto::Expression::LambdaFunction& lambda,
   return body;
 }
 
+/// The arguments as the row's parameters stand, when some are named.
+std::vector<proto::Expression> Resolver::in_order(
+    const FunctionSpec& spec, const proto::Expression::UnresolvedFunction& call, Span span) const {
+  auto arguments = list_of(call.arguments());
+  const auto is_named = [](const proto::Expression& e) { return e.has_named_argument_expression(); };
+  const auto first = std::find_if(arguments.begin(), arguments.end(), is_named);
+  if (first == arguments.end()) return arguments;
+  const auto names = parameter_names(spec);
+  std::vector<proto::Expression> ordered(arguments.begin(), first);
+  std::map<size_t, const proto::Expression*> named;
+  for (auto argument = first; argument != arguments.end(); ++argument) {
+    if (!is_named(*argument)) {
+      throw Error("UNEXPECTED_POSITIONAL_ARGUMENT",
+                  fmt::format("Cannot invoke routine `{}` because it contains positional argument(s) "
+                              "following the named argument; please rearrange them so the "
+                              "positional arguments come first and then retry the query again.",
+                              spec.name))
+          .at(span);
+    }
+    const auto& key = argument->named_argument_expression().key();
+    size_t at = 0;
+    while (at < names.size() && !same_name(names[at], key)) ++at;
+    if (at == names.size()) {
+      throw Error("UNRECOGNIZED_PARAMETER_NAME",
+                  fmt::format("Cannot invoke routine `{}` because the routine call included a named "
+                              "argument reference for the argument named `{}`, but this routine "
+                              "does not include any signature containing an argument with this name.",
+                              spec.name, key))
+          .at(span);
+    }
+    named[at] = &argument->named_argument_expression().value();
+  }
+  for (const auto& [at, value] : named) {
+    if (at != ordered.size()) {
+      throw Error("REQUIRED_PARAMETER_NOT_FOUND",
+                  fmt::format("Cannot invoke routine `{}` because the parameter named `{}` is "
+                              "required at index {}, but the routine call did not supply it.",
+                              spec.name, names[std::min(ordered.size(), names.size() - 1)],
+                              ordered.size()))
+          .at(span);
+    }
+    ordered.push_back(*value);
+  }
+  return ordered;
+}
+
 Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, Scope& scope,
                             Span span) {
   std::string name = call.function_name();
@@ -649,7 +695,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   const bool inside = scope.inside_aggregate;
   if (kind == FunctionKind::kAggregate) scope.inside_aggregate = true;
   std::vector<Resolved> arguments;
-  for (const auto& argument : call.arguments()) {
+  for (const auto& argument : in_order(*overloads.front(), call, span)) {
     if (argument.has_unresolved_star()) {
       arguments.push_back(counted_row());
     } else if (argument.has_lambda_function()) {

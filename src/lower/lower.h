@@ -73,6 +73,8 @@ class Catalog {
   virtual Scan local(const spark::connect::LocalRelation& rows) = 0;
   /// The text of an SQL expression of constants; nothing for null.
   virtual std::optional<std::string> evaluate(const std::string& sql) = 0;
+  /// A small query's rows as text, when a plan's columns depend on them.
+  virtual std::vector<std::vector<std::optional<std::string>>> rows(const std::string& sql) = 0;
   virtual spark::connect::Relation parse_query(const spark::connect::SQL& sql) = 0;
   virtual spark::connect::Expression parse_expression(std::string_view sql) = 0;
 };

@@ -7,6 +7,18 @@
 
 namespace firesteel {
 
+namespace {
+
+/// The union of a recursive query's first and repeated part, below the names of its columns.
+const proto::Relation* recursive_union(const proto::Relation& body) {
+  if (body.has_to_df()) return recursive_union(body.to_df().input());
+  const bool is_union = body.has_set_op() &&
+                        body.set_op().set_op_type() == proto::SetOperation::SET_OP_TYPE_UNION;
+  return is_union ? &body : nullptr;
+}
+
+}  // namespace
+
 Query Resolver::relation(const proto::Relation& relation) {
   if (++depth_ > 2000) {
     throw Error("UNSUPPORTED_FEATURE.DEEP_PLAN", "The plan is nested too deeply.");
@@ -91,7 +103,8 @@ Query Resolver::relation(const proto::Relation& relation) {
       query = to_df(relation.to_df());
       break;
     case proto::Relation::kWithColumns:
-      query = with_columns(relation.with_columns());
+      query = with_columns(relation.with_columns(),
+                           relation.common().origin().jvm_origin().object_type() == "SET");
       break;
     case proto::Relation::kWithColumnsRenamed:
       query = with_columns_renamed(relation.with_columns_renamed());
@@ -180,6 +193,8 @@ Query Resolver::named_table(const proto::Read& read, const proto::Relation& rela
   if (parts.size() == 1) {
     for (size_t i = std::min(visible_plans_, named_plans_.size()); i-- > 0;) {
       if (!same_name(named_plans_[i].name, parts[0])) continue;
+      if (named_plans_[i].so_far) return scan(*named_plans_[i].so_far, {parts[0]});
+      if (named_plans_[i].recursive) return recursive(i);
       const size_t visible = visible_plans_;
       visible_plans_ = named_plans_[i].visible;
       auto query = this->relation(*named_plans_[i].plan);
@@ -207,6 +222,67 @@ Query Resolver::named_table(const proto::Read& read, const proto::Relation& rela
                   quoted(parts),
                   nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)))
       .at(span_of(relation));
+}
+
+/// A recursive query by DuckDB's own: first the rows of the union's left side, then again and again
+/// those of its right side, in which the name stands for the rows of the step before.
+Query Resolver::recursive(size_t named_plan) {
+  const auto plan = named_plans_[named_plan];
+  const auto& body = plan.plan->subquery_alias().input();
+  const auto& both = recursive_union(body)->set_op();
+  const size_t visible = std::exchange(visible_plans_, plan.visible);
+  auto first = relation(both.left_input());
+  const auto table = sql_name(fmt::format("{}#{}", plan.name, ++next_id_));
+  Scan so_far{.from = table, .columns = {}};
+  Query query;
+  std::string names, first_list, next_list, list;
+  for (size_t i = 0; i < first.output.size(); ++i) {
+    const auto& column = first.output[i];
+    auto own = fresh(body.has_to_df() && static_cast<int>(i) < body.to_df().column_names_size()
+                         ? body.to_df().column_names(static_cast<int>(i))
+                         : column.name,
+                     column.type, true);
+    so_far.columns.push_back({{own.name, own.type, true}, own.sql});
+    const Resolved value{.sql = column.sql, .type = column.type, .exact = column.exact};
+    names += (i ? ", " : "") + own.sql;
+    first_list += fmt::format("{}{}", i ? ", " : "",
+                              coerce(value, own.type, settings_.time_zone).sql);
+    query.output.push_back(std::move(own));
+  }
+  named_plans_[named_plan].so_far = &so_far;
+  visible_plans_ = named_plan + 1;
+  auto next = relation(both.right_input());
+  named_plans_[named_plan].so_far = nullptr;
+  visible_plans_ = visible;
+  if (next.output.size() != first.output.size()) {
+    throw Error(
+        "NUM_COLUMNS_MISMATCH",
+        fmt::format("UNION can only be performed on inputs with the same number of columns, but the "
+                    "first input has {} columns and the second input has {} columns.",
+                    first.output.size(), next.output.size()))
+        .at(span_of(*plan.plan));
+  }
+  for (size_t i = 0; i < next.output.size(); ++i) {
+    const auto& column = next.output[i];
+    const Resolved value{
+        .sql = column.sql, .type = column.type, .exact = column.exact, .name = column.name};
+    next_list += fmt::format("{}{}", i ? ", " : "",
+                             coerce(value, query.output[i].type, settings_.time_zone).sql);
+  }
+  const auto failure = raise_sql(
+      "RECURSION_ROW_LIMIT_EXCEEDED",
+      fmt::format("Recursion row limit 1000000 reached but the query `{}` has not stopped. Add a "
+                  "condition that ends it.",
+                  plan.name),
+      span_of(*plan.plan));
+  query.select.from = fmt::format(
+      "(SELECT * FROM (WITH RECURSIVE {}({}) AS (SELECT {} FROM ({}) UNION {} SELECT {} FROM ({})) "
+      "SELECT * FROM {}) QUALIFY CASE WHEN row_number() OVER () > 1000000 THEN {} IS NULL ELSE true "
+      "END)",
+      table, names, first_list, first.print(first.output), both.is_all() ? "ALL" : "", next_list,
+      next.print(next.output), table, failure);
+  for (auto& column : query.output) column.qualifiers = {plan.name};
+  return query;
 }
 
 Query Resolver::view(const NamedRelation& view) {
@@ -320,6 +396,9 @@ Query Resolver::with_relations(const proto::WithRelations& with) {
       // Names stand behind those that are visible here, so that inner ones shadow.
       named_plans_.resize(std::max(visible, named_before));
       named_plans_.push_back({reference.subquery_alias().alias(), &reference, named_plans_.size()});
+      named_plans_.back().recursive =
+          reference.common().origin().jvm_origin().object_type() == "RECURSIVE" &&
+          recursive_union(reference.subquery_alias().input());
       visible_plans_ = named_plans_.size();
     } else {
       by_id[reference.common().plan_id()] = &reference;

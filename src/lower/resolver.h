@@ -57,6 +57,7 @@ class Resolver {
   Query read(const proto::Read& read);
   Query named_table(const proto::Read& read, const proto::Relation& relation);
   Query view(const NamedRelation& view);
+  Query recursive(size_t named_plan);
   Query scan(const Scan& scan, std::vector<std::string> qualifiers);
   Query project(const proto::Project& project);
   Query filter(const proto::Filter& filter);
@@ -69,13 +70,14 @@ class Resolver {
   Query offset(const proto::Offset& offset);
   Query aggregate(const proto::Aggregate& aggregate, bool select_list);
   Query pivot(const proto::Aggregate& aggregate);
+  void find_pivot_values(const proto::Relation& input, proto::Aggregate::Pivot& pivot);
   Query unpivot(const proto::Unpivot& unpivot);
   Query sample(const proto::Sample& sample);
   Query deduplicate(const proto::Deduplicate& deduplicate);
   Query range(const proto::Range& range);
   Query subquery_alias(const proto::SubqueryAlias& alias);
   Query to_df(const proto::ToDF& to_df);
-  Query with_columns(const proto::WithColumns& with_columns);
+  Query with_columns(const proto::WithColumns& with_columns, bool existing);
   Query with_columns_renamed(const proto::WithColumnsRenamed& renamed);
   Query drop(const proto::Drop& drop);
   Query na_fill(const proto::NAFill& fill);
@@ -139,6 +141,9 @@ class Resolver {
   int64_t duration(const proto::Expression& expression, const std::string& function, Span span);
   void enter_aggregate(const std::string& name, Scope& scope, Span span);
   Resolved function(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
+  std::vector<proto::Expression> in_order(const FunctionSpec& spec,
+                                          const proto::Expression::UnresolvedFunction& call,
+                                          Span span) const;
   Resolved lambda(const proto::Expression::LambdaFunction& lambda,
                   const std::vector<DataType>& types, Scope& scope);
   Resolved window(const proto::Expression::Window& window, Scope& scope, Span span);
@@ -162,6 +167,9 @@ class Resolver {
     std::string name;
     const proto::Relation* plan;
     size_t visible;  // how many named plans it may itself refer to
+    bool recursive = false;
+    /// While the recursive part is resolved: what the name stands for in it.
+    const Scan* so_far = nullptr;
   };
   std::vector<NamedPlan> named_plans_;
   size_t visible_plans_ = SIZE_MAX;

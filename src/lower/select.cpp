@@ -254,7 +254,7 @@ Query Resolver::project(const proto::Project& project) {
   return project_onto(relation(project.input()), list_of(project.expressions()));
 }
 
-Query Resolver::with_columns(const proto::WithColumns& with_columns) {
+Query Resolver::with_columns(const proto::WithColumns& with_columns, bool existing) {
   auto input = relation(with_columns.input());
   std::vector<proto::Expression> expressions;
   std::vector<bool> placed(with_columns.aliases_size(), false);
@@ -269,7 +269,12 @@ Query Resolver::with_columns(const proto::WithColumns& with_columns) {
     if (!replaced) expressions.push_back(attribute_expression("`" + column.sql + "`"));
   }
   for (int i = 0; i < with_columns.aliases_size(); ++i) {
-    if (!placed[i]) expressions.emplace_back().mutable_alias()->CopyFrom(with_columns.aliases(i));
+    if (placed[i]) continue;
+    if (existing) {
+      unresolved_column({with_columns.aliases(i).name(0)}, {&input.output},
+                        span_of(with_columns.aliases(i).expr()));
+    }
+    expressions.emplace_back().mutable_alias()->CopyFrom(with_columns.aliases(i));
   }
   // The expressions see the columns as they were, not each other's results.
   return project_onto(std::move(input), expressions);
@@ -374,7 +379,7 @@ Query Resolver::sort(const proto::Sort& sort) {
     }
   }
   if (query.aggregation && query.select.grouped && !query.select.limited() &&
-      !query.select.distinct && !query.select.has_window) {
+      !query.select.distinct) {
     // ORDER BY may name aggregates and keys that the SELECT list lacks.
     const auto aggregation = query.aggregation;
     Scope scope{.levels = {&query.output, &aggregation->input},

@@ -1,6 +1,7 @@
 // Spark SQL's grammar as one recursive-descent parser that makes proto. A file per part:
 // expressions.cpp (operators), primary.cpp (what operators join), functions.cpp (calls and their
-// special forms), literals.cpp, queries.cpp (SELECT to set operations), relations.cpp (FROM),
+// special forms), literals.cpp, queries.cpp (SELECT to set operations), pipes.cpp (|>),
+// relations.cpp (FROM),
 // statements.cpp (the session), ddl.cpp (the catalog), dml.cpp (rows of tables). Only these files
 // include this header; everybody else, parser.h.
 #pragma once
@@ -97,8 +98,9 @@ class Grammar {
   const Token& after_with() const;
   Relation query_body();
   Relation set_operation(int level);
+  Relation set_operations(Relation left, int level);
   Relation query_term();
-  Relation select();
+  Relation select(std::optional<Relation> from = {});
   Relation values();
   Relation from_clause();
   std::vector<Expression> select_list();
@@ -112,6 +114,10 @@ class Grammar {
   bool at_query(size_t index) const;
   bool at_query_after_parenthesis() const { return at_query(in_.position() + 1); }
 
+  // pipes.cpp
+  Relation piped(Relation input);
+  Relation piped_aggregate(Relation input, int start);
+
   // relations.cpp
   Relation relation();
   Relation relation_extensions(Relation left);
@@ -123,8 +129,10 @@ class Grammar {
   Relation lateral_view(Relation left);
   Relation pivot(Relation input);
   Relation unpivot(Relation input);
+  Relation unpivot_groups(Relation input, bool nulls, int start);
   Relation sampled(Relation input);
   std::string table_name();
+  std::string identifier_clause();
   std::string alias_name();
   std::vector<std::string> name_list();
   bool at_bare_table_alias() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "plan/types.h"
+#include "plan/names.h"
 #include "sql/grammar.h"
 
 namespace firesteel {
@@ -167,7 +168,12 @@ Expression Grammar::name_or_call() {
   const int start = in_.start();
   std::string name;
   std::vector<std::string> parts;
-  while (true) {
+  const bool clause = in_.is("IDENTIFIER") && in_.is("(", 1);
+  if (clause) {
+    name = identifier_clause();
+    parts = split_name(name);
+  }
+  while (!clause) {
     const Token& token = in_.take();
     parts.push_back(token.value);
     if (!name.empty()) name += '.';

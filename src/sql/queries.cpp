@@ -214,7 +214,9 @@ Relation Grammar::query() {
   if (in_.accept("WITH")) tables = common_tables();
   blocks_.emplace_back();
   blocks_.back().select_start = in_.position();
-  return with_references(close_block(query_body(), start), std::move(tables), start);
+  Relation body = query_body();
+  while (in_.is("|>")) body = piped(std::move(body));
+  return with_references(close_block(std::move(body), start), std::move(tables), start);
 }
 
 /// The end of what may hold subqueries: they are put beside it.
@@ -237,10 +239,8 @@ Relation Grammar::with_references(Relation root, std::vector<Relation> reference
 Relation Grammar::query_body() { return ordered(set_operation(0)); }
 
 std::vector<Relation> Grammar::common_tables() {
-  if (in_.is("RECURSIVE")) {
-    in_.fail(Error("UNSUPPORTED_FEATURE.RECURSIVE_CTE", "WITH RECURSIVE is not supported."),
-             in_.span());
-  }
+  const bool recursive = in_.is("RECURSIVE") && in_.is_name(1);
+  if (recursive) in_.take();
   std::vector<Relation> tables;
   do {
     const int start = in_.start();
@@ -253,6 +253,7 @@ std::vector<Relation> Grammar::common_tables() {
     }
     std::vector<std::string> columns;
     if (in_.is("(")) columns = name_list();
+    if (in_.accept("MAX", "RECURSION", "LEVEL")) expression();
     in_.accept("AS");
     in_.expect("(");
     Relation body = query();
@@ -267,15 +268,21 @@ std::vector<Relation> Grammar::common_tables() {
     table.mutable_subquery_alias()->set_alias(name);
     *table.mutable_subquery_alias()->mutable_input() = std::move(body);
     tables.push_back(located(std::move(table), start));
+    if (recursive)  // the plan has no form for it
+      tables.back().mutable_common()->mutable_origin()->mutable_jvm_origin()->set_object_type(
+          "RECURSIVE");
   } while (in_.accept(","));
   return tables;
 }
 
 /// Level 0: UNION, EXCEPT, MINUS; level 1: INTERSECT, which binds tighter.
 Relation Grammar::set_operation(int level) {
+  return set_operations(level == 0 ? set_operation(1) : query_term(), level);
+}
+
+Relation Grammar::set_operations(Relation left, int level) {
   const int start = in_.start();
   const auto operand = [&] { return level == 0 ? set_operation(1) : query_term(); };
-  Relation left = operand();
   for (int chain = 0;; ++chain) {
     SetOperation::SetOpType kind = SetOperation::SET_OP_TYPE_UNSPECIFIED;
     if (level == 1 && in_.is("INTERSECT")) kind = SetOperation::SET_OP_TYPE_INTERSECT;
@@ -315,13 +322,7 @@ Relation Grammar::query_term() {
   }
   if (in_.is("FROM")) {
     Relation input = from_clause();
-    if (in_.is("SELECT")) {
-      in_.fail(Error("UNSUPPORTED_FEATURE.SQL_STATEMENT",
-                     "FROM … SELECT is not supported; write "
-                     "SELECT … FROM."),
-               in_.span());
-    }
-    return input;
+    return in_.is("SELECT") ? select(std::move(input)) : std::move(input);
   }
   in_.fail("a query");
 }
@@ -377,7 +378,7 @@ Relation Grammar::values() {
   return std::move(rows[0]);
 }
 
-Relation Grammar::select() {
+Relation Grammar::select(std::optional<Relation> from) {
   const int start = in_.start();
   blocks_.back().select_start = in_.position();
   blocks_.back().windows.clear();
@@ -386,9 +387,7 @@ Relation Grammar::select() {
   const bool distinct = in_.is("DISTINCT") && !in_.is(",", 1) && !in_.is("FROM", 1);
   if (distinct || (in_.is("ALL") && !in_.is(",", 1) && !in_.is("FROM", 1))) in_.take();
   auto list = select_list();
-  Relation input;
-  const bool has_input = in_.is("FROM");
-  if (has_input) input = from_clause();
+  Relation input = from ? std::move(*from) : in_.is("FROM") ? from_clause() : Relation();
   const auto filter = [&](Relation source, int clause_start) {
     Relation made;
     *made.mutable_filter()->mutable_condition() = expression();

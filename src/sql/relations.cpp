@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 
+#include "plan/names.h"
 #include "sql/grammar.h"
 
 namespace firesteel {
@@ -41,6 +43,12 @@ std::string literal_text(const Expression::Literal& literal) {
       return literal.boolean() ? "true" : "false";
     case Expression::Literal::kNull:
       return "null";
+    case Expression::Literal::kStruct: {
+      std::string text;
+      for (const auto& element : literal.struct_().elements())
+        text += (text.empty() ? "" : ", ") + literal_text(element);
+      return "{" + text + "}";
+    }
     default:
       return literal.ShortDebugString();
   }
@@ -332,11 +340,17 @@ Relation Grammar::pivot(Relation input) {
     *aggregate->add_aggregate_expressions() = named_expression();
   } while (in_.accept(","));
   in_.expect("FOR");
-  if (in_.is("(")) {
-    in_.fail(Error("UNSUPPORTED_FEATURE.PIVOT_COLUMNS", "PIVOT … FOR takes one column."),
-             in_.span());
+  const bool several = in_.accept("(");
+  if (several) {
+    std::vector<Expression> columns;
+    do {
+      columns.push_back(name_or_call());
+    } while (in_.accept(","));
+    in_.expect(")");
+    *aggregate->mutable_pivot()->mutable_col() = function("struct", std::move(columns), start);
+  } else {
+    *aggregate->mutable_pivot()->mutable_col() = name_or_call();
   }
-  *aggregate->mutable_pivot()->mutable_col() = name_or_call();
   in_.expect("IN");
   in_.expect("(");
   std::vector<std::pair<std::string, std::string>> renames;
@@ -348,6 +362,15 @@ Relation Grammar::pivot(Relation input) {
       alias = value.alias().name(0);
       Expression inner = value.alias().expr();
       value = std::move(inner);
+    }
+    if (several) {  // (1, 'x'): a struct of literals
+      Expression row;
+      for (const auto& part : value.unresolved_function().arguments()) {
+        if (!part.has_literal()) continue;
+        *row.mutable_literal()->mutable_struct_()->add_elements() = part.literal();
+      }
+      if (row.literal().struct_().elements_size() == value.unresolved_function().arguments_size())
+        value = std::move(row);
     }
     if (!value.has_literal()) {
       in_.fail(Error("NON_LITERAL_PIVOT_VALUES", "Literal expressions required for pivot values."),
@@ -397,10 +420,7 @@ Relation Grammar::unpivot(Relation input) {
     in_.expect("NULLS");
   }
   in_.expect("(");
-  if (in_.is("(")) {
-    in_.fail(Error("UNSUPPORTED_FEATURE.UNPIVOT_COLUMNS", "UNPIVOT takes one value column."),
-             in_.span());
-  }
+  if (in_.is("(")) return unpivot_groups(std::move(input), nulls, start);
   Relation made;
   auto* unpivot = made.mutable_unpivot();
   // A star for the ids: every column that IN does not name.
@@ -430,8 +450,118 @@ Relation Grammar::unpivot(Relation input) {
   return aliased(std::move(made), start, false);
 }
 
+/// UNPIVOT ((a, b) FOR name IN ((x1, y1) AS 'x', …)): a row per group, which the plan says as a
+/// lateral stack().
+Relation Grammar::unpivot_groups(Relation input, bool nulls, int start) {
+  const auto values = name_list();
+  in_.expect("FOR");
+  const auto name = alias_name();
+  in_.expect("IN");
+  in_.expect("(");
+  std::vector<Expression> used(1), cells(1);
+  used[0].mutable_unresolved_star();
+  int groups = 0;
+  do {
+    const int group_start = in_.start();
+    std::vector<Expression> columns;
+    std::string label;
+    in_.expect("(");
+    do {
+      columns.push_back(name_or_call());
+      const auto& written = columns.back().unresolved_attribute().unparsed_identifier();
+      label += (label.empty() ? "" : "_") + split_name(written).back();
+    } while (in_.accept(","));
+    in_.expect(")");
+    if (columns.size() != values.size()) {
+      in_.fail(Error("UNPIVOT_VALUE_SIZE_MISMATCH",
+                     fmt::format("All unpivot value columns must have the same size as there are "
+                                 "value column names ({}).",
+                                 values.size())),
+               in_.since(group_start));
+    }
+    if (in_.accept("AS") || (in_.is_name() && !in_.is(",") && !in_.is(")"))) {
+      label = in_.token().kind == TokenKind::kString ? text_value() : alias_name();
+    }
+    Expression text;
+    text.mutable_literal()->set_string(label);
+    cells.push_back(std::move(text));
+    for (auto& column : columns) {
+      used.push_back(column);
+      cells.push_back(std::move(column));
+    }
+    ++groups;
+  } while (in_.accept(","));
+  in_.expect(")");
+  in_.expect(")");
+  cells[0].mutable_literal()->set_integer(groups);
+  Relation rows;
+  rows.mutable_unresolved_table_valued_function()->set_function_name("stack");
+  for (auto& cell : cells)
+    *rows.mutable_unresolved_table_valued_function()->add_arguments() = std::move(cell);
+  Relation named;
+  named.mutable_to_df()->add_column_names(name);
+  for (const auto& value : values) named.mutable_to_df()->add_column_names(value);
+  *named.mutable_to_df()->mutable_input() = located(std::move(rows), start);
+  Relation made;
+  auto star = function("star_except", std::move(used), start);
+  star.mutable_unresolved_function()->set_is_internal(true);
+  *made.mutable_project()->add_expressions() = std::move(star);
+  const auto column = [&](const std::string& text) {
+    Expression attribute;
+    attribute.mutable_unresolved_attribute()->set_unparsed_identifier(quote_name(text));
+    return located(std::move(attribute), start);
+  };
+  *made.mutable_project()->add_expressions() = column(name);
+  std::vector<Expression> present;
+  // The star is of what was there before.
+  auto* star_call = made.mutable_project()->mutable_expressions(0)->mutable_unresolved_function();
+  *star_call->add_arguments() = column(name);
+  for (const auto& value : values) *star_call->add_arguments() = column(value);
+  for (const auto& value : values) {
+    *made.mutable_project()->add_expressions() = column(value);
+    present.push_back(column(value));
+  }
+  *made.mutable_project()->mutable_input() =
+      located(lateral(std::move(input), located(std::move(named), start),
+                      spark::connect::Join::JOIN_TYPE_INNER),
+              start);
+  made = located(std::move(made), start);
+  if (!nulls) {
+    Relation filter;
+    *filter.mutable_filter()->mutable_condition() =
+        make("isnotnull", start, function("coalesce", std::move(present), start));
+    *filter.mutable_filter()->mutable_input() = std::move(made);
+    made = located(std::move(filter), start);
+  }
+  return aliased(std::move(made), start, false);
+}
+
+/// IDENTIFIER('a' || '.b'): the name that constant text gives.
+std::string Grammar::identifier_clause() {
+  const int start = in_.start();
+  in_.take();
+  in_.expect("(");
+  const auto value = expression();
+  in_.expect(")");
+  const std::function<std::string(const Expression&)> text = [&](const Expression& part) {
+    if (part.literal().has_string()) return part.literal().string();
+    const auto& call = part.unresolved_function();
+    if (call.function_name() != "concat" && call.function_name() != "||") {
+      in_.fail(Error("NOT_A_CONSTANT_STRING.NOT_CONSTANT",
+                     "The expression used for the routine or clause IDENTIFIER must be a constant "
+                     "STRING which is NOT NULL."),
+               in_.since(start));
+    }
+    std::string out;
+    for (const auto& argument : call.arguments()) out += text(argument);
+    return out;
+  };
+  return text(value);
+}
+
 /// A dotted name as written; parquet.`path` keeps its backticks.
 std::string Grammar::table_name() {
+  if (in_.is("IDENTIFIER") && in_.is("(", 1)) return identifier_clause();
   std::string name;
   while (true) {
     if (!in_.is_name()) in_.fail("a name");
