@@ -63,6 +63,12 @@ Resolved counted_row() {
   return {.sql = "1", .type = make_type(kInteger), .nullable = false, .literal = "1", .name = "1"};
 }
 
+std::string column_name(const proto::Expression& expression, const Resolved& value) {
+  const auto& inner = expression.cast().expr();
+  if (!expression.has_cast() || !inner.has_unresolved_attribute()) return value.name;
+  return split_name(inner.unresolved_attribute().unparsed_identifier()).back();
+}
+
 Span span_of(const proto::Expression& expression) {
   return to_span(expression.common().origin().jvm_origin());
 }
@@ -153,11 +159,10 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
       value.span = span;
       const std::string name = value.name;
       result = cast(value, type, settings_.time_zone, try_cast);
-      // Spark leaves the cast out of a column's name when the column is cast by name alone, and
-      // when the type is nested.
-      const bool plain = cast_proto.expr().has_unresolved_attribute() || type.is_nested();
+      // Spark leaves the cast out of a column's name when the type is nested.
       result.name =
-          plain ? name
+          type.is_nested()
+              ? name
                 : fmt::format("{}({} AS {})", try_cast ? "TRY_CAST" : "CAST", name, type.sql());
       result.literal.clear();
       break;

@@ -181,6 +181,9 @@ class Resolver {
 Span span_of(const proto::Expression& expression);
 Span span_of(const proto::Relation& relation);
 
+/// A SELECT list's column of this expression: a column that is cast keeps its name.
+std::string column_name(const proto::Expression& expression, const Resolved& value);
+
 /// explode, inline …: functions that make rows.
 bool is_generator_name(const std::string& name);
 
