@@ -202,7 +202,8 @@ std::optional<Routine> EmbeddedExecutor::routine(const std::vector<std::string>&
   const auto [database, function] = table_name(full);
   const auto entry = warehouse().function(database, function);
   if (!entry) return std::nullopt;
-  return routine_of("spark_catalog." + database + "." + function, entry->function, {.database = database, .temporary = false});
+  return routine_of("spark_catalog." + database + "." + function, entry->function,
+                    {.database = database, .temporary = false});
 }
 
 std::optional<Resolved> EmbeddedExecutor::variable(const std::vector<std::string>& name) {

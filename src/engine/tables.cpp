@@ -9,6 +9,7 @@
 #include "engine/commit.h"
 #include "engine/embedded.h"
 #include "functions/coercion.h"
+#include "plan/build.h"
 #include "plan/names.h"
 
 namespace firesteel {
@@ -120,35 +121,6 @@ const ColumnDefinition& column_named(const TableEntry& table, const std::string&
                           "resolved. Did you mean one of the following? [{}].",
                           name, column_list(table.columns)));
 }
-
-proto::Expression attribute(const std::string& name) {
-  proto::Expression made;
-  made.mutable_unresolved_attribute()->set_unparsed_identifier(name);
-  return made;
-}
-
-proto::Expression call(const std::string& name, std::vector<proto::Expression> arguments) {
-  proto::Expression made;
-  auto* function = made.mutable_unresolved_function();
-  function->set_function_name(name);
-  for (auto& argument : arguments) *function->add_arguments() = std::move(argument);
-  return made;
-}
-
-proto::Expression number(int value) {
-  proto::Expression made;
-  made.mutable_literal()->set_integer(value);
-  return made;
-}
-
-proto::Expression aliased(proto::Expression value, const std::string& name) {
-  proto::Expression made;
-  made.mutable_alias()->add_name(name);
-  *made.mutable_alias()->mutable_expr() = std::move(value);
-  return made;
-}
-
-std::string backquoted(const std::string& name) { return "`" + name + "`"; }
 
 }  // namespace
 
@@ -588,7 +560,7 @@ proto::Relation EmbeddedExecutor::run(const Merge& statement) {
     if (numbered) {
       auto* row = columns->add_aliases();
       row->add_name(kRow);
-      *row->mutable_expr() = call("monotonically_increasing_id", {});
+      *row->mutable_expr() = build::call("monotonically_increasing_id", {});
     }
     *columns->mutable_input() = std::move(input);
     return made;
@@ -629,22 +601,23 @@ proto::Relation EmbeddedExecutor::run(const Merge& statement) {
       const auto& action = clause.merge_action();
       actions.push_back(&action);
       const auto there = [&](const char* mark, bool wanted) {
-        return call(wanted ? "isnotnull" : "isnull", {attribute(mark)});
+        return build::call(wanted ? "isnotnull" : "isnull", {build::attribute(mark)});
       };
-      auto condition = call("and", {there(kInTable, in_table), there(kInSource, in_source)});
-      if (action.has_condition()) condition = call("and", {condition, action.condition()});
+      auto condition = build::call("and", {there(kInTable, in_table), there(kInSource, in_source)});
+      if (action.has_condition()) condition = build::call("and", {condition, action.condition()});
       cases.push_back(std::move(condition));
-      cases.push_back(number(static_cast<int>(actions.size())));
+      cases.push_back(build::integer(static_cast<int>(actions.size())));
     }
   };
   add(command.match_actions(), true, true);
   add(command.not_matched_actions(), false, true);
   add(command.not_matched_by_source_actions(), true, false);
-  cases.push_back(call("when", {call("isnotnull", {attribute(kInTable)}), number(0), number(-1)}));
+  cases.push_back(build::call("when", {build::call("isnotnull", {build::attribute(kInTable)}),
+                                       build::integer(0), build::integer(-1)}));
   proto::Relation decided;
   auto* action_column = decided.mutable_with_columns()->add_aliases();
   action_column->add_name(kAction);
-  *action_column->mutable_expr() = call("when", cases);
+  *action_column->mutable_expr() = build::call("when", cases);
   *decided.mutable_with_columns()->mutable_input() = std::move(joined);
 
   // A row of the table that several of the source would change is an error.
@@ -664,12 +637,12 @@ proto::Relation EmbeddedExecutor::run(const Merge& statement) {
   }
 
   const auto source_column = [&](const std::string& name) {
-    return attribute(backquoted(source_name) + "." + backquoted(name));
+    return build::attribute(quoted({source_name, name}));
   };
   proto::Relation changed;
   for (const auto& column : table.columns) {
     const auto& name = column.field.name;
-    const auto own = attribute(backquoted(target_name) + "." + backquoted(name));
+    const auto own = build::attribute(quoted({target_name, name}));
     std::vector<proto::Expression> values;
     for (size_t i = 0; i < actions.size(); ++i) {
       std::optional<proto::Expression> value;
@@ -696,21 +669,23 @@ proto::Relation EmbeddedExecutor::run(const Merge& statement) {
       proto::Expression cast_value;
       *cast_value.mutable_cast()->mutable_expr() = std::move(*value);
       type_to_proto(column.field.type, cast_value.mutable_cast()->mutable_type());
-      values.push_back(call("==", {attribute(kAction), number(static_cast<int>(i + 1))}));
+      values.push_back(
+          build::call("==", {build::attribute(kAction), build::integer(static_cast<int>(i + 1))}));
       values.push_back(std::move(cast_value));
     }
     values.push_back(own);
     *changed.mutable_project()->add_expressions() =
-        aliased(values.size() == 1 ? own : call("when", std::move(values)), name);
+        build::alias(values.size() == 1 ? own : build::call("when", std::move(values)), name);
   }
   proto::Relation kept;
   const auto is_not = [&](int action) {
-    return call("not", {call("==", {attribute(kAction), number(action)})});
+    return build::call("not",
+                       {build::call("==", {build::attribute(kAction), build::integer(action)})});
   };
   auto stays = is_not(-1);
   for (size_t i = 0; i < actions.size(); ++i) {
     if (actions[i]->action_type() != proto::MergeAction::ACTION_TYPE_DELETE) continue;
-    stays = call("and", {stays, is_not(static_cast<int>(i + 1))});
+    stays = build::call("and", {stays, is_not(static_cast<int>(i + 1))});
   }
   *kept.mutable_filter()->mutable_condition() = std::move(stays);
   *kept.mutable_filter()->mutable_input() = std::move(decided);

@@ -63,7 +63,11 @@ Resolved counted_row() {
   return {.sql = "1", .type = make_type(kInteger), .nullable = false, .literal = "1", .name = "1"};
 }
 
-std::string column_name(const proto::Expression& expression, const Resolved& value) {
+std::string Resolver::column_name(const proto::Expression& expression,
+                                  const Resolved& value) const {
+  if (expression.has_expression_string())
+    return column_name(catalog_.parse_expression(expression.expression_string().expression()),
+                       value);
   const auto& inner = expression.cast().expr();
   if (!expression.has_cast() || !inner.has_unresolved_attribute()) return value.name;
   return split_name(inner.unresolved_attribute().unparsed_identifier()).back();
@@ -160,10 +164,9 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
       const std::string name = value.name;
       result = cast(value, type, settings_.time_zone, try_cast);
       // Spark leaves the cast out of a column's name when the type is nested.
-      result.name =
-          type.is_nested()
-              ? name
-                : fmt::format("{}({} AS {})", try_cast ? "TRY_CAST" : "CAST", name, type.sql());
+      result.name = type.is_nested() ? name
+                                     : fmt::format("{}({} AS {})", try_cast ? "TRY_CAST" : "CAST",
+                                                   name, type.sql());
       result.literal.clear();
       break;
     }
@@ -195,6 +198,9 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
     }
     case proto::Expression::kSubqueryExpression:
       result = subquery(expression.subquery_expression(), scope, span);
+      break;
+    case proto::Expression::kUpdateFields:
+      result = updated_fields(expression.update_fields(), scope, span);
       break;
     case proto::Expression::kUnresolvedStar:
       throw Error("INVALID_USAGE_OF_STAR_OR_REGEX", "Invalid usage of '*' in an expression.")
@@ -334,6 +340,78 @@ Resolved Resolver::attribute(const proto::Expression& expression, Scope& scope) 
   unresolved_column(parts, scope.levels, span);
 }
 
+namespace {
+
+/// The struct with one field set, added or (without a value) dropped; `path` goes into nested ones.
+Resolved with_field(const Resolved& value, const std::vector<std::string>& path, size_t depth,
+                    const Resolved* field, Span span) {
+  if (value.type.kind != kStruct) not_extractable(value, span);
+  std::string parts;
+  Schema fields;
+  bool found = false;
+  const auto add = [&](const std::string& name, const Resolved& part) {
+    parts += fmt::format("{}{} := {}", parts.empty() ? "" : ", ", sql_name(name), part.sql);
+    fields.push_back({name, part.type, part.nullable});
+  };
+  for (const auto& own : *value.type.fields) {
+    const Resolved part{
+        .sql = fmt::format("struct_extract({}, {})", value.sql, sql_string(own.name)),
+        .type = own.type,
+        .nullable = own.nullable,
+        .name = own.name};
+    if (!equal_ignoring_case(own.name, path[depth])) {
+      add(own.name, part);
+      continue;
+    }
+    found = true;
+    if (depth + 1 < path.size()) {
+      add(own.name, with_field(part, path, depth + 1, field, span));
+    } else if (field) {
+      add(path[depth], *field);
+    }
+  }
+  if (!found && depth + 1 < path.size()) {
+    throw Error("FIELD_NOT_FOUND",
+                fmt::format("No such struct field `{}` in `{}`.", path[depth],
+                            value.type.fields->empty() ? "" : value.type.fields->front().name))
+        .at(span);
+  }
+  if (!found && field) add(path[depth], *field);
+  if (fields.empty()) {
+    throw Error(
+        "DATATYPE_MISMATCH.CANNOT_DROP_ALL_FIELDS",
+        fmt::format("Cannot resolve \"update_fields({})\" due to data type mismatch: Cannot "
+                    "drop all fields in struct.",
+                    value.name))
+        .at(span);
+  }
+  return {.sql = fmt::format("CASE WHEN {} IS NOT NULL THEN struct_pack({}) END", value.sql, parts),
+          .type = struct_type(std::move(fields)),
+          .nullable = value.nullable,
+          .name = value.name};
+}
+
+}  // namespace
+
+Resolved Resolver::updated_fields(const proto::Expression::UpdateFields& update, Scope& scope,
+                                  Span span) {
+  const auto value = expression(update.struct_expression(), scope);
+  const auto path = split_name(update.field_name());
+  std::optional<Resolved> field;
+  if (update.has_value_expression()) field = expression(update.value_expression(), scope);
+  auto result = with_field(value, path, 0, field ? &*field : nullptr, span);
+  // update_fields(s, WithField(1), dropfield())
+  auto step = field ? fmt::format("WithField({})", field->name) : std::string("dropfield()");
+  for (size_t i = path.size() - 1; i > 0; --i) {
+    step = fmt::format("WithField(update_fields({}.{}, {}))", value.name,
+                       fmt::join(path.begin(), path.begin() + static_cast<long>(i), "."), step);
+  }
+  result.name = value.name.starts_with("update_fields(")
+                    ? fmt::format("{}, {})", value.name.substr(0, value.name.size() - 1), step)
+                    : fmt::format("update_fields({}, {})", value.name, step);
+  return result;
+}
+
 Resolved Resolver::field_of(Resolved value, const std::string& field, Span span) {
   if (value.type.kind == kMap) {
     return {.sql = fmt::format("{}[{}]", value.sql, sql_string(field)),
@@ -457,12 +535,17 @@ Resolved Resolver::literal(const proto::Expression::Literal& value) {
       const auto& decimal = value.decimal();
       const auto& text = decimal.value();
       const auto point = text.find('.');
-      const int digits = static_cast<int>(std::count_if(text.begin(), text.end(), ::isdigit));
-      const int scale = decimal.has_scale()          ? decimal.scale()
-                        : point == std::string::npos ? 0
-                                                     : static_cast<int>(text.size() - point - 1);
-      const auto type = decimal_type(
-          decimal.has_precision() ? decimal.precision() : std::max(digits, scale), scale);
+      // Clients may name a narrower type than the value's own.
+      const auto first = text.find_first_of("123456789");
+      const int digits = first == std::string::npos
+                             ? 1
+                             : static_cast<int>(std::count_if(
+                                   text.begin() + static_cast<long>(first), text.end(), ::isdigit));
+      const int written =
+          point == std::string::npos ? 0 : static_cast<int>(text.size() - point - 1);
+      const int scale = std::max(written, decimal.has_scale() ? decimal.scale() : 0);
+      const int precision = std::max(digits, decimal.has_precision() ? decimal.precision() : 0);
+      const auto type = decimal_type(std::max(precision, scale), scale);
       return {.sql = fmt::format("CAST({} AS {})", sql_string(text), duckdb_type(type)),
               .type = type,
               .nullable = false,
@@ -573,10 +656,13 @@ Resolved Resolver::lambda(const proto::Expression::LambdaFunction& lambda,
 }
 
 /// The arguments as the row's parameters stand, when some are named.
-std::vector<proto::Expression> Resolver::in_order(
-    const FunctionSpec& spec, const proto::Expression::UnresolvedFunction& call, Span span) const {
+std::vector<proto::Expression> Resolver::in_order(const FunctionSpec& spec,
+                                                  const proto::Expression::UnresolvedFunction& call,
+                                                  Span span) const {
   auto arguments = list_of(call.arguments());
-  const auto is_named = [](const proto::Expression& e) { return e.has_named_argument_expression(); };
+  const auto is_named = [](const proto::Expression& e) {
+    return e.has_named_argument_expression();
+  };
   const auto first = std::find_if(arguments.begin(), arguments.end(), is_named);
   if (first == arguments.end()) return arguments;
   const auto names = parameter_names(spec);
@@ -584,33 +670,35 @@ std::vector<proto::Expression> Resolver::in_order(
   std::map<size_t, const proto::Expression*> named;
   for (auto argument = first; argument != arguments.end(); ++argument) {
     if (!is_named(*argument)) {
-      throw Error("UNEXPECTED_POSITIONAL_ARGUMENT",
-                  fmt::format("Cannot invoke routine `{}` because it contains positional argument(s) "
-                              "following the named argument; please rearrange them so the "
-                              "positional arguments come first and then retry the query again.",
-                              spec.name))
+      throw Error(
+          "UNEXPECTED_POSITIONAL_ARGUMENT",
+          fmt::format("Cannot invoke routine `{}` because it contains positional argument(s) "
+                      "following the named argument; please rearrange them so the "
+                      "positional arguments come first and then retry the query again.",
+                      spec.name))
           .at(span);
     }
     const auto& key = argument->named_argument_expression().key();
     size_t at = 0;
     while (at < names.size() && !same_name(names[at], key)) ++at;
     if (at == names.size()) {
-      throw Error("UNRECOGNIZED_PARAMETER_NAME",
-                  fmt::format("Cannot invoke routine `{}` because the routine call included a named "
-                              "argument reference for the argument named `{}`, but this routine "
-                              "does not include any signature containing an argument with this name.",
-                              spec.name, key))
+      throw Error(
+          "UNRECOGNIZED_PARAMETER_NAME",
+          fmt::format("Cannot invoke routine `{}` because the routine call included a named "
+                      "argument reference for the argument named `{}`, but this routine "
+                      "does not include any signature containing an argument with this name.",
+                      spec.name, key))
           .at(span);
     }
     named[at] = &argument->named_argument_expression().value();
   }
   for (const auto& [at, value] : named) {
     if (at != ordered.size()) {
-      throw Error("REQUIRED_PARAMETER_NOT_FOUND",
-                  fmt::format("Cannot invoke routine `{}` because the parameter named `{}` is "
-                              "required at index {}, but the routine call did not supply it.",
-                              spec.name, names[std::min(ordered.size(), names.size() - 1)],
-                              ordered.size()))
+      throw Error(
+          "REQUIRED_PARAMETER_NOT_FOUND",
+          fmt::format("Cannot invoke routine `{}` because the parameter named `{}` is "
+                      "required at index {}, but the routine call did not supply it.",
+                      spec.name, names[std::min(ordered.size(), names.size() - 1)], ordered.size()))
           .at(span);
     }
     ordered.push_back(*value);

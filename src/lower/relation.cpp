@@ -12,8 +12,8 @@ namespace {
 /// The union of a recursive query's first and repeated part, below the names of its columns.
 const proto::Relation* recursive_union(const proto::Relation& body) {
   if (body.has_to_df()) return recursive_union(body.to_df().input());
-  const bool is_union = body.has_set_op() &&
-                        body.set_op().set_op_type() == proto::SetOperation::SET_OP_TYPE_UNION;
+  const bool is_union =
+      body.has_set_op() && body.set_op().set_op_type() == proto::SetOperation::SET_OP_TYPE_UNION;
   return is_union ? &body : nullptr;
 }
 
@@ -117,6 +117,53 @@ Query Resolver::relation(const proto::Relation& relation) {
       break;
     case proto::Relation::kDropNa:
       query = na_drop(relation.drop_na());
+      break;
+    case proto::Relation::kReplace:
+      query = na_replace(relation.replace());
+      break;
+    case proto::Relation::kDescribe:
+      query = summary(relation.describe().input(), {"count", "mean", "stddev", "min", "max"},
+                      {relation.describe().cols().begin(), relation.describe().cols().end()});
+      break;
+    case proto::Relation::kSummary: {
+      std::vector<std::string> statistics(relation.summary().statistics().begin(),
+                                          relation.summary().statistics().end());
+      if (statistics.empty())
+        statistics = {"count", "mean", "stddev", "min", "25%", "50%", "75%", "max"};
+      query = summary(relation.summary().input(), std::move(statistics), {});
+      break;
+    }
+    case proto::Relation::kCrosstab:
+      query = crosstab(relation.crosstab());
+      break;
+    case proto::Relation::kCov:
+      query = pair_statistic(relation.cov().input(), "covar_samp", "cov", relation.cov().col1(),
+                             relation.cov().col2());
+      break;
+    case proto::Relation::kCorr:
+      query = pair_statistic(relation.corr().input(), "corr", "corr", relation.corr().col1(),
+                             relation.corr().col2());
+      break;
+    case proto::Relation::kApproxQuantile:
+      query = approx_quantile(relation.approx_quantile());
+      break;
+    case proto::Relation::kFreqItems:
+      query = freq_items(relation.freq_items());
+      break;
+    case proto::Relation::kSampleBy:
+      query = sample_by(relation.sample_by());
+      break;
+    case proto::Relation::kTail:
+      query = tail(relation.tail());
+      break;
+    case proto::Relation::kToSchema:
+      query = to_schema(relation.to_schema());
+      break;
+    case proto::Relation::kTranspose:
+      query = transpose(relation.transpose());
+      break;
+    case proto::Relation::kWithWatermark:  // of streams alone
+      query = this->relation(relation.with_watermark().input());
       break;
     case proto::Relation::kUnpivot:
       query = unpivot(relation.unpivot());
@@ -245,8 +292,8 @@ Query Resolver::recursive(size_t named_plan) {
     so_far.columns.push_back({{own.name, own.type, true}, own.sql});
     const Resolved value{.sql = column.sql, .type = column.type, .exact = column.exact};
     names += (i ? ", " : "") + own.sql;
-    first_list += fmt::format("{}{}", i ? ", " : "",
-                              coerce(value, own.type, settings_.time_zone).sql);
+    first_list +=
+        fmt::format("{}{}", i ? ", " : "", coerce(value, own.type, settings_.time_zone).sql);
     query.output.push_back(std::move(own));
   }
   named_plans_[named_plan].so_far = &so_far;
@@ -257,9 +304,10 @@ Query Resolver::recursive(size_t named_plan) {
   if (next.output.size() != first.output.size()) {
     throw Error(
         "NUM_COLUMNS_MISMATCH",
-        fmt::format("UNION can only be performed on inputs with the same number of columns, but the "
-                    "first input has {} columns and the second input has {} columns.",
-                    first.output.size(), next.output.size()))
+        fmt::format(
+            "UNION can only be performed on inputs with the same number of columns, but the "
+            "first input has {} columns and the second input has {} columns.",
+            first.output.size(), next.output.size()))
         .at(span_of(*plan.plan));
   }
   for (size_t i = 0; i < next.output.size(); ++i) {
@@ -277,7 +325,8 @@ Query Resolver::recursive(size_t named_plan) {
       span_of(*plan.plan));
   query.select.from = fmt::format(
       "(SELECT * FROM (WITH RECURSIVE {}({}) AS (SELECT {} FROM ({}) UNION {} SELECT {} FROM ({})) "
-      "SELECT * FROM {}) QUALIFY CASE WHEN row_number() OVER () > 1000000 THEN {} IS NULL ELSE true "
+      "SELECT * FROM {}) QUALIFY CASE WHEN row_number() OVER () > 1000000 THEN {} IS NULL ELSE "
+      "true "
       "END)",
       table, names, first_list, first.print(first.output), both.is_all() ? "ALL" : "", next_list,
       next.print(next.output), table, failure);
@@ -466,6 +515,19 @@ Query Resolver::deduplicate(const proto::Deduplicate& deduplicate) {
   return query;
 }
 
+namespace {
+
+[[noreturn]] void not_among(const std::string& name, const std::vector<Attribute>& columns,
+                            Span span) {
+  std::string names;
+  for (const auto& column : columns) names += (names.empty() ? "" : ", ") + column.name;
+  throw Error("UNRESOLVED_COLUMN_AMONG_FIELD_NAMES",
+              fmt::format("Cannot resolve column name \"{}\" among ({}).", name, names))
+      .at(span);
+}
+
+}  // namespace
+
 /// Two lists of constant rows as one VALUES list, whose rows keep their order.
 std::optional<Query> Resolver::joined_rows(const Query& left, const Query& right) {
   if (!left.is_rows() || !right.is_rows() || left.output.size() != right.output.size() ||
@@ -539,12 +601,11 @@ Query Resolver::set_operation(const proto::SetOperation& operation,
         absent.computed = fmt::format("CAST(NULL AS {})", duckdb_type(attribute.type));
         ordered.push_back(absent);
       } else {
-        unresolved_column({attribute.name}, {&right.output}, span_of(relation));
+        not_among(attribute.name, right.output, span_of(relation));
       }
     }
-    if (!rest.empty() && !operation.allow_missing_columns()) {
-      unresolved_column({rest[0].name}, {&left.output}, span_of(relation));
-    }
+    if (!rest.empty() && !operation.allow_missing_columns())
+      not_among(rest[0].name, left.output, span_of(relation));
     for (auto& attribute : rest) {
       auto absent = fresh(attribute.name, attribute.type, true);
       absent.computed = fmt::format("CAST(NULL AS {})", duckdb_type(attribute.type));

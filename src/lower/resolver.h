@@ -101,6 +101,22 @@ class Resolver {
                                 Span span = {}) const;
   bool same_name(const std::string& a, const std::string& b) const;
 
+  // statistics.cpp
+  Query summary(const proto::Relation& input, std::vector<std::string> statistics,
+                const std::vector<std::string>& names);
+  proto::Expression statistics_of(const Attribute& column,
+                                  const std::vector<std::string>& statistics);
+  Query crosstab(const proto::StatCrosstab& crosstab);
+  Query pair_statistic(const proto::Relation& input, const std::string& function,
+                       const std::string& name, const std::string& a, const std::string& b);
+  Query approx_quantile(const proto::StatApproxQuantile& quantile);
+  Query freq_items(const proto::StatFreqItems& items);
+  Query sample_by(const proto::StatSampleBy& sample);
+  Query tail(const proto::Tail& tail);
+  Query to_schema(const proto::ToSchema& to_schema);
+  Query na_replace(const proto::NAReplace& replace);
+  Query transpose(const proto::Transpose& transpose);
+
   // routines.cpp
   Query table_function(const proto::UnresolvedTableValuedFunction& function, Span span);
   Query range_rows(const std::vector<Resolved>& arguments, Span span);
@@ -110,8 +126,7 @@ class Resolver {
   Query json_tuple_rows(const std::vector<Resolved>& arguments, Span span);
   Query table_routine(const Routine& routine, const std::vector<proto::Expression>& arguments,
                       const std::string& name, Span span);
-  Resolved scalar_routine(const Routine& routine,
-                          const proto::Expression::UnresolvedFunction& call,
+  Resolved scalar_routine(const Routine& routine, const proto::Expression::UnresolvedFunction& call,
                           const std::string& name, Scope& scope, Span span);
   std::vector<Attribute> bound_parameters(const Routine& routine,
                                           const std::vector<proto::Expression>& arguments,
@@ -150,6 +165,10 @@ class Resolver {
   Resolved extract_value(const proto::Expression::UnresolvedExtractValue& extract, Scope& scope,
                          Span span);
   Resolved subquery(const proto::SubqueryExpression& subquery, Scope& scope, Span span);
+  Resolved updated_fields(const proto::Expression::UpdateFields& update, Scope& scope, Span span);
+  /// A SELECT list's column of this expression: a column that is cast keeps its name.
+  std::string column_name(const proto::Expression& expression, const Resolved& value) const;
+  bool has_aggregate(const proto::Expression& expression) const;
   Resolved field_of(Resolved value, const std::string& field, Span span);
   /// `field_of` whose name is the whole path.
   Resolved part_of(const Resolved& value, const std::string& field, Span span);
@@ -180,9 +199,6 @@ class Resolver {
 /// Where an expression or relation stands in the SQL text, when it came from one.
 Span span_of(const proto::Expression& expression);
 Span span_of(const proto::Relation& relation);
-
-/// A SELECT list's column of this expression: a column that is cast keeps its name.
-std::string column_name(const proto::Expression& expression, const Resolved& value);
 
 /// explode, inline …: functions that make rows.
 bool is_generator_name(const std::string& name);

@@ -63,11 +63,12 @@ Query Resolver::table_function(const proto::UnresolvedTableValuedFunction& funct
     if (arguments.size() != 1) wrong_count(name, "1", arguments.size(), span);
     return exploded_rows(base, name, arguments[0], outer, span);
   }
-  throw Error("UNRESOLVABLE_TABLE_VALUED_FUNCTION",
-              fmt::format("Could not resolve `{}` to a table-valued function. Please make sure that "
-                          "`{}` is defined as a table-valued function and that all required "
-                          "parameters are provided correctly.",
-                          function.function_name(), function.function_name()))
+  throw Error(
+      "UNRESOLVABLE_TABLE_VALUED_FUNCTION",
+      fmt::format("Could not resolve `{}` to a table-valued function. Please make sure that "
+                  "`{}` is defined as a table-valued function and that all required "
+                  "parameters are provided correctly.",
+                  function.function_name(), function.function_name()))
       .at(span);
 }
 
@@ -87,8 +88,7 @@ Query Resolver::range_rows(const std::vector<Resolved>& arguments, Span span) {
 Query Resolver::exploded_rows(const std::string& base, const std::string& name, Resolved& list,
                               bool outer, Span span) {
   const bool map = list.type.kind == kMap;
-  if (base == "inline" &&
-      (list.type.kind != kArray || list.type.element().kind != kStruct)) {
+  if (base == "inline" && (list.type.kind != kArray || list.type.element().kind != kStruct)) {
     wrong_type(name, list, "\"ARRAY<STRUCT>\"", span);
   }
   if (!map && list.type.kind != kArray) wrong_type(name, list, "(\"ARRAY\" or \"MAP\")", span);
@@ -172,14 +172,14 @@ Query Resolver::json_tuple_rows(const std::vector<Resolved>& arguments, Span spa
   Query query;
   std::string columns;
   for (size_t i = 1; i < arguments.size(); ++i) {
-    const auto value = resolve_call(
-        find_function("get_json_object"),
-        {arguments[0],
-         {.sql = fmt::format("('$.' || {})", arguments[i].sql),
-          .type = make_type(kString),
-          .literal = arguments[i].literal.empty() ? "" : "$." + arguments[i].literal,
-          .name = arguments[i].name}},
-        {.name = "json_tuple", .span = span, .time_zone = settings_.time_zone});
+    const auto value =
+        resolve_call(find_function("get_json_object"),
+                     {arguments[0],
+                      {.sql = fmt::format("('$.' || {})", arguments[i].sql),
+                       .type = make_type(kString),
+                       .literal = arguments[i].literal.empty() ? "" : "$." + arguments[i].literal,
+                       .name = arguments[i].name}},
+                     {.name = "json_tuple", .span = span, .time_zone = settings_.time_zone});
     auto attribute = fresh(fmt::format("c{}", i - 1), make_type(kString), true);
     columns += fmt::format("{}{} AS {}", i > 1 ? ", " : "", value.sql, attribute.sql);
     query.output.push_back(std::move(attribute));
@@ -192,8 +192,8 @@ Query Resolver::json_tuple_rows(const std::vector<Resolved>& arguments, Span spa
 /// their names, in the parameters' order.
 std::vector<Attribute> Resolver::bound_parameters(const Routine& routine,
                                                   const std::vector<proto::Expression>& arguments,
-                                                  const std::string& name, Scope& scope,
-                                                  Span span, std::string* written) {
+                                                  const std::string& name, Scope& scope, Span span,
+                                                  std::string* written) {
   const auto& parameters = routine.parameters;
   std::vector<std::optional<Resolved>> values(parameters.size());
   if (arguments.size() > parameters.size()) {
@@ -209,11 +209,12 @@ std::vector<Attribute> Resolver::bound_parameters(const Routine& routine,
       return same_name(field.name, named.key());
     });
     if (at == parameters.end()) {
-      throw Error("UNRECOGNIZED_PARAMETER_NAME",
-                  fmt::format("Cannot invoke routine {} because the routine call included a named "
-                              "argument reference for the argument named `{}`, but this routine does "
-                              "not include any signature containing an argument with this name.",
-                              name, named.key()))
+      throw Error(
+          "UNRECOGNIZED_PARAMETER_NAME",
+          fmt::format("Cannot invoke routine {} because the routine call included a named "
+                      "argument reference for the argument named `{}`, but this routine does "
+                      "not include any signature containing an argument with this name.",
+                      name, named.key()))
           .at(span);
     }
     values[at - parameters.begin()] = expression(named.value(), scope);
@@ -279,9 +280,9 @@ Resolved Resolver::scalar_routine(const Routine& routine,
       by_id[reference.common().plan_id()] = &reference;
     subqueries_.push_back(std::move(by_id));
     const auto& row = with ? plan.with_relations().root() : plan;
-    auto value = expression(row.has_project() ? row.project().expressions(0)
-                                              : row.aggregate().aggregate_expressions(0),
-                            body_scope);
+    auto value = expression(
+        row.has_project() ? row.project().expressions(0) : row.aggregate().aggregate_expressions(0),
+        body_scope);
     subqueries_.pop_back();
     return value;
   });

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <regex>
 
 #include "lower/resolver.h"
 
@@ -41,7 +42,24 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
                                                 const std::vector<Attribute>& columns,
                                                 const std::vector<Attribute>& hidden) {
   std::vector<proto::Expression> out;
-  for (const auto& expression : expressions) {
+  for (const auto& given : expressions) {
+    proto::Expression parsed;  // selectExpr("*")
+    if (given.expression_string().expression().find('*') != std::string::npos)
+      parsed = catalog_.parse_expression(given.expression_string().expression());
+    const auto& expression = parsed.has_unresolved_star() ? parsed : given;
+    if (expression.has_unresolved_regex()) {
+      auto pattern = expression.unresolved_regex().col_name();
+      if (pattern.size() > 1 && pattern.front() == '`')
+        pattern = pattern.substr(1, pattern.size() - 2);
+      const std::regex regex(pattern, settings_.case_sensitive
+                                          ? std::regex::ECMAScript
+                                          : std::regex::ECMAScript | std::regex::icase);
+      for (const auto& column : columns) {
+        if (std::regex_match(column.name, regex))
+          out.push_back(attribute_expression("`" + column.sql + "`"));
+      }
+      continue;
+    }
     const auto& call = expression.unresolved_function();
     if (call.is_internal() && call.function_name() == "star_except") {
       // * EXCEPT (a, b)
@@ -234,7 +252,41 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
   return query;
 }
 
+/// Does a call of an aggregate function stand in the expression, windowed ones left out?
+bool Resolver::has_aggregate(const proto::Expression& expression) const {
+  const auto any = [&](const auto& list) {
+    return std::any_of(list.begin(), list.end(), [&](const auto& e) { return has_aggregate(e); });
+  };
+  if (expression.has_alias()) return has_aggregate(expression.alias().expr());
+  if (expression.has_cast()) return has_aggregate(expression.cast().expr());
+  if (expression.has_expression_string()) {
+    return has_aggregate(catalog_.parse_expression(expression.expression_string().expression()));
+  }
+  if (expression.has_unresolved_extract_value())
+    return has_aggregate(expression.unresolved_extract_value().child());
+  const auto is_aggregate = [](const std::string& name) {
+    const auto rows = find_function(name);
+    return !rows.empty() && rows.front()->kind == FunctionKind::kAggregate;
+  };
+  if (expression.has_call_function()) {
+    return is_aggregate(expression.call_function().function_name()) ||
+           any(expression.call_function().arguments());
+  }
+  const auto& call = expression.unresolved_function();
+  return expression.has_unresolved_function() &&
+         (is_aggregate(call.function_name()) || any(call.arguments()));
+}
+
 Query Resolver::project(const proto::Project& project) {
+  // df.select(sum("x")) is an aggregation of all rows.
+  const auto& list = project.expressions();
+  if (std::any_of(list.begin(), list.end(), [&](const auto& e) { return has_aggregate(e); })) {
+    proto::Aggregate aggregate;
+    aggregate.set_group_type(proto::Aggregate::GROUP_TYPE_GROUPBY);
+    if (project.has_input()) *aggregate.mutable_input() = project.input();
+    *aggregate.mutable_aggregate_expressions() = list;
+    return this->aggregate(aggregate, true);
+  }
   if (!project.has_input()) {
     auto query = project_onto(Query{}, list_of(project.expressions()));
     if (!query.select.from.empty() || query.select.has_window || !outer_.empty()) return query;

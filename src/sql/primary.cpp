@@ -2,8 +2,8 @@
 // (`[…]`, `.field`, `::type`).
 #include <algorithm>
 
-#include "plan/types.h"
 #include "plan/names.h"
+#include "plan/types.h"
 #include "sql/grammar.h"
 
 namespace firesteel {

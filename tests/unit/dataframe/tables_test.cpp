@@ -71,7 +71,8 @@ TEST_F(TablesTest, UpdatesAndDeletes) {
 TEST_F(TablesTest, Merges) {
   spark.sql("CREATE TABLE t (id INT, v STRING, n INT DEFAULT 7) USING parquet");
   spark.sql("INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3)");
-  spark.sql("CREATE TEMP VIEW s AS SELECT * FROM VALUES (2, 'B'), (3, 'gone'), (4, 'D') AS r(id, v)");
+  spark.sql(
+      "CREATE TEMP VIEW s AS SELECT * FROM VALUES (2, 'B'), (3, 'gone'), (4, 'D') AS r(id, v)");
   spark.sql(
       "MERGE INTO t USING s ON t.id = s.id WHEN MATCHED AND s.v = 'gone' THEN DELETE "
       "WHEN MATCHED THEN UPDATE SET v = s.v, n = t.n * 100 WHEN NOT MATCHED THEN INSERT (id, v) "
@@ -143,12 +144,14 @@ TEST_F(TablesTest, AKilledCommitIsFinishedByTheNext) {
   spark.sql("INSERT INTO u VALUES (2)");
   // What a process leaves that died between its journal and the last of its renames.
   const auto table = folder / "warehouse/t";
-  const auto old_file = folder_files(table).at(0), new_file = folder_files(folder / "warehouse/u").at(0);
+  const auto old_file = folder_files(table).at(0),
+             new_file = folder_files(folder / "warehouse/u").at(0);
   fs::create_directories(table / "_temporary-x");
   fs::rename(new_file, table / "_temporary-x/part.parquet");
   std::ofstream(table / "_firesteel_commit")
       << R"({"add": [["_temporary-x/part.parquet", "part.parquet"], ["_temporary-x/done", "done"]],
-             "remove": [")" << fs::relative(old_file, table).string() << R"("]})";
+             "remove": [")"
+      << fs::relative(old_file, table).string() << R"("]})";
   EXPECT_EQ(rows("SELECT * FROM t"), "2");
   EXPECT_FALSE(fs::exists(table / "_firesteel_commit"));
 }
