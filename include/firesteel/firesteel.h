@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "dataframe/catalog.h"
 #include "dataframe/dataframe.h"
 #include "dataframe/functions.h"
 #include "dataframe/session.h"

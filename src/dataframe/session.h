@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "dataframe/catalog.h"
 #include "dataframe/dataframe.h"
 
 namespace firesteel {
@@ -21,6 +22,7 @@ class Session {
   /// A query is not run before an action asks for its rows; any other statement is.
   DataFrame sql(const std::string& text) const;
   DataFrame table(const std::string& name) const;
+  Catalog catalog() const { return Catalog(executor_); }
   DataFrame range(int64_t start, int64_t end, int64_t step = 1) const;
   const std::shared_ptr<Executor>& executor() const { return executor_; }
 

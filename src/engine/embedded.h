@@ -27,7 +27,7 @@ namespace firesteel {
 
 namespace proto = spark::connect;
 
-class EmbeddedExecutor : public Executor, public Catalog {
+class EmbeddedExecutor : public Executor, public Environment {
  public:
   explicit EmbeddedExecutor(const DatabaseOptions& options) : database_(options) {}
 
@@ -43,7 +43,7 @@ class EmbeddedExecutor : public Executor, public Catalog {
   void set_config(const std::string& key, const std::string& value) override;
   std::string config(const std::string& key) override;
 
-  // Catalog: names.cpp
+  // Environment: names.cpp
   std::optional<NamedRelation> relation(const std::vector<std::string>& name,
                                         const NameScope& scope) override;
   std::vector<std::string> relation_names(const NameScope& scope) override;
@@ -51,6 +51,7 @@ class EmbeddedExecutor : public Executor, public Catalog {
                                  const NameScope& scope) override;
   std::optional<Resolved> variable(const std::vector<std::string>& name) override;
   Scan source(const proto::Read_DataSource& source) override;
+  Scan asked(const proto::Catalog& call) override;
   Scan local(const proto::LocalRelation& rows) override;
   std::optional<std::string> evaluate(const std::string& sql) override;
   std::vector<std::vector<std::optional<std::string>>> rows(const std::string& sql) override {
@@ -80,6 +81,10 @@ class EmbeddedExecutor : public Executor, public Catalog {
   static proto::Relation text_rows(const Rows& rows,
                                    const std::vector<std::string>& names = {"result"});
   static proto::Relation no_rows() { return text_rows({}, {}); }
+
+  // catalog_api.cpp
+  /// Changes are made when it `runs`; otherwise it says what the rows would look like.
+  LoweredPlan catalog_call(const proto::Catalog& call, bool runs);
 
   // names.cpp
   Warehouse warehouse();

@@ -117,7 +117,8 @@ Schema EmbeddedExecutor::schema(const proto::Relation& relation) {
 
 ArrowStream EmbeddedExecutor::execute(const proto::Relation& relation) {
   if (relation.has_show_string()) return show(relation.show_string());
-  const auto plan = lowered(relation);
+  const auto plan =
+      relation.has_catalog() ? catalog_call(relation.catalog(), true) : lowered(relation);
   Places places;
   collect_places(relation, places);
   ArrowStream stream;

@@ -235,7 +235,8 @@ Resolved assert_true(std::vector<Resolved>& a, const CallContext& call) {
           .name = fmt::format("assert_true({}, {})", a[0].name, message)};
 }
 Resolved current_database(std::vector<Resolved>&, const CallContext& call) {
-  return {.sql = sql_string(call.database), .type = make_type(TypeKind::kString), .nullable = false};
+  return {
+      .sql = sql_string(call.database), .type = make_type(TypeKind::kString), .nullable = false};
 }
 
 Resolved raise_error(std::vector<Resolved>& a, const CallContext& call) {

@@ -1,5 +1,5 @@
 // From a plan to DuckDB SQL: names and Spark's types resolved, relations fused into Select blocks,
-// printed. Nothing runs here; what must be known of files and tables comes from the Catalog.
+// printed. Nothing runs here; what must be known of files and tables comes from the Environment.
 #pragma once
 
 #include <map>
@@ -12,6 +12,7 @@
 #include "functions/spec.h"
 
 namespace spark::connect {
+class Catalog;
 class Expression;
 class LocalRelation;
 class Read_DataSource;
@@ -58,9 +59,9 @@ struct Routine {
 };
 
 /// What lowering asks of the engine. Throws the error a user should see when a thing is not there.
-class Catalog {
+class Environment {
  public:
-  virtual ~Catalog() = default;
+  virtual ~Environment() = default;
   /// A table or view by its name's parts; nothing when there is neither.
   virtual std::optional<NamedRelation> relation(const std::vector<std::string>& name,
                                                 const NameScope& scope) = 0;
@@ -70,6 +71,8 @@ class Catalog {
   /// A session variable's value.
   virtual std::optional<Resolved> variable(const std::vector<std::string>& name) = 0;
   virtual Scan source(const spark::connect::Read_DataSource& source) = 0;
+  /// What spark.catalog is asked.
+  virtual Scan asked(const spark::connect::Catalog& call) = 0;
   virtual Scan local(const spark::connect::LocalRelation& rows) = 0;
   /// The text of an SQL expression of constants; nothing for null.
   virtual std::optional<std::string> evaluate(const std::string& sql) = 0;
@@ -92,7 +95,7 @@ struct LoweredPlan {
   Schema schema;
 };
 
-LoweredPlan lower(const spark::connect::Relation& plan, Catalog& catalog,
+LoweredPlan lower(const spark::connect::Relation& plan, Environment& environment,
                   const LowerSettings& settings);
 
 }  // namespace firesteel

@@ -78,6 +78,9 @@ Query Resolver::relation(const proto::Relation& relation) {
     case proto::Relation::kLocalRelation:
       query = scan(catalog_.local(relation.local_relation()), {});
       break;
+    case proto::Relation::kCatalog:
+      query = scan(catalog_.asked(relation.catalog()), {});
+      break;
     case proto::Relation::kSample:
       query = sample(relation.sample());
       break;
@@ -729,8 +732,9 @@ Query Resolver::unpivot(const proto::Unpivot& unpivot) {
   return result;
 }
 
-LoweredPlan lower(const proto::Relation& plan, Catalog& catalog, const LowerSettings& settings) {
-  Resolver resolver(catalog, settings);
+LoweredPlan lower(const proto::Relation& plan, Environment& environment,
+                  const LowerSettings& settings) {
+  Resolver resolver(environment, settings);
   auto query = resolver.relation(plan);
   LoweredPlan result;
   std::string list;

@@ -46,7 +46,7 @@ struct Scope {
 
 class Resolver {
  public:
-  Resolver(Catalog& catalog, const LowerSettings& settings)
+  Resolver(Environment& catalog, const LowerSettings& settings)
       : catalog_(catalog), settings_(settings), names_{settings.database, settings.temporary} {}
 
   Query relation(const proto::Relation& relation);
@@ -173,7 +173,7 @@ class Resolver {
   /// `field_of` whose name is the whole path.
   Resolved part_of(const Resolved& value, const std::string& field, Span span);
 
-  Catalog& catalog_;
+  Environment& catalog_;
   const LowerSettings& settings_;
   int next_id_ = 0;
   int depth_ = 0;

@@ -1,3 +1,4 @@
+// Small pieces of plans.
 #include "plan/build.h"
 
 namespace firesteel::build {

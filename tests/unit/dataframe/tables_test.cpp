@@ -191,5 +191,40 @@ TEST_F(TablesTest, AreSavedFromDataFrames) {
   EXPECT_EQ(spark.table("t").count(), 4);
 }
 
+TEST_F(TablesTest, TheCatalogSaysWhatThereIs) {
+  const auto catalog = spark.catalog();
+  EXPECT_EQ(catalog.currentDatabase(), "default");
+  spark.sql("CREATE DATABASE d COMMENT 'a place'");
+  EXPECT_EQ(catalog.listDatabases().size(), 2U);
+  EXPECT_EQ(catalog.listDatabases("d")[0].description, "a place");
+  EXPECT_TRUE(catalog.databaseExists("d"));
+  EXPECT_FALSE(catalog.databaseExists("nosuch"));
+  catalog.createTable("d.t", "", "parquet",
+                      {{"a", make_type(TypeKind::kLong)}, {"b", make_type(TypeKind::kString)}});
+  spark.sql("INSERT INTO d.t VALUES (1, 'x')");
+  EXPECT_EQ(spark.table("d.t").count(), 1);
+  EXPECT_TRUE(catalog.tableExists("d.t"));
+  EXPECT_EQ(catalog.getTable("d.t").tableType, "MANAGED");
+  EXPECT_EQ(catalog.getTable("d.t").database, "d");
+  EXPECT_EQ(catalog.listColumns("d.t")[1].dataType, "string");
+  catalog.setCurrentDatabase("d");
+  spark.range(0, 3).createOrReplaceTempView("r");
+  const auto tables = catalog.listTables();
+  ASSERT_EQ(tables.size(), 2U);
+  EXPECT_EQ(tables[0].name, "t");
+  EXPECT_TRUE(tables[1].isTemporary);
+  EXPECT_EQ(tables[1].tableType, "TEMPORARY");
+  catalog.cacheTable("r");
+  EXPECT_TRUE(catalog.isCached("r"));
+  EXPECT_EQ(spark.table("r").count(), 3);
+  catalog.clearCache();
+  EXPECT_FALSE(catalog.isCached("r"));
+  EXPECT_TRUE(catalog.dropTempView("r"));
+  EXPECT_FALSE(catalog.dropTempView("r"));
+  EXPECT_TRUE(catalog.functionExists("abs"));
+  EXPECT_EQ(catalog.listFunctions("ab*")[0].name, "abs");
+  EXPECT_THROW(catalog.getTable("nosuch"), Error);
+}
+
 }  // namespace
 }  // namespace firesteel
