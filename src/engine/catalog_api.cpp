@@ -278,7 +278,8 @@ LoweredPlan EmbeddedExecutor::catalog_call(const proto::Catalog& call, bool runs
         statement.location = create.path();
         statement.options = {create.options().begin(), create.options().end()};
         if (!create.has_schema()) return;
-        for (const auto& field : *type_from_proto(create.schema()).fields)
+        const auto schema = type_from_proto(create.schema());
+        for (const auto& field : *schema.fields)
           statement.columns.push_back({.field = field, .declared = {}});
       };
       if (plain) {
