@@ -37,7 +37,9 @@ DataType bounded_decimal(int precision, int scale);
 
 /// SQL that raises a Spark error when it is evaluated.
 std::string raise_sql(std::string_view condition, std::string_view message, Span span);
-/// The Error in a text made by `raise_sql`, if it is one.
+/// The text of a Spark error that a kernel throws as DuckDB's exception.
+std::string raised_text(std::string_view condition, std::string_view message, Span span = {});
+/// The Error in a text made by these two, if it is one.
 std::optional<Error> raised_error(std::string_view text);
 
 /// 'text' with quotes doubled.

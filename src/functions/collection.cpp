@@ -80,10 +80,20 @@ Resolved map_of(std::vector<Resolved>& a, const CallContext& call) {
     keys.push_back(a[i]);
     values.push_back(a[i + 1]);
   }
+  // Options of functions are maps of literals, which are passed on as such.
+  std::string literal;
+  for (const auto& value : a) {
+    literal += value.literal + '\x1f';
+    if (value.type.kind != kString || (value.literal.empty() && value.sql != "''")) {
+      literal.clear();
+      break;
+    }
+  }
   const auto k = array_of(keys, call), v = array_of(values, call);
   return {.sql = fmt::format("map({}, {})", k.sql, v.sql),
           .type = map_type(k.type.element(), v.type.element(), (*v.type.fields)[0].nullable),
-          .nullable = false};
+          .nullable = false,
+          .literal = literal};
 }
 
 Resolved element_at(std::vector<Resolved>& a, const CallContext& call) {
@@ -390,7 +400,7 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "Whether the condition holds for every element.", .example = "forall(array(2, 4, 8), x -> x % 2 = 0)", .gives = "true"},
     {.name = "get", .signature = "(array: array<T>, index: int) -> T", .lowering = "CASE WHEN {1} >= 0 THEN list_extract({0}, {1} + 1) END", .nulls = Nulls::kAlways,
      .doc = "The element at an index from 0; null outside.", .example = "get(array(1, 2, 3), 0)", .gives = "1"},
-    {.name = "map", .signature = "(key_or_value: any...) -> map<any, any>", .lower = map_of,
+    {.name = "map", .signature = "([key_or_value: any...]) -> map<any, any>", .lower = map_of,
      .doc = "A map of keys and values in turn.", .example = "map('a', 1, 'b', 2)", .gives = "{a -> 1, b -> 2}"},
     {.name = "map_concat", .signature = "(map: map<K, V>...) -> map<K, V>", .lowering = "map_concat({*})",
      .doc = "The entries of all maps.", .example = "map_concat(map(1, 'a', 2, 'b'), map(3, 'c'))", .gives = "{1 -> a, 2 -> b, 3 -> c}"},

@@ -11,6 +11,7 @@ std::span<const FunctionGroup> function_groups() {
       {"Dates and times", datetime_rows()},
       {"Arrays, maps and structs", collection_rows()},
       {"JSON", json_rows()},
+      {"Variants", variant_rows()},
       {"Aggregates", aggregate_rows()},
       {"Window functions", window_rows()},
       {"Other", miscellaneous_rows()},

@@ -11,6 +11,7 @@ std::span<const FunctionSpec> string_rows();
 std::span<const FunctionSpec> datetime_rows();
 std::span<const FunctionSpec> collection_rows();
 std::span<const FunctionSpec> json_rows();
+std::span<const FunctionSpec> variant_rows();
 std::span<const FunctionSpec> aggregate_rows();
 std::span<const FunctionSpec> window_rows();
 std::span<const FunctionSpec> miscellaneous_rows();

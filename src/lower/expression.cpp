@@ -184,7 +184,8 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
       result = cast(value, type, settings_.time_zone, try_cast);
       // Spark leaves the cast out of a column's name when the column is cast by name alone, and
       // when the type is nested.
-      const bool plain = cast_proto.expr().has_unresolved_attribute() || type.is_nested();
+      const bool plain = cast_proto.expr().has_unresolved_attribute() ||
+                         cast_proto.expr().has_alias() || type.is_nested();
       result.name =
           plain ? name
                 : fmt::format("{}({} AS {})", try_cast ? "TRY_CAST" : "CAST", name, type.sql());
@@ -665,6 +666,9 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
     }
   }
   scope.inside_aggregate = inside;
+  for (size_t i = overloads.front()->constants_from; i < arguments.size(); ++i) {
+    fold_constant(arguments[i]);
+  }
   if (call.is_distinct() && name == "count" && arguments.size() > 1) {
     std::string all, row, label;
     for (const auto& argument : arguments) {
@@ -689,6 +693,14 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
     }
   }
   return result;
+}
+
+void Resolver::fold_constant(Resolved& value) {
+  if (value.type.kind != kString || !value.literal.empty() || value.sql == "''") return;
+  try {
+    if (const auto text = catalog_.evaluate(value.sql)) value.literal = *text;
+  } catch (const Error&) {  // it needs rows: no constant
+  }
 }
 
 Resolved Resolver::subquery(const proto::SubqueryExpression& subquery, Scope& scope, Span span) {

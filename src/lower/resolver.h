@@ -118,6 +118,8 @@ class Resolver {
   int64_t duration(const proto::Expression& expression, const std::string& function, Span span);
   void enter_aggregate(const std::string& name, Scope& scope, Span span);
   Resolved function(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
+  /// Makes an expression of constants a literal.
+  void fold_constant(Resolved& value);
   Resolved lambda(const proto::Expression::LambdaFunction& lambda,
                   const std::vector<DataType>& types, Scope& scope);
   Resolved window(const proto::Expression::Window& window, Scope& scope, Span span);
