@@ -14,6 +14,8 @@ void register_statistics(duckdb::ExtensionLoader& loader);
 void register_random(duckdb::ExtensionLoader& loader);
 void register_json(duckdb::ExtensionLoader& loader);
 void register_variant(duckdb::ExtensionLoader& loader);
+void register_csv(duckdb::ExtensionLoader& loader);
+void register_xml(duckdb::ExtensionLoader& loader);
 
 /// Those that DuckDB's own SQL can say.
 inline constexpr const char* kKernelMacros =

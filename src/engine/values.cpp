@@ -11,6 +11,7 @@
 #include "duckdb.hpp"
 #include "duckdb/common/types/date.hpp"
 #include "duckdb/common/types/hugeint.hpp"
+#include "duckdb/common/types/timestamp.hpp"
 #include "duckdb/execution/expression_executor.hpp"
 #include "duckdb/function/function_binder.hpp"
 #include "duckdb/planner/expression/bound_constant_expression.hpp"
@@ -569,7 +570,15 @@ std::optional<MomentPattern::Moment> MomentPattern::parse(std::string_view text)
 }
 
 std::optional<int64_t> timestamp_of_text(std::string_view text, const Zone& zone) {
-  const auto moment = moment_of_text(text);
+  auto moment = moment_of_text(text);
+  if (!moment && text.find(':') != std::string_view::npos) {  // a time is today's
+    auto rest = trimmed(text);
+    take(rest, 'T');
+    const auto time = take_time(rest);
+    if (!time || !rest.empty()) return std::nullopt;
+    const auto now = zone.to_local(duckdb::Timestamp::GetCurrentTimestamp().value);
+    moment = {.local = now - now % kDay + *time, .zone = std::nullopt};
+  }
   if (!moment) return std::nullopt;
   return moment->zone ? zone.to_utc(moment->local, *moment->zone) : zone.to_utc(moment->local);
 }

@@ -12,6 +12,8 @@ std::span<const FunctionGroup> function_groups() {
       {"Arrays, maps and structs", collection_rows()},
       {"JSON", json_rows()},
       {"Variants", variant_rows()},
+      {"CSV", csv_rows()},
+      {"XML", xml_rows()},
       {"Aggregates", aggregate_rows()},
       {"Window functions", window_rows()},
       {"Other", miscellaneous_rows()},

@@ -12,6 +12,8 @@ std::span<const FunctionSpec> datetime_rows();
 std::span<const FunctionSpec> collection_rows();
 std::span<const FunctionSpec> json_rows();
 std::span<const FunctionSpec> variant_rows();
+std::span<const FunctionSpec> csv_rows();
+std::span<const FunctionSpec> xml_rows();
 std::span<const FunctionSpec> aggregate_rows();
 std::span<const FunctionSpec> window_rows();
 std::span<const FunctionSpec> miscellaneous_rows();

@@ -1,0 +1,67 @@
+// XML text: XPath over it.
+#include <fmt/format.h>
+
+#include "functions/coercion.h"
+#include "functions/groups.h"
+#include "functions/structured.h"
+
+namespace firesteel {
+
+namespace {
+
+using enum TypeKind;
+
+Resolved xpath(std::vector<Resolved>& a, const CallContext& call) {
+  static const std::pair<std::string_view, DataType> kTypes[] = {
+      {"xpath", array_type(make_type(kString))}, {"xpath_boolean", make_type(kBoolean)},
+      {"xpath_double", make_type(kDouble)},      {"xpath_float", make_type(kFloat)},
+      {"xpath_int", make_type(kInteger)},        {"xpath_long", make_type(kLong)},
+      {"xpath_number", make_type(kDouble)},      {"xpath_short", make_type(kShort)},
+      {"xpath_string", make_type(kString)}};
+  if (!is_constant_text(a[1]) && a[1].literal != "NULL") {
+    throw Error("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT",
+                fmt::format("Cannot resolve \"{}({}, {})\" due to data type mismatch: the input "
+                            "`path` should be a foldable \"STRING\" expression; however, got "
+                            "\"{}\".",
+                            call.name, a[0].name, a[1].name, a[1].name))
+        .at(call.span);
+  }
+  DataType type;
+  for (const auto& [name, result] : kTypes) {
+    if (name == call.name) type = result;
+  }
+  const auto kernel = call.name == "xpath_number" ? "xpath_double" : call.name;
+  return {.sql = fmt::format("spark_{}({}, {}, {}, '', 'UTC')", kernel, a[0].sql, a[1].sql,
+                             sql_string(type.sql())),
+          .type = type};
+}
+
+}  // namespace
+
+// clang-format off
+constexpr FunctionSpec kXml[] = {
+    {.name = "xpath", .signature = "(xml: string, path: string) -> array<string>", .lower = xpath, .nulls = Nulls::kAlways, .constants_from = 1,
+     .doc = "The values of the nodes that an XPath finds; null of an element.", .example = "xpath('<a><b>b1</b><b>b2</b></a>', 'a/b/text()')", .gives = "[b1, b2]"},
+    {.name = "xpath_boolean", .signature = "(xml: string, path: string) -> boolean", .lower = xpath, .nulls = Nulls::kAlways, .constants_from = 1,
+     .doc = "Whether an XPath is true, or finds a node.", .example = "xpath_boolean('<a><b>1</b></a>', 'a/b')", .gives = "true"},
+    {.name = "xpath_double", .signature = "(xml: string, path: string) -> double", .lower = xpath, .nulls = Nulls::kAlways, .constants_from = 1,
+     .doc = "The number that an XPath gives; NaN when it gives none.", .example = "xpath_double('<a><b>1</b><b>2</b></a>', 'sum(a/b)')", .gives = "3.0"},
+    {.name = "xpath_float", .signature = "(xml: string, path: string) -> float", .lower = xpath, .nulls = Nulls::kAlways, .constants_from = 1,
+     .doc = "The number that an XPath gives; NaN when it gives none.", .example = "xpath_float('<a><b>1</b><b>2</b></a>', 'sum(a/b)')", .gives = "3.0"},
+    {.name = "xpath_int", .signature = "(xml: string, path: string) -> int", .lower = xpath, .nulls = Nulls::kAlways, .constants_from = 1,
+     .doc = "The number that an XPath gives; 0 when it gives none.", .example = "xpath_int('<a><b>1</b><b>2</b></a>', 'sum(a/b)')", .gives = "3"},
+    {.name = "xpath_long", .signature = "(xml: string, path: string) -> long", .lower = xpath, .nulls = Nulls::kAlways, .constants_from = 1,
+     .doc = "The number that an XPath gives; 0 when it gives none.", .example = "xpath_long('<a><b>1</b><b>2</b></a>', 'sum(a/b)')", .gives = "3"},
+    {.name = "xpath_number", .signature = "(xml: string, path: string) -> double", .lower = xpath, .nulls = Nulls::kAlways, .constants_from = 1,
+     .doc = "The number that an XPath gives; NaN when it gives none.", .example = "xpath_number('<a><b>1</b><b>2</b></a>', 'sum(a/b)')", .gives = "3.0"},
+    {.name = "xpath_short", .signature = "(xml: string, path: string) -> short", .lower = xpath, .nulls = Nulls::kAlways, .constants_from = 1,
+     .doc = "The number that an XPath gives; 0 when it gives none.", .example = "xpath_short('<a><b>1</b><b>2</b></a>', 'sum(a/b)')", .gives = "3"},
+    {.name = "xpath_string", .signature = "(xml: string, path: string) -> string", .lower = xpath, .nulls = Nulls::kAlways, .constants_from = 1,
+     .doc = "The text of the first node that an XPath finds.", .example = "xpath_string('<a><b>b</b><c>cc</c></a>', 'a/c')", .gives = "cc"},
+};
+// clang-format on
+static_assert(checked(kXml));
+
+std::span<const FunctionSpec> xml_rows() { return kXml; }
+
+}  // namespace firesteel
