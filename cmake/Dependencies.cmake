@@ -38,6 +38,9 @@ set_target_properties(duckdb_cpp PROPERTIES IMPORTED_LOCATION ${FIRESTEEL_DEPS}/
   IMPORTED_NO_SONAME TRUE)
 target_include_directories(duckdb_cpp SYSTEM INTERFACE ${FIRESTEEL_DEPS}/duckdb/include)
 
+add_library(datasketches INTERFACE)
+target_include_directories(datasketches SYSTEM INTERFACE ${FIRESTEEL_DEPS}/datasketches/include)
+
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)

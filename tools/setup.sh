@@ -78,7 +78,7 @@ datasketches_headers() {
     "$deps/venv/bin/python" -m pip download -q --no-deps --no-binary datasketches --no-build-isolation \
       "datasketches==$version" 2> >(grep -v '^WARNING' >&2)
     tar xzf "datasketches-$version.tar.gz" --strip-components=1
-    cp {common,hll,theta,kll,tuple}/include/*.hpp include/
+    cp {common,hll,theta,kll,tuple}/include/*.h* include/
     find . -mindepth 1 -maxdepth 1 ! -name include ! -name LICENSE ! -name NOTICE -exec rm -r {} +
   )
   rm -rf "$deps/datasketches"

@@ -436,6 +436,7 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   register_variant(loader);
   register_csv(loader);
   register_xml(loader);
+  register_sketches(loader);
   loader.RegisterFunction(ScalarFunction("spark_exp", {real}, real, unary_kernel<exp_of>));
   loader.RegisterFunction(ScalarFunction("spark_cosh", {real}, real, unary_kernel<cosh_of>));
   loader.RegisterFunction(

@@ -16,6 +16,7 @@ void register_json(duckdb::ExtensionLoader& loader);
 void register_variant(duckdb::ExtensionLoader& loader);
 void register_csv(duckdb::ExtensionLoader& loader);
 void register_xml(duckdb::ExtensionLoader& loader);
+void register_sketches(duckdb::ExtensionLoader& loader);
 
 /// Those that DuckDB's own SQL can say.
 inline constexpr const char* kKernelMacros =

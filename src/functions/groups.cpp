@@ -15,6 +15,7 @@ std::span<const FunctionGroup> function_groups() {
       {"CSV", csv_rows()},
       {"XML", xml_rows()},
       {"Aggregates", aggregate_rows()},
+      {"Sketches", sketch_rows()},
       {"Window functions", window_rows()},
       {"Other", miscellaneous_rows()},
   };

@@ -663,6 +663,15 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
       arguments.push_back(lambda(lambda_proto, lambda_types(name, arguments), scope));
     } else {
       arguments.push_back(expression(argument, scope));
+      // Only as a column of its own is a cast called as what is cast.
+      const auto& inner = argument.cast().expr();
+      if (argument.has_cast() && (inner.has_unresolved_attribute() || inner.has_alias()) &&
+          !arguments.back().type.is_nested()) {
+        const bool tries = argument.cast().eval_mode() == proto::Expression::Cast::EVAL_MODE_TRY;
+        auto& last = arguments.back();
+        last.name =
+            fmt::format("{}({} AS {})", tries ? "TRY_CAST" : "CAST", last.name, last.type.sql());
+      }
     }
   }
   scope.inside_aggregate = inside;
