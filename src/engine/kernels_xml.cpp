@@ -1,4 +1,4 @@
-// XPath over XML text, by libxml2.
+// XPath over XML text, by libxml2; structs written as XML.
 #include <fmt/format.h>
 #include <libxml/parser.h>
 #include <libxml/tree.h>
@@ -12,6 +12,7 @@
 #include "duckdb.hpp"
 #include "engine/kernels.h"
 #include "engine/typed_kernel.h"
+#include "engine/variant_value.h"
 
 namespace firesteel {
 
@@ -137,6 +138,131 @@ MakeRow over_path(Make make) {
   };
 }
 
+// ---------------------------------------------------------------------------------------------
+// to_xml
+
+/// A struct as an element: fields whose names begin with the prefix are attributes, and one is the
+/// element's own text.
+class XmlText {
+ public:
+  XmlText(const Typed& typed, const Zone& zone)
+      : typed_(typed),
+        zone_(zone),
+        row_(typed.options.get("rowTag", "ROW")),
+        prefix_(typed.options.get("attributePrefix", "_")),
+        value_tag_(typed.options.get("valueTag", "_VALUE")),
+        item_(typed.options.get("arrayElementName", "item")),
+        null_(typed.options.find("nullValue")) {}
+
+  std::string operator()(const Value& value) const {
+    std::string out;
+    element(row_, value, typed_.type, 0, out);
+    return out.substr(1);  // without the first line's break
+  }
+
+ private:
+  static std::string escaped(const std::string& text, bool in_attribute) {
+    std::string out;
+    for (const char c : text) {
+      if (c == '&') {
+        out += "&amp;";
+      } else if (c == '<') {
+        out += "&lt;";
+      } else if (c == '"' && in_attribute) {
+        out += "&quot;";
+      } else {
+        out += c;
+      }
+    }
+    return out;
+  }
+
+  std::string text(const Value& value, const DataType& type) const {
+    if (value.IsNull()) return null_.value_or("");
+    if (type.kind == TypeKind::kVariant) return variant_json(variant_in(value), zone_);
+    if (type.kind != TypeKind::kBinary) return text_of_value(value, type, typed_.to_write, zone_);
+    std::string out;
+    for (const char c : duckdb::StringValue::Get(value)) {
+      out += fmt::format("{}{:02X}", out.empty() ? "" : " ", static_cast<unsigned char>(c));
+    }
+    return "[" + out + "]";
+  }
+
+  bool is_attribute(const std::string& name, const DataType& type) const {
+    return name != value_tag_ && !type.is_nested() && name.size() > prefix_.size() &&
+           name.starts_with(prefix_);
+  }
+
+  void element(const std::string& tag, const Value& value, const DataType& type, int level,
+               std::string& out) const {
+    if (value.IsNull() && !null_) return;
+    if (type.kind == TypeKind::kArray && !value.IsNull()) {
+      for (const auto& item : duckdb::ListValue::GetChildren(value)) {
+        if (type.element().kind == TypeKind::kArray) {
+          nested(tag, {{item_, item, type.element()}}, level, out);
+        } else {
+          element(tag, item, type.element(), level, out);
+        }
+      }
+      return;
+    }
+    std::vector<Member> members;
+    if (type.kind == TypeKind::kStruct && !value.IsNull()) {
+      const auto& parts = duckdb::StructValue::GetChildren(value);
+      for (size_t i = 0; i < parts.size(); ++i) {
+        members.push_back({(*type.fields)[i].name, parts[i], (*type.fields)[i].type});
+      }
+      return nested(tag, members, level, out);
+    }
+    if (type.kind == TypeKind::kMap && !value.IsNull()) {
+      for (const auto& entry : duckdb::MapValue::GetChildren(value)) {
+        const auto& parts = duckdb::StructValue::GetChildren(entry);
+        members.push_back({text(parts[0], type.key()), parts[1], type.value()});
+      }
+      return nested(tag, members, level, out);
+    }
+    out += fmt::format("\n{}<{}>{}</{}>", std::string(4 * level, ' '), tag,
+                       escaped(text(value, type), false), tag);
+  }
+
+  struct Member {
+    std::string name;
+    Value value;
+    DataType type;
+  };
+
+  void nested(const std::string& tag, const std::vector<Member>& members, int level,
+              std::string& out) const {
+    const std::string indent(4 * level, ' ');
+    out += fmt::format("\n{}<{}", indent, tag);
+    std::string inner;
+    bool has_elements = false;
+    for (const auto& [name, value, type] : members) {
+      if (is_attribute(name, type)) {
+        if (value.IsNull() && !null_) continue;
+        out += fmt::format(" {}=\"{}\"", name.substr(prefix_.size()),
+                           escaped(text(value, type), true));
+      } else if (name == value_tag_) {
+        if (!value.IsNull()) inner += escaped(text(value, type), false);
+      } else {
+        const auto before = inner.size();
+        element(name, value, type, level + 1, inner);
+        has_elements = has_elements || inner.size() > before;
+      }
+    }
+    if (inner.empty()) {
+      out += "/>";
+      return;
+    }
+    out += fmt::format(">{}{}</{}>", inner, has_elements ? "\n" + indent : "", tag);
+  }
+
+  const Typed& typed_;
+  const Zone& zone_;
+  std::string row_, prefix_, value_tag_, item_;
+  std::optional<std::string> null_;
+};
+
 }  // namespace
 
 void register_xml(duckdb::ExtensionLoader& loader) {
@@ -161,6 +287,9 @@ void register_xml(duckdb::ExtensionLoader& loader) {
   });
   add("spark_xpath_short", [](const Evaluation& found, Path) {
     return Value::SMALLINT(static_cast<int16_t>(narrowed<int32_t>(found.number())));
+  });
+  register_typed(loader, "spark_to_xml", {""}, "string", [](const Typed& typed, const Zone& zone) {
+    return [write = XmlText(typed, zone)](const Arguments& a) { return Value(write(a[0])); };
   });
 }
 

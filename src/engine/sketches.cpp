@@ -9,6 +9,7 @@
 
 #include "base/number_text.h"
 #include "duckdb.hpp"
+#include "duckdb/execution/expression_executor.hpp"
 #include "duckdb/function/aggregate_function.hpp"
 #include "duckdb/main/extension/extension_loader.hpp"
 #include "engine/kernels.h"
@@ -78,6 +79,28 @@ concept Summarises = requires {
   typename Operation::Summary;
 };
 
+/// What an aggregate gives without a value: the call's last argument.
+struct Empty : duckdb::FunctionData {
+  std::string bytes;
+  duckdb::unique_ptr<duckdb::FunctionData> Copy() const override {
+    auto copy = duckdb::make_uniq<Empty>();
+    copy->bytes = bytes;
+    return copy;
+  }
+  bool Equals(const duckdb::FunctionData& other) const override {
+    return other.Cast<Empty>().bytes == bytes;
+  }
+};
+
+duckdb::unique_ptr<duckdb::FunctionData> bind(
+    duckdb::ClientContext& context, AggregateFunction&,
+    duckdb::vector<duckdb::unique_ptr<duckdb::Expression>>& arguments) {
+  auto empty = duckdb::make_uniq<Empty>();
+  empty->bytes = duckdb::StringValue::Get(
+      duckdb::ExpressionExecutor::EvaluateScalar(context, *arguments.back()));
+  return empty;
+}
+
 template <typename Operation>
 struct Aggregate {
   using State = typename Operation::State;
@@ -99,7 +122,7 @@ struct Aggregate {
                      idx_t count) {
     duckdb::UnifiedVectorFormat values, summaries, parameters, slots;
     inputs[0].ToUnifiedFormat(count, values);
-    inputs[columns - 1].ToUnifiedFormat(count, parameters);
+    inputs[columns - 2].ToUnifiedFormat(count, parameters);
     states.ToUnifiedFormat(count, slots);
     const auto* value = duckdb::UnifiedVectorFormat::GetData<Input>(values);
     const auto* parameter = duckdb::UnifiedVectorFormat::GetData<int32_t>(parameters);
@@ -145,13 +168,14 @@ struct Aggregate {
     }
   }
 
-  static void finish(Vector& states, AggregateInputData&, Vector& result, idx_t count,
+  static void finish(Vector& states, AggregateInputData& data, Vector& result, idx_t count,
                      idx_t offset) {
+    const auto& empty = data.bind_data->Cast<Empty>().bytes;
     duckdb::UnifiedVectorFormat slots;
     states.ToUnifiedFormat(count, slots);
     for (idx_t row = 0; row < count; ++row) {
       const auto* state = slot_at(slots, row)->state;
-      result.SetValue(row + offset, state ? Operation::result(*state) : Value(LogicalType::BLOB));
+      result.SetValue(row + offset, state ? Operation::result(*state) : Value::BLOB_RAW(empty));
     }
   }
 
@@ -168,8 +192,9 @@ struct Aggregate {
   static AggregateFunction function(const duckdb::vector<LogicalType>& inputs) {
     auto arguments = inputs;
     arguments.push_back(LogicalType::INTEGER);
+    arguments.push_back(LogicalType::BLOB);
     return AggregateFunction(arguments, LogicalType::BLOB, size, start, update, combine, finish,
-                             duckdb::FunctionNullHandling::SPECIAL_HANDLING, update_one, nullptr,
+                             duckdb::FunctionNullHandling::SPECIAL_HANDLING, update_one, bind,
                              release);
   }
 };

@@ -69,7 +69,7 @@ duckdb::unique_ptr<duckdb::FunctionData> bind_typed(
   const size_t first = arguments.size() - 3;
   typed->type = parse_type(constant_text(context, *arguments[first]));
   typed->options = Options(constant_text(context, *arguments[first + 1]));
-  typed->zone = constant_text(context, *arguments[first + 2]);
+  typed->zone = typed->options.get("timeZone", constant_text(context, *arguments[first + 2]));
   typed->to_read = MomentFormats::to_read(typed->options);
   typed->to_write = MomentFormats::to_write(typed->options);
   for (auto& argument : function.arguments) {

@@ -83,8 +83,7 @@ std::string hashed(const Resolved& value, bool of_theta, const CallContext& call
 /// An aggregate, and what it gives without a value.
 Resolved aggregate(const std::string& kernel, const std::string& value, int parameter,
                    const std::string& empty, const std::string& name) {
-  return {.sql = fmt::format("coalesce({}({}, {})/*over*/, {})", kernel, value, parameter,
-                             blob_sql(empty)),
+  return {.sql = fmt::format("{}({}, {}, {})", kernel, value, parameter, blob_sql(empty)),
           .type = make_type(kBinary),
           .nullable = false,
           .name = name};
@@ -332,7 +331,7 @@ constexpr FunctionSpec kSketches[] = {
      .doc = "The theta sketch of what the first has seen and the second has not.", .example = "theta_sketch_estimate(theta_difference(theta_sketch_agg(1), theta_sketch_agg(2)))", .gives = "1"},
     {.name = "theta_intersection", .signature = "(first: binary, second: binary) -> binary", .lowering = "spark_theta_intersection({0}, {1}, 'VOID', '', 'UTC')",
      .doc = "The theta sketch of what both have seen.", .example = "theta_sketch_estimate(theta_intersection(theta_sketch_agg(1), theta_sketch_agg(2)))", .gives = "0"},
-    {.name = "theta_intersection_agg", .signature = "(sketch: binary) -> binary", .lowering = "coalesce(spark_theta_intersection_agg({0}, 0)/*over*/, CAST('\\x01\\x03\\x03\\x00\\x00\\x1E\\x00\\x00' AS BLOB))", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
+    {.name = "theta_intersection_agg", .signature = "(sketch: binary) -> binary", .lowering = "spark_theta_intersection_agg({0}, 0, CAST('\\x01\\x03\\x03\\x00\\x00\\x1E\\x00\\x00' AS BLOB))", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "The theta sketch of what all those of a column have seen.", .example = "theta_sketch_estimate(theta_intersection_agg(X'01030300001E0000'))", .gives = "0"},
     {.name = "theta_sketch_agg", .signature = "(expr: any, [lg_nom_entries: int]) -> binary", .lower = theta_sketch_agg, .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "A theta sketch of the distinct values, of 2^k entries.", .example = "theta_sketch_estimate(theta_sketch_agg(1))", .gives = "1"},

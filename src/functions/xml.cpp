@@ -1,4 +1,4 @@
-// XML text: XPath over it.
+// XML text: XPath over it, structs written as it.
 #include <fmt/format.h>
 
 #include "functions/coercion.h"
@@ -36,10 +36,24 @@ Resolved xpath(std::vector<Resolved>& a, const CallContext& call) {
           .type = type};
 }
 
+Resolved to_xml(std::vector<Resolved>& a, const CallContext& call) {
+  if (a[0].type.kind != kStruct) {
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"to_xml({0})\" due to data type mismatch: The first "
+                            "parameter requires the \"STRUCT\" type, however \"{0}\" has the type "
+                            "\"{1}\".",
+                            a[0].name, a[0].type.sql()))
+        .at(call.span);
+  }
+  return write_call("spark_to_xml", a[0], options_argument(a, 1, call), call);
+}
+
 }  // namespace
 
 // clang-format off
 constexpr FunctionSpec kXml[] = {
+    {.name = "to_xml", .signature = "(value: any, [options: any]) -> string", .lower = to_xml,
+     .doc = "A struct as XML.", .example = "to_xml(named_struct('_a', 1, '_VALUE', 'x'))", .gives = "<ROW a=\"1\">x</ROW>"},
     {.name = "xpath", .signature = "(xml: string, path: string) -> array<string>", .lower = xpath, .nulls = Nulls::kAlways, .constants_from = 1,
      .doc = "The values of the nodes that an XPath finds; null of an element.", .example = "xpath('<a><b>b1</b><b>b2</b></a>', 'a/b/text()')", .gives = "[b1, b2]"},
     {.name = "xpath_boolean", .signature = "(xml: string, path: string) -> boolean", .lower = xpath, .nulls = Nulls::kAlways, .constants_from = 1,
