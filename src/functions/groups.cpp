@@ -14,6 +14,7 @@ std::span<const FunctionGroup> function_groups() {
       {"Variants", variant_rows()},
       {"CSV", csv_rows()},
       {"XML", xml_rows()},
+      {"Avro and Protobuf", avro_rows()},
       {"Aggregates", aggregate_rows()},
       {"Sketches", sketch_rows()},
       {"Window functions", window_rows()},

@@ -14,6 +14,7 @@ std::span<const FunctionSpec> json_rows();
 std::span<const FunctionSpec> variant_rows();
 std::span<const FunctionSpec> csv_rows();
 std::span<const FunctionSpec> xml_rows();
+std::span<const FunctionSpec> avro_rows();
 std::span<const FunctionSpec> sketch_rows();
 std::span<const FunctionSpec> aggregate_rows();
 std::span<const FunctionSpec> window_rows();

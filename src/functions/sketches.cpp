@@ -277,6 +277,14 @@ Resolved tuple_pair(std::vector<Resolved>& a, const CallContext& call) {
 
 // clang-format off
 constexpr FunctionSpec kSketches[] = {
+    {.name = "approx_top_k", .signature = "(expr: any, [k: int], [max_items_tracked: int]) -> any",
+     .unsupported = "items counted alike stand in the order of Java's hash tables. Use `count(*)` with GROUP BY, ORDER BY and LIMIT.", .doc = "The most frequent values."},
+    {.name = "approx_top_k_accumulate", .signature = "(expr: any, [max_items_tracked: int]) -> any",
+     .unsupported = "items counted alike stand in the order of Java's hash tables. Use `count(*)` with GROUP BY, ORDER BY and LIMIT.", .doc = "A sketch of the most frequent values."},
+    {.name = "approx_top_k_combine", .signature = "(state: any, [max_items_tracked: int]) -> any",
+     .unsupported = "items counted alike stand in the order of Java's hash tables. Use `count(*)` with GROUP BY, ORDER BY and LIMIT.", .doc = "Sketches of the most frequent values as one."},
+    {.name = "approx_top_k_estimate", .signature = "(state: any, [k: int]) -> any",
+     .unsupported = "items counted alike stand in the order of Java's hash tables. Use `count(*)` with GROUP BY, ORDER BY and LIMIT.", .doc = "The most frequent values of a sketch."},
     {.name = "hll_sketch_agg", .signature = "(expr: any, [lg_config_k: int]) -> binary", .lower = hll_sketch_agg, .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "An HLL sketch of the distinct values, of 2^k buckets.", .example = "hll_sketch_estimate(hll_sketch_agg(1))", .gives = "1"},
     {.name = "hll_sketch_estimate", .signature = "(sketch: binary) -> long", .lowering = "spark_hll_estimate({0}, 'VOID', '', 'UTC')",

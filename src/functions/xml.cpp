@@ -1,4 +1,4 @@
-// XML text: XPath over it, structs written as it.
+// XML text: XPath over it, structs read from it and written as it.
 #include <fmt/format.h>
 
 #include "functions/coercion.h"
@@ -36,6 +36,24 @@ Resolved xpath(std::vector<Resolved>& a, const CallContext& call) {
           .type = type};
 }
 
+Resolved from_xml(std::vector<Resolved>& a, const CallContext& call) {
+  const auto options = options_argument(a, 2, call);
+  const auto type = schema_argument(a[1], call);
+  if (type.kind != kStruct) {
+    throw Error("DATATYPE_MISMATCH.INVALID_XML_SCHEMA",
+                fmt::format("Cannot resolve \"from_xml({})\" due to data type mismatch: Input "
+                            "schema \"{}\" must be a struct or a variant.",
+                            a[0].name, type.sql()))
+        .at(call.span);
+  }
+  check_mode(type, options, call);
+  return read_call("spark_from_xml", a[0], type, options, call);
+}
+
+Resolved schema_of_xml(std::vector<Resolved>& a, const CallContext& call) {
+  return schema_call("spark_schema_of_xml", a, "xml", call);
+}
+
 Resolved to_xml(std::vector<Resolved>& a, const CallContext& call) {
   if (a[0].type.kind != kStruct) {
     throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
@@ -52,6 +70,10 @@ Resolved to_xml(std::vector<Resolved>& a, const CallContext& call) {
 
 // clang-format off
 constexpr FunctionSpec kXml[] = {
+    {.name = "from_xml", .signature = "(xml: any, schema: any, [options: any]) -> any", .lower = from_xml, .nulls = Nulls::kAlways, .constants_from = 1,
+     .doc = "An XML record as a struct; what is malformed is null. Attributes are fields named `_name`.", .example = "from_xml('<p><a>1</a><b>0.8</b></p>', 'a INT, b DOUBLE')", .gives = "{1, 0.8}"},
+    {.name = "schema_of_xml", .signature = "(xml: any, [options: any]) -> string", .lower = schema_of_xml, .nulls = Nulls::kNever, .constants_from = 0,
+     .doc = "The type of a constant XML record.", .example = "schema_of_xml('<p><a>1</a></p>')", .gives = "STRUCT<a: BIGINT>"},
     {.name = "to_xml", .signature = "(value: any, [options: any]) -> string", .lower = to_xml,
      .doc = "A struct as XML.", .example = "to_xml(named_struct('_a', 1, '_VALUE', 'x'))", .gives = "<ROW a=\"1\">x</ROW>"},
     {.name = "xpath", .signature = "(xml: string, path: string) -> array<string>", .lower = xpath, .nulls = Nulls::kAlways, .constants_from = 1,
