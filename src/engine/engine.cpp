@@ -400,11 +400,11 @@ class EmbeddedExecutor : public Executor,
     std::vector<std::string> titles;
     for (size_t i = 0; i < plan.schema.size(); ++i) {
       names += fmt::format("{}c{}", i ? ", " : "", i);
-      const auto text = cast(
-          {.sql = fmt::format("c{}", i), .type = plan.schema[i].type}, make_type(TypeKind::kString),
+      const auto text = shown_sql(
+          {.sql = fmt::format("c{}", i), .type = plan.schema[i].type},
           config("spark.sql.session.timeZone").empty() ? "UTC"
                                                        : config("spark.sql.session.timeZone"));
-      cells += (i ? ", " : "") + text.sql;
+      cells += (i ? ", " : "") + text;
       titles.push_back(plan.schema[i].name);
     }
     std::vector<std::vector<std::optional<std::string>>> rows;

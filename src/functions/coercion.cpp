@@ -581,6 +581,11 @@ Resolved coerce(const Resolved& value, const DataType& to, const std::string& ti
   return result;
 }
 
+std::string shown_sql(const Resolved& value, const std::string& time_zone) {
+  return value.type.kind == kVariant ? to_string_sql(value, time_zone)
+                                     : cast(value, make_type(kString), time_zone).sql;
+}
+
 DataType decimal_for(const DataType& type) {
   switch (type.kind) {
     case kByte:

@@ -28,6 +28,9 @@ Resolved cast(const Resolved& value, const DataType& to, const std::string& time
 /// `cast`, except that nothing is written when DuckDB's type is right already.
 Resolved coerce(const Resolved& value, const DataType& to, const std::string& time_zone);
 
+/// The value as `show` prints it: a variant is JSON, where its cast is the text of what it holds.
+std::string shown_sql(const Resolved& value, const std::string& time_zone);
+
 /// The decimal type that holds an integral or decimal type's values.
 DataType decimal_for(const DataType& type);
 /// `decimal_for`, but as narrow as the literal.

@@ -171,7 +171,7 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
                                 column.name))
             .at(column.span);
       }
-      auto attribute = made(value, value.name);
+      auto attribute = made(value, column_name(item, value));
       // A key passed on by its own name keeps its qualifier.
       for (const auto& column : input.output) {
         if (column.sql == value.sql && !item.has_alias()) attribute.qualifiers = column.qualifiers;

@@ -63,6 +63,13 @@ Resolved counted_row() {
   return {.sql = "1", .type = make_type(kInteger), .nullable = false, .literal = "1", .name = "1"};
 }
 
+std::string column_name(const proto::Expression& expression, const Resolved& value) {
+  const auto& inner = expression.cast().expr();
+  if (expression.has_cast() && inner.has_alias()) return inner.alias().name(0);  // v:name::int
+  if (!expression.has_cast() || !inner.has_unresolved_attribute()) return value.name;
+  return split_name(inner.unresolved_attribute().unparsed_identifier()).back();
+}
+
 Span span_of(const proto::Expression& expression) {
   return to_span(expression.common().origin().jvm_origin());
 }
@@ -182,12 +189,10 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
       value.span = span;
       const std::string name = value.name;
       result = cast(value, type, settings_.time_zone, try_cast);
-      // Spark leaves the cast out of a column's name when the column is cast by name alone, and
-      // when the type is nested.
-      const bool plain = cast_proto.expr().has_unresolved_attribute() ||
-                         cast_proto.expr().has_alias() || type.is_nested();
+      // Spark leaves the cast out of a column's name when the type is nested.
       result.name =
-          plain ? name
+          type.is_nested()
+              ? name
                 : fmt::format("{}({} AS {})", try_cast ? "TRY_CAST" : "CAST", name, type.sql());
       result.literal.clear();
       break;
@@ -663,15 +668,6 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
       arguments.push_back(lambda(lambda_proto, lambda_types(name, arguments), scope));
     } else {
       arguments.push_back(expression(argument, scope));
-      // Only as a column of its own is a cast called as what is cast.
-      const auto& inner = argument.cast().expr();
-      if (argument.has_cast() && (inner.has_unresolved_attribute() || inner.has_alias()) &&
-          !arguments.back().type.is_nested()) {
-        const bool tries = argument.cast().eval_mode() == proto::Expression::Cast::EVAL_MODE_TRY;
-        auto& last = arguments.back();
-        last.name =
-            fmt::format("{}({} AS {})", tries ? "TRY_CAST" : "CAST", last.name, last.type.sql());
-      }
     }
   }
   scope.inside_aggregate = inside;

@@ -155,6 +155,9 @@ Span span_of(const proto::Relation& relation);
 std::vector<std::string> split_name(const std::string& unparsed);
 std::string quoted(const std::vector<std::string>& parts);
 
+/// A SELECT list's column of this expression: a column that is cast keeps its name.
+std::string column_name(const proto::Expression& expression, const Resolved& value);
+
 /// explode, inline …: functions that make rows.
 bool is_generator_name(std::string name);
 

@@ -193,12 +193,12 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
           if (passed || column.sql != value.sql) continue;
           Attribute renamed = column;
           if (expression.has_alias()) renamed.qualifiers.clear();
-          renamed.name = value.name;
+          renamed.name = column_name(expression, value);
           output.push_back(std::move(renamed));
           passed = true;
         }
       }
-      if (!passed) output.push_back(made(value, value.name));
+      if (!passed) output.push_back(made(value, column_name(expression, value)));
       if (expression.has_alias() && !passed) aliases.push_back(output.back());
     }
     scope.uses_window = scope.uses_window || scope.uses_row;
