@@ -400,10 +400,10 @@ class EmbeddedExecutor : public Executor,
     std::vector<std::string> titles;
     for (size_t i = 0; i < plan.schema.size(); ++i) {
       names += fmt::format("{}c{}", i ? ", " : "", i);
-      const auto text = shown_sql(
-          {.sql = fmt::format("c{}", i), .type = plan.schema[i].type},
-          config("spark.sql.session.timeZone").empty() ? "UTC"
-                                                       : config("spark.sql.session.timeZone"));
+      const auto text = shown_sql({.sql = fmt::format("c{}", i), .type = plan.schema[i].type},
+                                  config("spark.sql.session.timeZone").empty()
+                                      ? "UTC"
+                                      : config("spark.sql.session.timeZone"));
       cells += (i ? ", " : "") + text;
       titles.push_back(plan.schema[i].name);
     }

@@ -52,6 +52,8 @@ Resolved variant_get(std::vector<Resolved>& a, const CallContext& call) {
           .at(call.span);
     }
     type = schema_argument(a[2], call);
+    a[0].span = call.span;
+    cast(a[0], type, call.time_zone);  // refuses what no variant can be
   }
   auto result = variant_call("spark_variant_get", a[0].sql + ", " + a[1].sql, type, type.sql(),
                              options_of(call), call);

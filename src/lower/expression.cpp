@@ -190,10 +190,9 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
       const std::string name = value.name;
       result = cast(value, type, settings_.time_zone, try_cast);
       // Spark leaves the cast out of a column's name when the type is nested.
-      result.name =
-          type.is_nested()
-              ? name
-                : fmt::format("{}({} AS {})", try_cast ? "TRY_CAST" : "CAST", name, type.sql());
+      result.name = type.is_nested() ? name
+                                     : fmt::format("{}({} AS {})", try_cast ? "TRY_CAST" : "CAST",
+                                                   name, type.sql());
       result.literal.clear();
       break;
     }
