@@ -38,12 +38,16 @@ set_target_properties(duckdb_cpp PROPERTIES IMPORTED_LOCATION ${FIRESTEEL_DEPS}/
   IMPORTED_NO_SONAME TRUE)
 target_include_directories(duckdb_cpp SYSTEM INTERFACE ${FIRESTEEL_DEPS}/duckdb/include)
 
+add_library(datasketches INTERFACE)
+target_include_directories(datasketches SYSTEM INTERFACE ${FIRESTEEL_DEPS}/datasketches/include)
+
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(editline REQUIRED IMPORTED_TARGET libedit)
+pkg_check_modules(libxml2 REQUIRED IMPORTED_TARGET libxml-2.0)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
 pkg_check_modules(httplib REQUIRED IMPORTED_TARGET cpp-httplib)

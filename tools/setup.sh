@@ -67,6 +67,25 @@ duckdb_library() {
   done_with duckdb "$stamp"
 }
 
+datasketches_headers() {
+  local version=4.1.0 stamp
+  stamp=$(stamp_of datasketches <(echo "$version"))
+  [ -e "$stamp" ] && return
+  say "DataSketches $version"
+  rm -rf "$deps/datasketches.part" && mkdir -p "$deps/datasketches.part/include"
+  (
+    cd "$deps/datasketches.part"
+    "$deps/venv/bin/python" -m pip download -q --no-deps --no-binary datasketches --no-build-isolation \
+      "datasketches==$version" 2> >(grep -v '^WARNING' >&2)
+    tar xzf "datasketches-$version.tar.gz" --strip-components=1
+    cp {common,hll,theta,kll,tuple}/include/*.h* include/
+    find . -mindepth 1 -maxdepth 1 ! -name include ! -name LICENSE ! -name NOTICE -exec rm -r {} +
+  )
+  rm -rf "$deps/datasketches"
+  mv "$deps/datasketches.part" "$deps/datasketches"
+  done_with datasketches "$stamp"
+}
+
 spark_protocol() {
   local stamp
   stamp=$(stamp_of protocol tools/extract_protocol.py packages/requirements.txt)
@@ -90,6 +109,7 @@ case ${1:-build} in
     debian_packages
     virtual_environment venv packages/requirements.txt
     duckdb_library
+    datasketches_headers
     spark_protocol
     flights_data
     ;;

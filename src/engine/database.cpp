@@ -355,6 +355,11 @@ Error from_duckdb(const std::string& message) {
     return Error("INVALID_PARAMETER_VALUE.PATTERN",
                  fmt::format("The regular expression is not one that RE2 can run: {}", text));
   }
+  if (has("Map keys must be unique")) {
+    return Error("DUPLICATED_MAP_KEY",
+                 "A map has a key twice. Set no key twice, or remove what is double before.");
+  }
+  if (has("Map keys can not be NULL")) return Error("NULL_MAP_KEY", "Cannot use null as map key.");
   if (has("More than one row returned by a subquery")) {
     return Error("SCALAR_SUBQUERY_TOO_MANY_ROWS",
                  "More than one row returned by a subquery used as an expression.");

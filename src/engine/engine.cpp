@@ -237,9 +237,8 @@ ArrowStream EmbeddedExecutor::show(const proto::ShowString& show) {
   const auto zone = time_zone();
   for (size_t i = 0; i < plan.schema.size(); ++i) {
     names += fmt::format("{}c{}", i ? ", " : "", i);
-    const auto text = cast({.sql = fmt::format("c{}", i), .type = plan.schema[i].type},
-                           make_type(TypeKind::kString), zone);
-    cells += (i ? ", " : "") + text.sql;
+    cells += (i ? ", " : "") +
+             shown_sql({.sql = fmt::format("c{}", i), .type = plan.schema[i].type}, zone);
     titles.push_back(plan.schema[i].name);
   }
   std::vector<std::vector<std::optional<std::string>>> rows;

@@ -432,6 +432,11 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   shifts("spark_shiftrightunsigned", shift_right_unsigned<int32_t>, shift_right_unsigned<int64_t>);
   register_statistics(loader);
   register_random(loader);
+  register_json(loader);
+  register_variant(loader);
+  register_csv(loader);
+  register_xml(loader);
+  register_sketches(loader);
   loader.RegisterFunction(ScalarFunction("spark_exp", {real}, real, unary_kernel<exp_of>));
   loader.RegisterFunction(ScalarFunction("spark_cosh", {real}, real, unary_kernel<cosh_of>));
   loader.RegisterFunction(

@@ -9,9 +9,14 @@ class ExtensionLoader;
 namespace firesteel {
 
 void register_kernels(duckdb::DatabaseInstance& database);
-/// Called by register_kernels: statistics.cpp and random.cpp.
+/// Called by register_kernels: statistics.cpp, random.cpp and the other files of kernels.
 void register_statistics(duckdb::ExtensionLoader& loader);
 void register_random(duckdb::ExtensionLoader& loader);
+void register_json(duckdb::ExtensionLoader& loader);
+void register_variant(duckdb::ExtensionLoader& loader);
+void register_csv(duckdb::ExtensionLoader& loader);
+void register_xml(duckdb::ExtensionLoader& loader);
+void register_sketches(duckdb::ExtensionLoader& loader);
 
 /// Those that DuckDB's own SQL can say.
 inline constexpr const char* kKernelMacros =

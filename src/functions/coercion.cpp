@@ -25,7 +25,7 @@ DataType wider_decimal(const DataType& a, const DataType& b) {
 std::optional<DataType> common_with_string(const DataType& other) {
   if (other.is_integral()) return make_type(kLong);
   if (other.is_numeric()) return make_type(kDouble);
-  if (other.is_nested()) return std::nullopt;
+  if (other.is_nested() || other.kind == kVariant) return std::nullopt;
   return other;
 }
 
@@ -43,9 +43,16 @@ bool castable(const DataType& from, const DataType& to) {
     }
     return true;
   }
+  if (from.kind == kVariant) {
+    if (to.kind == kMap) return to.key().kind == kString && castable(from, to.value());
+    return to.kind != kDayTimeInterval && to.kind != kYearMonthInterval;
+  }
   switch (to.kind) {
     case kString:
       return true;
+    case kVariant:
+      if (from.kind == kArray) return castable(from.element(), to);
+      return !from.is_nested() && from.kind != kDayTimeInterval && from.kind != kYearMonthInterval;
     case kBinary:
       return from.kind == kString || from.is_integral();
     case kBoolean:
@@ -277,6 +284,8 @@ std::string to_string_sql(const Resolved& value, const std::string& zone) {
     case kDayTimeInterval:
     case kYearMonthInterval:
       return interval_text_sql(value);
+    case kVariant:  // within arrays, maps and structs
+      return fmt::format("spark_variant_json({}, 'VOID', '', {})", x, sql_string(zone));
     case kArray:
     case kMap:
     case kStruct: {
@@ -355,6 +364,14 @@ std::string cast_sql(const Resolved& value, const DataType& to, const std::strin
   const char* word = try_cast ? "TRY_CAST" : "CAST";
   if (from.kind == kNull)
     return fmt::format("CAST({} AS {})", value.sql, duckdb_type(to));  // perhaps an error
+  if (from.kind == kVariant) {
+    return fmt::format("spark_variant_get({}, '$', {}, {}, {})", value.sql, sql_string(to.sql()),
+                       try_cast ? "'try\x1ftrue\x1f'" : "''", sql_string(zone));
+  }
+  if (to.kind == kVariant) {
+    return fmt::format("spark_to_variant({}, {}, '', {})", value.sql, sql_string(from.sql()),
+                       sql_string(zone));
+  }
   if (to.kind == kString) return to_string_sql(value, zone);
   if (from.kind == kString) return string_cast(value, to, zone, try_cast);
   if (from.kind == to.kind && to.is_nested()) return nested_cast(value, to, zone, try_cast);
@@ -413,6 +430,8 @@ std::string duckdb_type(const DataType& type) {
     case kDayTimeInterval:
     case kYearMonthInterval:
       return "INTERVAL";
+    case kVariant:
+      return "STRUCT(\"value\" BLOB, \"metadata\" BLOB)";
     case kArray:
       return duckdb_type(type.element()) + "[]";
     case kMap:
@@ -480,6 +499,7 @@ std::optional<DataType> common_type(const DataType& a, const DataType& b) {
 bool implicitly_castable(const Resolved& value, const DataType& to) {
   const DataType& from = value.type;
   if (from == to || from.kind == kNull) return true;
+  if (from.kind == kVariant || to.kind == kVariant) return false;
   if (from.kind == kString) return !to.is_nested() && to.kind != kNull;
   if (to.kind == kString) return !from.is_nested() && from.kind != kBinary;
   if (from.is_numeric() && to.is_numeric()) {
@@ -561,6 +581,11 @@ Resolved coerce(const Resolved& value, const DataType& to, const std::string& ti
   return result;
 }
 
+std::string shown_sql(const Resolved& value, const std::string& time_zone) {
+  return value.type.kind == kVariant ? to_string_sql(value, time_zone)
+                                     : cast(value, make_type(kString), time_zone).sql;
+}
+
 DataType decimal_for(const DataType& type) {
   switch (type.kind) {
     case kByte:
@@ -592,10 +617,12 @@ DataType bounded_decimal(int precision, int scale) {
   return decimal_type(38, std::max(38 - digits, std::min(scale, 6)));
 }
 
+std::string raised_text(std::string_view condition, std::string_view message, Span span) {
+  return fmt::format("{0}{1}{0}{2}{0}{3}{0}{4}", kRaise, condition, span.start, span.stop, message);
+}
+
 std::string raise_sql(std::string_view condition, std::string_view message, Span span) {
-  const std::string text =
-      fmt::format("{0}{1}{0}{2}{0}{3}{0}{4}", kRaise, condition, span.start, span.stop, message);
-  return fmt::format("error({})", sql_string(text));
+  return fmt::format("error({})", sql_string(raised_text(condition, message, span)));
 }
 
 std::optional<Error> raised_error(std::string_view text) {

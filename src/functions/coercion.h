@@ -28,6 +28,9 @@ Resolved cast(const Resolved& value, const DataType& to, const std::string& time
 /// `cast`, except that nothing is written when DuckDB's type is right already.
 Resolved coerce(const Resolved& value, const DataType& to, const std::string& time_zone);
 
+/// The value as `show` prints it: a variant is JSON, where its cast is the text of what it holds.
+std::string shown_sql(const Resolved& value, const std::string& time_zone);
+
 /// The decimal type that holds an integral or decimal type's values.
 DataType decimal_for(const DataType& type);
 /// `decimal_for`, but as narrow as the literal.
@@ -37,7 +40,9 @@ DataType bounded_decimal(int precision, int scale);
 
 /// SQL that raises a Spark error when it is evaluated.
 std::string raise_sql(std::string_view condition, std::string_view message, Span span);
-/// The Error in a text made by `raise_sql`, if it is one.
+/// The text of a Spark error that a kernel throws as DuckDB's exception.
+std::string raised_text(std::string_view condition, std::string_view message, Span span = {});
+/// The Error in a text made by these two, if it is one.
 std::optional<Error> raised_error(std::string_view text);
 
 /// 'text' with quotes doubled.

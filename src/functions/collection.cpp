@@ -80,10 +80,20 @@ Resolved map_of(std::vector<Resolved>& a, const CallContext& call) {
     keys.push_back(a[i]);
     values.push_back(a[i + 1]);
   }
+  // Options of functions are maps of literals, which are passed on as such.
+  std::string literal;
+  for (const auto& value : a) {
+    literal += value.literal + '\x1f';
+    if (value.type.kind != kString || (value.literal.empty() && value.sql != "''")) {
+      literal.clear();
+      break;
+    }
+  }
   const auto k = array_of(keys, call), v = array_of(values, call);
   return {.sql = fmt::format("map({}, {})", k.sql, v.sql),
           .type = map_type(k.type.element(), v.type.element(), (*v.type.fields)[0].nullable),
-          .nullable = false};
+          .nullable = false,
+          .literal = literal};
 }
 
 Resolved element_at(std::vector<Resolved>& a, const CallContext& call) {
@@ -233,6 +243,87 @@ Resolved arrays_zip(std::vector<Resolved>& a, const CallContext& call) {
       .type = array_type(struct_type(fields), false)};
 }
 
+/// A bare NULL has no type to be looked for.
+void refuse_null(const Resolved& value, const CallContext& call) {
+  if (value.literal != "NULL") return;
+  throw Error("DATATYPE_MISMATCH.NULL_TYPE",
+              fmt::format("Cannot resolve \"{}\" due to data type mismatch: Null typed values "
+                          "cannot be used as arguments of `{}`.",
+                          call.name, call.name))
+      .at(call.span);
+}
+
+Resolved array_contains(std::vector<Resolved>& a, const CallContext& call) {
+  refuse_null(a[1], call);
+  return {
+      .sql = fmt::format(
+          "CASE WHEN list_contains({0}, {1}) THEN true WHEN {1} IS NULL OR len(list_filter({0}, "
+          "lambda e: e IS NULL)) > 0 THEN NULL ELSE list_contains({0}, {1}) END",
+          a[0].sql, a[1].sql),
+      .type = make_type(kBoolean)};
+}
+
+Resolved array_position(std::vector<Resolved>& a, const CallContext&) {
+  return {
+      .sql = fmt::format("CASE WHEN {1} IS NOT NULL THEN CAST(coalesce(list_position({0}, {1}), "
+                         "CASE WHEN {0} IS NOT NULL THEN 0 END) AS BIGINT) END",
+                         a[0].sql, a[1].sql),
+      .type = make_type(kLong)};
+}
+
+Resolved slice(std::vector<Resolved>& a, const CallContext& call) {
+  const auto start = raise_sql("INVALID_PARAMETER_VALUE.START",
+                               "The value of parameter(s) `start` in `slice` is invalid: expects a "
+                               "positive or a negative value, but got 0.",
+                               call.span);
+  const auto length = raise_sql("INVALID_PARAMETER_VALUE.LENGTH",
+                                "The value of parameter(s) `length` in `slice` is invalid: expects "
+                                "a value of at least 0.",
+                                call.span);
+  // From the end when it is negative; before the first element nothing is taken.
+  return {.sql = fmt::format("CASE WHEN {1} = 0 THEN {3} WHEN {2} < 0 THEN {4} WHEN {1} > 0 THEN "
+                             "list_slice({0}, {1}, {1} + {2} - 1) WHEN len({0}) + {1} < 0 THEN "
+                             "list_slice({0}, 1, 0) ELSE list_slice({0}, len({0}) + {1} + 1, "
+                             "len({0}) + {1} + {2}) END",
+                             a[0].sql, a[1].sql, a[2].sql, start, length),
+          .type = a[0].type,
+          .nullable = a[0].nullable || a[1].nullable || a[2].nullable};
+}
+
+Resolved array_insert(std::vector<Resolved>& a, const CallContext& call) {
+  const auto& type = a[0].type;
+  const auto zero = raise_sql("INVALID_INDEX_OF_ZERO",
+                              "The index 0 is invalid. An index shall be either < 0 or > 0 (the "
+                              "first element has index 1).",
+                              call.span);
+  // What lies between the array and the new element is null, on either side.
+  return {
+      .sql = fmt::format(
+          "CASE WHEN {1} = 0 THEN {3} WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN {1} > "
+          "len({0}) THEN list_resize({0}, {1} - 1) || [{2}] WHEN {1} > 0 THEN list_slice({0}, 1, "
+          "{1} - 1) || [{2}] || list_slice({0}, {1}, len({0})) WHEN len({0}) + {1} + 1 < 0 THEN "
+          "[{2}] || list_resize(CAST([] AS {4}), 0 - {1} - len({0}) - 1) || {0} ELSE "
+          "list_slice({0}, 1, len({0}) + {1} + 1) || [{2}] || list_slice({0}, len({0}) + {1} + 2, "
+          "len({0})) END",
+          a[0].sql, a[1].sql, a[2].sql, zero, duckdb_type(type)),
+      .type = array_type(type.element()),
+      .nullable = a[0].nullable || a[1].nullable};
+}
+
+Resolved map_concat(std::vector<Resolved>& a, const CallContext&) {
+  std::string given, entries;
+  bool nullable = false;
+  for (const auto& map : a) {
+    given += fmt::format("{}{} IS NOT NULL", given.empty() ? "" : " AND ", map.sql);
+    const auto list = fmt::format("map_entries({})", map.sql);
+    entries = entries.empty() ? list : fmt::format("list_concat({}, {})", entries, list);
+    nullable = nullable || map.nullable;
+  }
+  return {.sql = fmt::format("CASE WHEN {} THEN map_from_entries({}) END", given, entries),
+          .type = a[0].type,
+          .nullable = nullable};
+}
+
 Resolved map_entries(std::vector<Resolved>& a, const CallContext&) {
   return {.sql = fmt::format("map_entries({})", a[0].sql),
           .type = array_type(
@@ -341,13 +432,13 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "With an element at the end.", .example = "array_append(array('b', 'd'), 'd')", .gives = "[b, d, d]"},
     {.name = "array_compact", .signature = "(array: array<T>) -> array<T>", .lowering = "list_filter({0}, lambda x: x IS NOT NULL)",
      .doc = "Without nulls.", .example = "array_compact(array(1, 2, NULL))", .gives = "[1, 2]"},
-    {.name = "array_contains", .signature = "(array: array<T>, value: T) -> boolean", .lowering = "CASE WHEN list_contains({0}, {1}) THEN true WHEN {1} IS NULL OR len(list_filter({0}, lambda e: e IS NULL)) > 0 THEN NULL ELSE list_contains({0}, {1}) END", .nulls = Nulls::kAlways,
+    {.name = "array_contains", .signature = "(array: array<T>, value: T) -> boolean", .lower = array_contains, .nulls = Nulls::kAlways,
      .doc = "Whether the array holds the value.", .example = "array_contains(array(1, 2, 3), 2)", .gives = "true"},
     {.name = "array_distinct", .signature = "(array: array<T>) -> array<T>", .lowering = "list_filter({0}, lambda x, i: list_position({0}, x) = i)",
      .doc = "Without repeated elements.", .example = "array_distinct(array(1, 2, 1))", .gives = "[1, 2]"},
     {.name = "array_except", .signature = "(left: array<T>, right: array<T>) -> array<T>", .lowering = "list_filter({0}, lambda x, i: list_position({0}, x) = i AND list_position({1}, x) IS NULL)",
      .doc = "The different elements of `left` that `right` lacks.", .example = "array_except(array(1, 2, 3), array(1, 3, 5))", .gives = "[2]"},
-    {.name = "array_insert", .signature = "(array: array<T>, position: int, element: T) -> array<T>", .lowering = "(list_slice({0}, 1, {1} - 1) || [{2}] || list_slice({0}, {1}, len({0})))",
+    {.name = "array_insert", .signature = "(array: array<T>, position: int, element: T) -> array<T>", .lower = array_insert,
      .doc = "With an element at a position, from 1.", .example = "array_insert(array(1, 2, 4), 3, 3)", .gives = "[1, 2, 3, 4]"},
     {.name = "array_intersect", .signature = "(left: array<T>, right: array<T>) -> array<T>", .lowering = "list_filter({0}, lambda x, i: list_position({0}, x) = i AND list_position({1}, x) IS NOT NULL)",
      .doc = "The different elements in both.", .example = "array_intersect(array(1, 2, 3), array(1, 3, 5))", .gives = "[1, 3]"},
@@ -357,7 +448,7 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "The greatest element.", .example = "array_max(array(1, 20, 3))", .gives = "20"},
     {.name = "array_min", .signature = "(array: array<T>) -> T", .lowering = "list_min({0})", .nulls = Nulls::kAlways,
      .doc = "The least element.", .example = "array_min(array(1, 20, 3))", .gives = "1"},
-    {.name = "array_position", .signature = "(array: array<T>, value: T) -> long", .lowering = "coalesce(list_position({0}, {1}), CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN 0 END)",
+    {.name = "array_position", .signature = "(array: array<T>, value: T) -> long", .lower = array_position,
      .doc = "Position of the first such element, from 1; 0 when absent.", .example = "array_position(array(3, 2, 1), 1)", .gives = "3"},
     {.name = "array_prepend", .signature = "(array: array<T>, element: T) -> array<T>", .lowering = "CASE WHEN {0} IS NOT NULL THEN list_prepend({1}, {0}) END",
      .doc = "With an element at the start.", .example = "array_prepend(array('b', 'd'), 'a')", .gives = "[a, b, d]"},
@@ -369,7 +460,7 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "Number of elements.", .example = "array_size(array('b', 'd'))", .gives = "2"},
     {.name = "array_sort", .signature = "(array: array<T>) -> array<T>", .lowering = "list_sort({0}, 'ASC', 'NULLS LAST')", .print = "array_sort({0}, lambdafunction((IF(((namedlambdavariable() IS NULL) AND (namedlambdavariable() IS NULL)), 0, (IF((namedlambdavariable() IS NULL), 1, (IF((namedlambdavariable() IS NULL), -1, (IF((namedlambdavariable() < namedlambdavariable()), -1, (IF((namedlambdavariable() > namedlambdavariable()), 1, 0)))))))))), namedlambdavariable(), namedlambdavariable()))",
      .doc = "In ascending order, nulls last.", .example = "array_sort(array(5, NULL, 1))", .gives = "[1, 5, null]"},
-    {.name = "array_union", .signature = "(left: array<T>, right: array<T>) -> array<T>", .lowering = "list_filter(list_concat({0}, {1}), lambda x, i: list_position(list_concat({0}, {1}), x) = i)",
+    {.name = "array_union", .signature = "(left: array<T>, right: array<T>) -> array<T>", .lowering = "CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN list_filter(list_concat({0}, {1}), lambda x, i: list_position(list_concat({0}, {1}), x) = i) END",
      .doc = "The different elements of both.", .example = "array_union(array(1, 2, 3), array(1, 3, 5))", .gives = "[1, 2, 3, 5]"},
     {.name = "arrays_overlap", .signature = "(left: array<T>, right: array<T>) -> boolean", .lowering = "CASE WHEN list_has_any({0}, {1}) THEN true WHEN len({0}) > 0 AND len({1}) > 0 AND (len(list_filter({0}, lambda x: x IS NULL)) > 0 OR len(list_filter({1}, lambda x: x IS NULL)) > 0) THEN NULL ELSE list_has_any({0}, {1}) END", .nulls = Nulls::kAlways,
      .doc = "Whether both share an element.", .example = "arrays_overlap(array(1, 2, 3), array(3, 4, 5))", .gives = "true"},
@@ -384,7 +475,7 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "Whether the condition holds for an element.", .example = "exists(array(1, 2, 3), x -> x % 2 = 0)", .gives = "true"},
     {.name = "filter", .signature = "(array: array<T>, condition: any) -> array<T>", .lower = filter,
      .doc = "The elements for which the condition holds.", .example = "filter(array(1, 2, 3), x -> x % 2 = 1)", .gives = "[1, 3]"},
-    {.name = "flatten", .signature = "(arrays: array<array<T>>) -> array<T>", .lowering = "flatten({0})",
+    {.name = "flatten", .signature = "(arrays: array<array<T>>) -> array<T>", .lowering = "CASE WHEN len(list_filter({0}, lambda e: e IS NULL)) = 0 THEN flatten({0}) END",
      .doc = "An array of arrays as one array.", .example = "flatten(array(array(1, 2), array(3)))", .gives = "[1, 2, 3]"},
     {.name = "forall", .signature = "(array: array<T>, condition: any) -> boolean", .lower = forall, .nulls = Nulls::kAlways,
      .doc = "Whether the condition holds for every element.", .example = "forall(array(2, 4, 8), x -> x % 2 = 0)", .gives = "true"},
@@ -392,7 +483,7 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "The element at an index from 0; null outside.", .example = "get(array(1, 2, 3), 0)", .gives = "1"},
     {.name = "map", .signature = "([key_or_value: any...]) -> map<any, any>", .lower = map_of,
      .doc = "A map of keys and values in turn.", .example = "map('a', 1, 'b', 2)", .gives = "{a -> 1, b -> 2}"},
-    {.name = "map_concat", .signature = "(map: map<K, V>...) -> map<K, V>", .lowering = "map_concat({*})",
+    {.name = "map_concat", .signature = "(map: map<K, V>...) -> map<K, V>", .lower = map_concat,
      .doc = "The entries of all maps.", .example = "map_concat(map(1, 'a', 2, 'b'), map(3, 'c'))", .gives = "{1 -> a, 2 -> b, 3 -> c}"},
     {.name = "map_contains_key", .signature = "(map: map<K, V>, key: K) -> boolean", .lowering = "list_contains(map_keys({0}), {1})",
      .doc = "Whether the map has the key.", .example = "map_contains_key(map(1, 'a', 2, 'b'), 1)", .gives = "true"},
@@ -417,7 +508,7 @@ constexpr FunctionSpec kCollections[] = {
     {.name = "size", .signature = "(collection: array<T>) -> int", .lowering = "len({0})",
      .doc = "Number of elements.", .example = "size(array('b', 'd', 'c', 'a'))", .gives = "4"},
     {.name = "size", .signature = "(collection: map<K, V>) -> int", .lowering = "cardinality({0})"},
-    {.name = "slice", .signature = "(array: array<T>, start: int, length: int) -> array<T>", .lowering = "list_slice({0}, CASE WHEN {1} < 0 THEN len({0}) + {1} + 1 ELSE {1} END, CASE WHEN {1} < 0 THEN len({0}) + {1} + 1 ELSE {1} END + {2} - 1)",
+    {.name = "slice", .signature = "(array: array<T>, start: int, length: int) -> array<T>", .lower = slice,
      .doc = "A part of the array.", .example = "slice(array(1, 2, 3, 4), 2, 2)", .gives = "[2, 3]"},
     {.name = "sort_array", .signature = "(array: array<T>) -> array<T>", .lowering = "list_sort({0}, 'ASC', 'NULLS FIRST')", .print = "sort_array({0}, true)",
      .doc = "In ascending order.", .example = "sort_array(array('b', 'd', 'c', 'a'))", .gives = "[a, b, c, d]"},

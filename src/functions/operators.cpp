@@ -298,6 +298,11 @@ template <typename Make>
 Resolved compare(std::vector<Resolved>& a, const CallContext& call, Make make) {
   const auto common = common_type(a[0].type, a[1].type);
   if (!common || (common->kind == kMap)) differing_types(a, call);
+  if (common->kind == kVariant) {
+    throw Error("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
+                fmt::format("The `{}` does not support ordering on type \"VARIANT\".", call.name))
+        .at(call.span);
+  }
   if (!(common->kind == kDecimal)) {  // DuckDB compares decimals of any precision
     for (auto& value : a) {
       if (value.type != *common) value = coerce(value, *common, call.time_zone);

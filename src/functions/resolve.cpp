@@ -113,19 +113,14 @@ const Signature& signature_of(const FunctionSpec& spec) {
 using Bindings = std::map<std::string, DataType>;
 
 std::optional<DataType> concrete(const std::string& name) {
-  static const std::map<std::string, TypeKind> kinds = {{"boolean", TypeKind::kBoolean},
-                                                        {"byte", TypeKind::kByte},
-                                                        {"short", TypeKind::kShort},
-                                                        {"int", TypeKind::kInteger},
-                                                        {"long", TypeKind::kLong},
-                                                        {"float", TypeKind::kFloat},
-                                                        {"double", TypeKind::kDouble},
-                                                        {"string", TypeKind::kString},
-                                                        {"binary", TypeKind::kBinary},
-                                                        {"date", TypeKind::kDate},
-                                                        {"timestamp", TypeKind::kTimestamp},
-                                                        {"timestamp_ntz", TypeKind::kTimestampNtz},
-                                                        {"void", TypeKind::kNull}};
+  static const std::map<std::string, TypeKind> kinds = {
+      {"boolean", TypeKind::kBoolean},     {"byte", TypeKind::kByte},
+      {"short", TypeKind::kShort},         {"int", TypeKind::kInteger},
+      {"long", TypeKind::kLong},           {"float", TypeKind::kFloat},
+      {"double", TypeKind::kDouble},       {"string", TypeKind::kString},
+      {"binary", TypeKind::kBinary},       {"date", TypeKind::kDate},
+      {"timestamp", TypeKind::kTimestamp}, {"timestamp_ntz", TypeKind::kTimestampNtz},
+      {"variant", TypeKind::kVariant},     {"void", TypeKind::kNull}};
   const auto found = kinds.find(name);
   if (found == kinds.end()) return std::nullopt;
   return make_type(found->second);
@@ -288,7 +283,7 @@ std::string call_name(const FunctionSpec& spec, const std::vector<Resolved>& arg
     return fill(spec.print, names);
   }
   std::string inner;
-  for (const auto& argument : arguments) inner += (inner.empty() ? "" : ", ") + argument.name;
+  for (size_t i = 0; i < arguments.size(); ++i) inner += (i ? ", " : "") + arguments[i].name;
   return fmt::format("{}({})", spec.name, inner);
 }
 

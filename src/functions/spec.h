@@ -65,6 +65,9 @@ struct FunctionSpec {
   std::string_view unsupported = {};
   FunctionKind kind = FunctionKind::kScalar;
   Nulls nulls = Nulls::kAnyArgument;
+  /// From this argument on, expressions of constants are given as literals: schemas, options.
+  int constants_from = kNoConstants;
+  static constexpr int kNoConstants = 1000;
   /// The unaliased column's name, e.g. "({0} + {1})"; `name(arguments)` when empty.
   std::string_view print = {};
   std::string_view doc = {};

@@ -69,6 +69,17 @@ Resolved Resolver::internal_function(const std::string& name,
     return aggregate;
   }
   if (name == "within_group") return within_group(call, scope, span);
+  if (name == "variant_path") {
+    const auto value = expression(call.arguments(0), scope);
+    if (value.type.kind != kVariant && !value.is_null()) {
+      throw Error("COLUMN_IS_NOT_VARIANT_TYPE",
+                  "The semi-structured extraction operator (`:`) can only be applied to a column "
+                  "of the VARIANT type.")
+          .at(span);
+    }
+    return resolve_call(find_function("variant_get"), {value, expression(call.arguments(1), scope)},
+                        {.name = "variant_get", .span = span, .time_zone = settings_.time_zone});
+  }
   if (name.ends_with("likeall") || name.ends_with("likeany")) {
     const auto value = expression(call.arguments(0), scope);
     const bool all = name.ends_with("all"), negated = name.starts_with("not");

@@ -69,6 +69,7 @@ std::string Resolver::column_name(const proto::Expression& expression,
     return column_name(catalog_.parse_expression(expression.expression_string().expression()),
                        value);
   const auto& inner = expression.cast().expr();
+  if (expression.has_cast() && inner.has_alias()) return inner.alias().name(0);  // v:name::int
   if (!expression.has_cast() || !inner.has_unresolved_attribute()) return value.name;
   return split_name(inner.unresolved_attribute().unparsed_identifier()).back();
 }
@@ -799,6 +800,9 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
     }
   }
   scope.inside_aggregate = inside;
+  for (size_t i = overloads.front()->constants_from; i < arguments.size(); ++i) {
+    fold_constant(arguments[i]);
+  }
   if (call.is_distinct() && name == "count" && arguments.size() > 1) {
     std::string all, row, label;
     for (const auto& argument : arguments) {
@@ -826,6 +830,14 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
     }
   }
   return result;
+}
+
+void Resolver::fold_constant(Resolved& value) {
+  if (value.type.kind != kString || !value.literal.empty() || value.sql == "''") return;
+  try {
+    if (const auto text = catalog_.evaluate(value.sql)) value.literal = *text;
+  } catch (const Error&) {  // it needs rows: no constant
+  }
 }
 
 Resolved Resolver::subquery(const proto::SubqueryExpression& subquery, Scope& scope, Span span) {

@@ -159,6 +159,8 @@ class Resolver {
   std::vector<proto::Expression> in_order(const FunctionSpec& spec,
                                           const proto::Expression::UnresolvedFunction& call,
                                           Span span) const;
+  /// Makes an expression of constants a literal.
+  void fold_constant(Resolved& value);
   Resolved lambda(const proto::Expression::LambdaFunction& lambda,
                   const std::vector<DataType>& types, Scope& scope);
   Resolved window(const proto::Expression::Window& window, Scope& scope, Span span);

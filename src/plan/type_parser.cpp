@@ -39,6 +39,7 @@ constexpr TypeName kTypeNames[] = {
     {"timestamp_ltz", TypeKind::kTimestamp},
     {"timestamp_ntz", TypeKind::kTimestampNtz},
     {"tinyint", TypeKind::kByte},
+    {"variant", TypeKind::kVariant},
     {"void", TypeKind::kNull},
 };
 static_assert(std::ranges::is_sorted(kTypeNames, {}, &TypeName::name));

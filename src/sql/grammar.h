@@ -157,6 +157,7 @@ class Grammar {
   // primary.cpp
   Expression primary();
   Expression postfix();
+  Expression variant_path(Expression value, int start);
   Expression parenthesised();
   Expression case_expression();
   Expression name_or_call();

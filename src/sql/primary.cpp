@@ -1,5 +1,7 @@
 // What operators join: literals, names, calls, CASE, subqueries, lambdas, and what may follow them
 // (`[…]`, `.field`, `::type`).
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "plan/names.h"
@@ -56,6 +58,8 @@ Expression Grammar::postfix() {
       *made.mutable_unresolved_extract_value()->mutable_extraction() = std::move(name);
       *made.mutable_unresolved_extract_value()->mutable_child() = std::move(value);
       value = located(std::move(made), start);
+    } else if (in_.is(":") && (in_.is_name(1) || in_.is("[", 1))) {
+      value = variant_path(std::move(value), start);
     } else if (in_.accept("::")) {
       Expression made;
       *made.mutable_cast()->mutable_type() = type();
@@ -65,6 +69,55 @@ Expression Grammar::postfix() {
       return value;
     }
   }
+}
+
+/// variant:name.name[0]['name'], whose column is called as its last name.
+Expression Grammar::variant_path(Expression value, int start) {
+  in_.expect(":");
+  std::string path = "$", last;
+  const auto name = [&](const std::string& text) {
+    last = text;
+    path += fmt::format("[\"{}\"]", text);
+  };
+  const auto plain_name = [&](const std::string& text) {
+    last = text;
+    path += "." + text;
+  };
+  if (in_.is_name()) plain_name(in_.take().value);
+  while (true) {
+    if (in_.accept("[")) {
+      if (in_.is("*")) {
+        throw Error("INVALID_USAGE_OF_STAR_OR_REGEX", "Invalid usage of '*' in a path.")
+            .at({start, in_.start()});
+      }
+      const auto& token = in_.take();
+      if (token.kind == TokenKind::kString) {
+        name(token.value);
+      } else {
+        path += fmt::format("[{}]", token.text);
+      }
+      in_.expect("]");
+    } else if (in_.is(".") && in_.is_name(1)) {
+      in_.take();
+      plain_name(in_.take().value);
+    } else {
+      break;
+    }
+  }
+  Expression text;
+  text.mutable_literal()->set_string(path);
+  Expression made;
+  auto* call = made.mutable_unresolved_function();
+  call->set_function_name("variant_path");
+  call->set_is_internal(true);
+  *call->add_arguments() = std::move(value);
+  *call->add_arguments() = located(std::move(text), start);
+  made = located(std::move(made), start);
+  if (last.empty()) return made;
+  Expression alias;
+  alias.mutable_alias()->add_name(last);
+  *alias.mutable_alias()->mutable_expr() = std::move(made);
+  return located(std::move(alias), start);
 }
 
 Expression Grammar::primary() {
