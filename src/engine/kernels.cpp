@@ -432,6 +432,10 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   shifts("spark_shiftrightunsigned", shift_right_unsigned<int32_t>, shift_right_unsigned<int64_t>);
   register_statistics(loader);
   register_random(loader);
+  register_text(loader);
+  register_crypto(loader);
+  register_vectors(loader);
+  register_formats(loader);
   loader.RegisterFunction(ScalarFunction("spark_exp", {real}, real, unary_kernel<exp_of>));
   loader.RegisterFunction(ScalarFunction("spark_cosh", {real}, real, unary_kernel<cosh_of>));
   loader.RegisterFunction(

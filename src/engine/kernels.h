@@ -9,9 +9,13 @@ class ExtensionLoader;
 namespace firesteel {
 
 void register_kernels(duckdb::DatabaseInstance& database);
-/// Called by register_kernels: statistics.cpp and random.cpp.
+/// Called by register_kernels, each in a file of its own.
 void register_statistics(duckdb::ExtensionLoader& loader);
 void register_random(duckdb::ExtensionLoader& loader);
+void register_text(duckdb::ExtensionLoader& loader);
+void register_crypto(duckdb::ExtensionLoader& loader);
+void register_vectors(duckdb::ExtensionLoader& loader);
+void register_formats(duckdb::ExtensionLoader& loader);
 
 /// Those that DuckDB's own SQL can say.
 inline constexpr const char* kKernelMacros =

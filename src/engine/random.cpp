@@ -63,6 +63,12 @@ class XorShift {
     }
   }
 
+  /// One of 0-9, a-z, A-Z.
+  char letter() {
+    const int draw = std::abs(static_cast<int32_t>(next(32)) % 62);
+    return "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[draw];
+  }
+
  private:
   uint64_t next(int bits) {
     state_ ^= state_ << 21;
@@ -79,7 +85,7 @@ class XorShift {
 /// Where a thread is in the sequence of its seed.
 struct Sequence : duckdb::FunctionLocalState {
   bool started = false;
-  int64_t seed = 0, next_row = 0;
+  int64_t seed = 0, next = 0;
   XorShift generator;
 };
 
@@ -89,20 +95,39 @@ duckdb::unique_ptr<duckdb::FunctionLocalState> start(duckdb::ExpressionState&,
   return duckdb::make_uniq<Sequence>();
 }
 
+/// Moves a sequence to where so many draws were made.
+template <typename Draw>
+void go_to(Sequence& sequence, int64_t seed, int64_t place, Draw draw) {
+  if (!sequence.started || seed != sequence.seed || place < sequence.next) {
+    sequence.started = true;
+    sequence.seed = seed;
+    sequence.next = 0;
+    sequence.generator = XorShift(seed);
+  }
+  for (; sequence.next < place; ++sequence.next) (sequence.generator.*draw)();
+}
+
 template <double (XorShift::*draw)()>
 void draw_kernel(duckdb::DataChunk& input, duckdb::ExpressionState& state, duckdb::Vector& result) {
   auto& sequence = duckdb::ExecuteFunctionState::GetFunctionState(state)->Cast<Sequence>();
   duckdb::BinaryExecutor::Execute<int64_t, int64_t, double>(
       input.data[0], input.data[1], result, input.size(), [&](int64_t seed, int64_t row) {
-        if (!sequence.started || seed != sequence.seed || row < sequence.next_row) {
-          sequence.started = true;
-          sequence.seed = seed;
-          sequence.next_row = 0;
-          sequence.generator = XorShift(seed);
-        }
-        for (; sequence.next_row < row; ++sequence.next_row) (sequence.generator.*draw)();
-        ++sequence.next_row;
+        go_to(sequence, seed, row, draw);
+        ++sequence.next;
         return (sequence.generator.*draw)();
+      });
+}
+
+/// Text of so many letters.
+void text_kernel(duckdb::DataChunk& input, duckdb::ExpressionState& state, duckdb::Vector& result) {
+  auto& sequence = duckdb::ExecuteFunctionState::GetFunctionState(state)->Cast<Sequence>();
+  duckdb::TernaryExecutor::Execute<int32_t, int64_t, int64_t, duckdb::string_t>(
+      input.data[0], input.data[1], input.data[2], result, input.size(),
+      [&](int32_t length, int64_t seed, int64_t row) {
+        go_to(sequence, seed, row * length, &XorShift::letter);
+        std::string text;
+        for (; length > 0; --length, ++sequence.next) text += sequence.generator.letter();
+        return duckdb::StringVector::AddString(result, text);
       });
 }
 
@@ -116,6 +141,9 @@ void register_random(duckdb::ExtensionLoader& loader) {
   };
   add("spark_rand", draw_kernel<&XorShift::uniform>);
   add("spark_randn", draw_kernel<&XorShift::normal>);
+  loader.RegisterFunction(duckdb::ScalarFunction(
+      "spark_randstr", {LogicalType::INTEGER, LogicalType::BIGINT, LogicalType::BIGINT},
+      LogicalType::VARCHAR, text_kernel, nullptr, nullptr, nullptr, start));
 }
 
 }  // namespace firesteel

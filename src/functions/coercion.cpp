@@ -267,8 +267,8 @@ std::string to_string_sql(const Resolved& value, const std::string& zone) {
       const auto local = value.type.kind == kTimestamp ? to_local(x, zone) : x;
       return fmt::format("CAST({} AS VARCHAR)", local);
     }
-    case kBinary:
-      return fmt::format("decode({})", x);
+    case kBinary:  // what is no UTF-8 is shown as Spark shows it
+      return fmt::format("spark_make_valid_utf8({})", x);
     case kDecimal:  // DuckDB leaves out the zero before the point when there is no digit for it
       return value.type.precision == value.type.scale && value.type.precision < 38
                  ? fmt::format("CAST(CAST({} AS DECIMAL({},{})) AS VARCHAR)", x,
@@ -593,9 +593,14 @@ DataType bounded_decimal(int precision, int scale) {
 }
 
 std::string raise_sql(std::string_view condition, std::string_view message, Span span) {
-  const std::string text =
-      fmt::format("{0}{1}{0}{2}{0}{3}{0}{4}", kRaise, condition, span.start, span.stop, message);
-  return fmt::format("error({})", sql_string(text));
+  return fmt::format(
+      "error({})",
+      sql_string(raised_text(Error(std::string(condition), std::string(message)).at(span))));
+}
+
+std::string raised_text(const Error& error) {
+  return fmt::format("{0}{1}{0}{2}{0}{3}{0}{4}", kRaise, error.condition(), error.span().start,
+                     error.span().stop, error.message());
 }
 
 std::optional<Error> raised_error(std::string_view text) {

@@ -37,7 +37,9 @@ DataType bounded_decimal(int precision, int scale);
 
 /// SQL that raises a Spark error when it is evaluated.
 std::string raise_sql(std::string_view condition, std::string_view message, Span span);
-/// The Error in a text made by `raise_sql`, if it is one.
+/// An error as text, which DuckDB's own exceptions carry.
+std::string raised_text(const Error& error);
+/// The Error in a text made by `raise_sql` or `raised_text`, if it is one.
 std::optional<Error> raised_error(std::string_view text);
 
 /// 'text' with quotes doubled.

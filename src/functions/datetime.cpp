@@ -300,7 +300,9 @@ Resolved current_date(std::vector<Resolved>&, const CallContext& call) {
 }
 
 Resolved date_part(std::vector<Resolved>& a, const CallContext& call) {
-  const auto name = fmt::format("date_part({}, {})", a[0].name, a[1].name);
+  const auto name = call.name == "datepart"
+                        ? fmt::format("datepart({} FROM {})", a[0].name, a[1].name)
+                        : fmt::format("date_part({}, {})", a[0].name, a[1].name);
   auto result = extract(a, call);
   result.name = name;
   return result;
@@ -566,6 +568,8 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "The date a number of days later.", .example = "dateadd('2016-07-30', 1)", .gives = "2016-07-31"},
     {.name = "datediff", .signature = "(end: date, start: date) -> int", .lowering = "({0} - {1})",
      .doc = "Days from `start` to `end`.", .example = "datediff('2009-07-31', '2009-07-30')", .gives = "1"},
+    {.name = "datepart", .signature = "(field: string, source: any) -> any", .lower = date_part,
+     .doc = "A part of a date or timestamp.", .example = "datepart('YEAR', DATE'2019-08-12')", .gives = "2019"},
     {.name = "day", .signature = "(moment: any) -> int", .lower = day_of,
      .doc = "Day of the month.", .example = "day('2009-07-30')", .gives = "30"},
     {.name = "dayname", .signature = "(date: date) -> string", .lowering = "strftime({0}, '%a')",

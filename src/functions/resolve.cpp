@@ -1,6 +1,7 @@
 // From a row and resolved arguments to SQL and a type: signatures are matched, arguments cast,
 // templates filled.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
@@ -275,9 +276,9 @@ std::string call_name(const FunctionSpec& spec, const std::vector<Resolved>& arg
     for (auto& argument : names) argument.sql = argument.name;
     return fill(spec.print, names);
   }
-  std::string inner;
-  for (const auto& argument : arguments) inner += (inner.empty() ? "" : ", ") + argument.name;
-  return fmt::format("{}({})", spec.name, inner);
+  std::vector<std::string> names;
+  for (const auto& argument : arguments) names.push_back(argument.name);
+  return fmt::format("{}({})", spec.name, fmt::join(names, ", "));
 }
 
 }  // namespace

@@ -282,6 +282,73 @@ Resolved Resolver::numbered(const std::string& name,
           .name = fmt::format("{}({})", name, seed.name)};
 }
 
+/// uniform(min, max[, seed]) and randstr(length[, seed]): drawn as rand(seed) is.
+Resolved Resolver::drawn(const std::string& name, const proto::Expression::UnresolvedFunction& call,
+                         Scope& scope, Span span) {
+  const int count = name == "uniform" ? 2 : 1;
+  if (call.arguments_size() < count || call.arguments_size() > count + 1) {
+    throw Error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+                fmt::format("The `{}` requires [{}, {}] parameters but the actual number is {}.",
+                            name, count, count + 1, call.arguments_size()))
+        .at(span);
+  }
+  std::vector<Resolved> arguments;
+  std::string names;
+  for (const auto& argument : call.arguments()) {
+    arguments.push_back(expression(argument, scope));
+    names += (names.empty() ? "" : ", ") + arguments.back().name;
+    if (arguments.back().sql.find('"') != std::string::npos) {  // it names a column
+      throw Error(
+          "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT",
+          fmt::format("Cannot resolve \"{}\" due to data type mismatch: the input should be "
+                      "foldable; however, got \"{}\".",
+                      name, arguments.back().name))
+          .at(span);
+    }
+  }
+  const bool seeded = call.arguments_size() > count;
+  auto rand = call;
+  rand.clear_arguments();
+  if (seeded) *rand.add_arguments() = call.arguments(count);
+  Resolved result{.sql = "random()", .nullable = false, .name = fmt::format("{}({})", name, names)};
+  if (seeded) result.sql = numbered("rand", rand, scope, span).sql;
+  if (name == "randstr") {
+    if (arguments[0].literal.starts_with('-')) {
+      throw Error("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+                  fmt::format("Cannot resolve \"{}\" due to data type mismatch: The length must be "
+                              "between [0, 2147483647] (current value = {}).",
+                              result.name, arguments[0].literal))
+          .at(span);
+    }
+    const auto inside = result.sql.substr(result.sql.find('(') + 1);
+    result.sql = seeded ? fmt::format("spark_randstr({}, {}", arguments[0].sql, inside)
+                        : fmt::format("spark_randstr({}, CAST(random() * 1e18 AS BIGINT), 0)",
+                                      arguments[0].sql);
+    result.type = make_type(kString);
+    return result;
+  }
+  const auto &low = arguments[0], &high = arguments[1];
+  const bool decimal = low.type.kind == kDecimal || high.type.kind == kDecimal;
+  const auto type = decimal && !low.type.is_fractional() && !high.type.is_fractional()
+                        ? common_type(decimal_for(low), decimal_for(high))
+                        : common_type(low.type, high.type);
+  if (!type || !type->is_numeric()) {
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"{}\" due to data type mismatch: the bounds must be "
+                            "numbers, not \"{}\" and \"{}\".",
+                            result.name, low.type.sql(), high.type.sql()))
+        .at(span);
+  }
+  result.type = low.is_null() || high.is_null() ? make_type(kDouble) : *type;
+  result.nullable = low.is_null() || high.is_null();
+  const auto drawn = fmt::format("(CAST({0} AS DOUBLE) + CAST({1} - {0} AS DOUBLE) * {2})", low.sql,
+                                 high.sql, result.sql);
+  result.sql =
+      fmt::format("CAST({} AS {})", result.type.is_integral() ? "trunc(" + drawn + ")" : drawn,
+                  duckdb_type(result.type));
+  return result;
+}
+
 /// Microseconds of text such as '5 minutes'.
 int64_t Resolver::duration(const proto::Expression& expression, const std::string& function,
                            Span span) {

@@ -550,6 +550,12 @@ namespace {
 std::vector<DataType> lambda_types(std::string_view function,
                                    const std::vector<Resolved>& arguments) {
   const auto& first = arguments.at(0).type;
+  if (function == "map_zip_with") {
+    if (arguments.size() < 2 || first.kind != kMap || arguments[1].type.kind != kMap)
+      return std::vector(3, make_type(kNull));  // refused by the row
+    const auto key = common_type(first.key(), arguments[1].type.key());
+    return {key.value_or(first.key()), first.value(), arguments[1].type.value()};
+  }
   if (first.kind == kMap) return {first.key(), first.value()};
   if (first.kind != kArray) return {};
   if (function == "aggregate" || function == "reduce") {
@@ -594,6 +600,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   std::string name = call.function_name();
   std::transform(name.begin(), name.end(), name.begin(), ::tolower);
   if (call.is_internal()) return internal_function(name, call, scope, span);
+  if (name == "random") name = "rand";
   if (name == "not" && scope.is_column && call.arguments_size() == 1 &&
       call.arguments(0).has_subquery_expression()) {
     // NOT IN of a SELECT list: unknown is false too.
@@ -610,6 +617,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
       (name == "monotonically_increasing_id" && call.arguments_size() == 0)) {
     return numbered(name, call, scope, span);
   }
+  if (name == "uniform" || name == "randstr") return drawn(name, call, scope, span);
   if (name == "window") return time_window(call, scope, span);
   if (is_generator_name(name)) {
     throw Error("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
@@ -617,7 +625,12 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
         .at(span);
   }
   auto overloads = find_function(name);
-  if (overloads.empty()) {
+  if ((name == "percentile_cont" || name == "percentile_disc") && call.arguments_size() == 1) {
+    throw Error("INVALID_WITHIN_GROUP_EXPRESSION.WITHIN_GROUP_MISSING",
+                fmt::format("`{}` requires WITHIN GROUP (ORDER BY …).", name))
+        .at(span);
+  }
+  if (overloads.empty() || overloads.front()->of_resolver) {
     // A cast written as a function: int('1').
     static const std::map<std::string, std::string> casts = {
         {"boolean", "boolean"}, {"tinyint", "tinyint"},       {"smallint", "smallint"},
