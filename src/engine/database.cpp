@@ -355,6 +355,11 @@ Error from_duckdb(const std::string& message) {
     return Error("INVALID_PARAMETER_VALUE.PATTERN",
                  fmt::format("The regular expression is not one that RE2 can run: {}", text));
   }
+  if (has("Unknown TimeZone")) {
+    return Error("INVALID_TIMEZONE",
+                 fmt::format("{} It must be either a region-based zone ID or a zone offset.",
+                             text.substr(0, text.find('\n'))));
+  }
   if (has("More than one row returned by a subquery")) {
     return Error("SCALAR_SUBQUERY_TOO_MANY_ROWS",
                  "More than one row returned by a subquery used as an expression.");

@@ -16,6 +16,7 @@ void register_text(duckdb::ExtensionLoader& loader);
 void register_crypto(duckdb::ExtensionLoader& loader);
 void register_vectors(duckdb::ExtensionLoader& loader);
 void register_formats(duckdb::ExtensionLoader& loader);
+void register_regex(duckdb::ExtensionLoader& loader);
 
 /// Those that DuckDB's own SQL can say.
 inline constexpr const char* kKernelMacros =

@@ -67,6 +67,7 @@ bool castable(const DataType& from, const DataType& to) {
       return from.kind == kString || from.is_datetime();
     case kDayTimeInterval:
     case kYearMonthInterval:
+    case kCalendarInterval:
       return from.kind == kString;
     default:
       return false;
@@ -200,6 +201,8 @@ std::string string_cast(const Resolved& value, const DataType& to, const std::st
                            raise);
       }
       return parse_interval_sql(trimmed, to);
+    case kCalendarInterval:  // null where the text is none, as in Spark
+      return fmt::format("spark_calendar_interval({})", value.sql);
     case kByte:
     case kShort:
     case kInteger:
@@ -277,6 +280,8 @@ std::string to_string_sql(const Resolved& value, const std::string& zone) {
     case kDayTimeInterval:
     case kYearMonthInterval:
       return interval_text_sql(value);
+    case kCalendarInterval:
+      return fmt::format("spark_calendar_text({})", x);
     case kArray:
     case kMap:
     case kStruct: {
@@ -412,6 +417,7 @@ std::string duckdb_type(const DataType& type) {
       return "TIMESTAMP";
     case kDayTimeInterval:
     case kYearMonthInterval:
+    case kCalendarInterval:
       return "INTERVAL";
     case kArray:
       return duckdb_type(type.element()) + "[]";

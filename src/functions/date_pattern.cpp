@@ -11,8 +11,9 @@ namespace firesteel {
 
 namespace {
 
-constexpr const char* kMonths[] = {"January", "February", "March",     "April",   "May",      "June",
-                                   "July",    "August",   "September", "October", "November", "December"};
+constexpr const char* kMonths[] = {"January",   "February", "March",    "April",
+                                   "May",       "June",     "July",     "August",
+                                   "September", "October",  "November", "December"};
 constexpr const char* kDays[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
                                  "Friday", "Saturday", "Sunday"};
 constexpr int64_t kDayMicros = 86400000000;
@@ -24,7 +25,9 @@ struct Refused {
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool contains(std::string_view letters, char c) { return letters.find(c) != std::string_view::npos; }
+bool contains(std::string_view letters, char c) {
+  return letters.find(c) != std::string_view::npos;
+}
 
 bool same_letter(char a, char b) {
   return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
@@ -89,9 +92,8 @@ std::string padded(int64_t value, int width, bool exceeds_pad) {
 /// What a text says, field by field; INT64_MIN where it says nothing.
 struct DatePattern::Fields {
   static constexpr int64_t kNone = INT64_MIN;
-  int64_t year = kNone, era = kNone, month = kNone, day = kNone, day_of_year = kNone,
-          hour = kNone, half_hour = kNone, half = kNone, minute = kNone, second = kNone,
-          micros = kNone;
+  int64_t year = kNone, era = kNone, month = kNone, day = kNone, day_of_year = kNone, hour = kNone,
+          half_hour = kNone, half = kNone, minute = kNone, second = kNone, micros = kNone;
   std::string zone = {};
 
   /// False where the field is out of range or has another value already.
@@ -121,9 +123,9 @@ struct DatePattern::Fields {
     int64_t h = or_else(hour, or_else(half_hour, 0));
     if (hour == kNone && half == 1) h += 12;
     const int64_t seconds = (h * 60 + or_else(minute, 0)) * 60 + or_else(second, 0);
-    return Moment{days.time_since_epoch().count() * kDayMicros + seconds * 1000000 +
-                      or_else(micros, 0),
-                  zone};
+    return Moment{
+        days.time_since_epoch().count() * kDayMicros + seconds * 1000000 + or_else(micros, 0),
+        zone};
   }
 };
 
@@ -205,8 +207,9 @@ void DatePattern::check(const Token& token) const {
 }
 
 bool DatePattern::has_zone() const {
-  return std::any_of(tokens_.begin(), tokens_.end(),
-                     [](const Token& token) { return token.letter && contains("VzOXxZ", token.letter); });
+  return std::any_of(tokens_.begin(), tokens_.end(), [](const Token& token) {
+    return token.letter && contains("VzOXxZ", token.letter);
+  });
 }
 
 std::string DatePattern::format(int64_t micros, int64_t offset, std::string_view zone) const {
@@ -233,8 +236,8 @@ std::string DatePattern::format(int64_t micros, int64_t offset, std::string_view
         break;
       case 'y': {
         const int64_t shown = era_ && year < 1 ? 1 - year : year;
-        out += count == 2 ? padded(std::abs(shown) % 100, 2, false)
-                          : padded(shown, count, count > 3);
+        out +=
+            count == 2 ? padded(std::abs(shown) % 100, 2, false) : padded(shown, count, count > 3);
         break;
       }
       case 'M':
@@ -435,7 +438,8 @@ bool DatePattern::parse_token(size_t place, std::string_view text, size_t& at,
   // A zone: its name, or an offset, which is kept as "+02:00".
   size_t i = 0;
   if (letter == 'V' || letter == 'z') {
-    while (i < rest.size() && (is_letter(rest[i]) || is_digit(rest[i]) || contains("_/+-:", rest[i])))
+    while (i < rest.size() &&
+           (is_letter(rest[i]) || is_digit(rest[i]) || contains("_/+-:", rest[i])))
       ++i;
     fields.zone = rest.substr(0, i);
     at += i;

@@ -11,8 +11,8 @@
 
 namespace firesteel {
 
-/// A parsed pattern. Making one throws INVALID_DATETIME_PATTERN, or INCONSISTENT_BEHAVIOR_CROSS_VERSION
-/// where Spark 2 took the pattern.
+/// A parsed pattern. Making one throws INVALID_DATETIME_PATTERN, or
+/// INCONSISTENT_BEHAVIOR_CROSS_VERSION where Spark 2 took the pattern.
 class DatePattern {
  public:
   DatePattern(std::string_view text, bool parsing);

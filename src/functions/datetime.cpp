@@ -1,5 +1,6 @@
 // Dates and times. Timestamps are UTC in the engine; parts are taken in the session's time zone.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "functions/coercion.h"
 #include "functions/date_pattern.h"
@@ -66,6 +67,7 @@ std::string lower_text(std::string text) {
 /// A field of an interval, with the interval's sign.
 Resolved interval_part(const std::string& field, const std::vector<Resolved>& a,
                        const CallContext& call) {
+  const bool calendar = a[1].type.kind == kCalendarInterval;
   const bool months = a[1].type.kind == kYearMonthInterval;
   const auto total =
       months ? fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)",
@@ -84,9 +86,14 @@ Resolved interval_part(const std::string& field, const std::vector<Resolved>& a,
   const auto singular =
       field.size() > 1 && field.back() == 's' ? field.substr(0, field.size() - 1) : field;
   for (const auto& part : kParts) {
-    if (part.name != singular || part.months != months) continue;
-    auto amount = fmt::format("CAST(trunc({} / {}) AS BIGINT)", total, part.size);
-    if (part.size == 1) amount = total;
+    if (part.name != singular || (part.months != months && !calendar)) continue;
+    const auto whole =
+        !calendar ? total
+                  : fmt::format("spark_calendar_part({}, {})", a[1].sql, part.months ? 0 : 2);
+    auto amount = fmt::format("CAST(trunc({} / {}) AS BIGINT)", whole, part.size);
+    if (part.size == 1) amount = whole;
+    if (calendar && part.name == "day")
+      amount = fmt::format("(spark_calendar_part({}, 1) + {})", a[1].sql, amount);
     if (part.within > 0) amount = fmt::format("({} % {})", amount, part.within);
     const auto type = part.kind == kDecimal ? decimal_type(8, 6) : make_type(part.kind);
     return {.sql = part.kind == kDecimal ? fmt::format("CAST({} / 1e6 AS DECIMAL(8,6))", amount)
@@ -103,7 +110,8 @@ Resolved interval_part(const std::string& field, const std::vector<Resolved>& a,
 Resolved extract(std::vector<Resolved>& a, const CallContext& call) {
   const std::string field = lower_text(a[0].literal);
   const std::string name = fmt::format("extract({} FROM {})", a[0].name, a[1].name);
-  if (a[1].type.kind == kDayTimeInterval || a[1].type.kind == kYearMonthInterval) {
+  if (a[1].type.kind == kDayTimeInterval || a[1].type.kind == kYearMonthInterval ||
+      a[1].type.kind == kCalendarInterval) {
     auto part = interval_part(field, a, call);
     part.name = name;
     return part;
@@ -204,8 +212,9 @@ Resolved parsed(const Resolved& text, const Resolved& pattern, TypeKind kind,
                 const CallContext& call) {
   check_pattern(pattern, true, call);
   const bool known = !pattern.literal.empty();
-  const bool zoned = kind != kTimestampNtz && (!known || (pattern.literal != "NULL" &&
-                                                          DatePattern(pattern.literal, true).has_zone()));
+  const bool zoned =
+      kind != kTimestampNtz &&
+      (!known || (pattern.literal != "NULL" && DatePattern(pattern.literal, true).has_zone()));
   const auto arguments =
       fmt::format("{}, {}", coerce(text, make_type(kString), call.time_zone).sql, pattern.sql);
   Resolved moment{.sql = fmt::format("spark_try_parse_local({})", arguments),
@@ -468,6 +477,38 @@ Resolved make_ym_interval(std::vector<Resolved>& a, const CallContext&) {
                               a.size() > 1 ? a[1].name : "0")};
 }
 
+/// make_interval([years, months, weeks, days, hours, minutes, seconds]); try_make_interval is null
+/// where a part is too large.
+Resolved make_interval(std::vector<Resolved>& a, const CallContext& call) {
+  static constexpr int64_t kSizes[] = {12, 1, 7, 1, 3600000000, 60000000, 1000000};
+  std::string parts[3], given;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < 7; ++i) {
+    names.push_back(i < a.size() ? a[i].name : i < 6 ? "0" : "0.000000");
+    if (i >= a.size()) continue;
+    const auto value = i < 6 ? fmt::format("CAST({} AS BIGINT)", a[i].sql)
+                             : coerce(a[i], decimal_type(18, 6), call.time_zone).sql;
+    auto& part = parts[i < 2 ? 0 : i < 4 ? 1 : 2];
+    part += fmt::format("{}{} * {}", part.empty() ? "" : " + ", value, kSizes[i]);
+    given += fmt::format("{}{} IS NOT NULL", i ? " AND " : "", a[i].sql);
+  }
+  for (auto& part : parts) part = part.empty() ? "0" : part;
+  Resolved result{
+      .sql = fmt::format("TRY(to_months(CAST({} AS INTEGER)) + to_days(CAST({} AS INTEGER)) + "
+                         "to_microseconds(CAST({} AS BIGINT)))",
+                         parts[0], parts[1], parts[2]),
+      .type = make_type(kCalendarInterval),
+      .name = fmt::format("{}({})", call.name, fmt::join(names, ", "))};
+  if (call.name == "make_interval" && !a.empty()) {
+    const auto large = raise_sql("ARITHMETIC_OVERFLOW",
+                                 "Overflow in the parts of an interval. Use `try_make_interval` to "
+                                 "tolerate overflow and return NULL instead.",
+                                 call.span);
+    result.sql = fmt::format("coalesce({}, CASE WHEN {} THEN {} END)", result.sql, given, large);
+  }
+  return result;
+}
+
 /// make_timestamp(year, month, day, hour, minute, second[, zone]) and kin; null where the parts are
 /// none and the name begins with try_.
 Resolved make_timestamp_of(std::vector<Resolved>& a, const CallContext& call) {
@@ -475,7 +516,8 @@ Resolved make_timestamp_of(std::vector<Resolved>& a, const CallContext& call) {
   const auto second = coerce(a[5], decimal_type(16, 6), call.time_zone).sql;
   // A 60th second is the next minute's first; it has no fraction.
   const auto made = fmt::format(
-      "TRY(make_timestamp({}, {}, {}, {}, {}, 0) + to_microseconds(CASE WHEN {} BETWEEN 0 AND 60 THEN "
+      "TRY(make_timestamp({}, {}, {}, {}, {}, 0) + to_microseconds(CASE WHEN {} BETWEEN 0 AND 60 "
+      "THEN "
       "CAST({} * 1000000 AS BIGINT) END))",
       a[0].sql, a[1].sql, a[2].sql, a[3].sql, a[4].sql, second, second);
   Resolved local{.sql = made, .type = make_type(kTimestampNtz)};
@@ -489,28 +531,26 @@ Resolved make_timestamp_of(std::vector<Resolved>& a, const CallContext& call) {
     const auto fraction = raise_sql(
         "INVALID_FRACTION_OF_SECOND",
         "Valid range for seconds is [0, 60] (inclusive), and 60 has no fraction.", call.span);
-    local.sql = fmt::format("coalesce({}, CASE WHEN {} THEN CASE WHEN {} > 60 AND {} < 61 THEN {} ELSE "
-                            "{} END END)",
-                            made, given, second, second, fraction, outside);
+    local.sql = fmt::format(
+        "coalesce({}, CASE WHEN {} THEN CASE WHEN {} > 60 AND {} < 61 THEN {} ELSE "
+        "{} END END)",
+        made, given, second, second, fraction, outside);
   }
   auto result = ntz ? local : cast(local, make_type(kTimestamp), call.time_zone);
-  if (a.size() > 6 && !ntz) {
-    const auto moment = fmt::format("TRY(timezone('UTC', timezone({}, {})))", a[6].sql, local.sql);
-    const auto unknown = raise_sql("INVALID_TIMEZONE",
-                                   "The timezone is invalid. The timezone must be either a "
-                                   "region-based zone ID or a zone offset.",
-                                   call.span);
-    result.sql = tolerant ? moment
-                          : fmt::format("coalesce({}, CASE WHEN {} IS NOT NULL AND {} IS NOT NULL "
-                                        "THEN {} END)",
-                                        moment, local.sql, a[6].sql, unknown);
-  }
+  if (a.size() > 6)
+    result.sql = fmt::format("timezone('UTC', timezone({}, {}))", a[6].sql, local.sql);
   std::string names;
   for (size_t i = 0; i < a.size() && (i < 6 || call.name != "try_make_timestamp"); ++i)
     names += (i ? ", " : "") + a[i].name;
-  return {.sql = result.sql,
-          .type = result.type,
-          .name = fmt::format("{}({})", call.name, names)};
+  return {.sql = result.sql, .type = result.type, .name = fmt::format("{}({})", call.name, names)};
+}
+
+/// make_timestamp(date): its midnight.
+Resolved midnight(std::vector<Resolved>& a, const CallContext& call) {
+  const bool ntz = call.name.ends_with("_ntz");
+  return {.sql = cast(a[0], make_type(ntz ? kTimestampNtz : kTimestamp), call.time_zone).sql,
+          .type = make_type(ntz ? kTimestampNtz : kTimestamp),
+          .nullable = a[0].nullable};
 }
 
 /// localtimestamp(): the session's wall clock.
@@ -527,10 +567,11 @@ Resolved window_time(std::vector<Resolved>& a, const CallContext& call) {
   const bool window = a[0].type.kind == kStruct && a[0].type.fields->size() == 2 &&
                       (*a[0].type.fields)[1].name == "end";
   if (!window) {
-    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-                fmt::format("Cannot resolve \"window_time({0})\" due to data type mismatch: The first "
-                            "parameter requires a window, however \"{0}\" has the type \"{1}\".",
-                            a[0].name, a[0].type.sql()))
+    throw Error(
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+        fmt::format("Cannot resolve \"window_time({0})\" due to data type mismatch: The first "
+                    "parameter requires a window, however \"{0}\" has the type \"{1}\".",
+                    a[0].name, a[0].type.sql()))
         .at(call.span);
   }
   return {.sql = fmt::format("(struct_extract({}, 'end') - to_microseconds(1))", a[0].sql),
@@ -549,12 +590,14 @@ Resolved time_bucket(std::vector<Resolved>& a, const CallContext& call) {
                             a[0].name, a[0].type.sql()))
         .at(call.span);
   }
-  if (a[0].sql.starts_with("to_microseconds(-") || a[0].sql.starts_with("to_months(-") ||
-      a[0].sql.ends_with("(0)")) {
-    throw Error("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
-                fmt::format("Cannot resolve \"time_bucket\" due to data type mismatch: The bucketSize "
-                            "must be positive (current value = {}).",
-                            a[0].name))
+  const auto literal = std::string_view(a[0].name).substr(0, a[0].name.rfind('\''));
+  if (literal.starts_with("INTERVAL '") &&
+      (literal.find('-') == 10 || literal.find_first_of("123456789") == literal.npos)) {
+    throw Error(
+        "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+        fmt::format("Cannot resolve \"time_bucket\" due to data type mismatch: The bucketSize "
+                    "must be positive (current value = {}).",
+                    a[0].name))
         .at(call.span);
   }
   const bool ntz = a[1].type.kind == kTimestampNtz;
@@ -567,11 +610,11 @@ Resolved time_bucket(std::vector<Resolved>& a, const CallContext& call) {
              origin = a.size() > 2 ? local(a[2]) : std::string("TIMESTAMP '1970-01-01'");
   std::string sql;
   if (months) {
-    const auto size =
-        fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)", a[0].sql);
+    const auto size = fmt::format(
+        "CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)", a[0].sql);
     // The bucket of the calendar's months, or the one before where the moment is not that late.
-    const auto between = fmt::format("((year({0}) - year({1})) * 12 + month({0}) - month({1}))", moment,
-                                     origin);
+    const auto between =
+        fmt::format("((year({0}) - year({1})) * 12 + month({0}) - month({1}))", moment, origin);
     const auto start = [&](const std::string& buckets) {
       return fmt::format("({} + to_months(CAST({} * {} AS INTEGER)))", origin, buckets, size);
     };
@@ -587,7 +630,9 @@ Resolved time_bucket(std::vector<Resolved>& a, const CallContext& call) {
   auto result = ntz ? bucket : cast(bucket, make_type(kTimestamp), call.time_zone);
   std::vector<std::string> names;
   for (const auto& value : a) names.push_back(value.name);
-  if (a.size() < 3) names.push_back(ntz ? "TIMESTAMP_NTZ '1970-01-01 00:00:00'" : "TIMESTAMP '1970-01-01 00:00:00'");
+  if (a.size() < 3)
+    names.push_back(ntz ? "TIMESTAMP_NTZ '1970-01-01 00:00:00'"
+                        : "TIMESTAMP '1970-01-01 00:00:00'");
   result.name = fmt::format("time_bucket({}, {}, {})", names[0], names[1], names[2]);
   return result;
 }
@@ -698,12 +743,17 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "A date of its parts.", .example = "make_date(2013, 7, 15)", .gives = "2013-07-15"},
     {.name = "make_dt_interval", .signature = "([days: int], [hours: int], [minutes: int], [seconds: double]) -> any", .lower = make_dt_interval, .nulls = Nulls::kAlways,
      .doc = "A day-time interval of its parts.", .example = "make_dt_interval(1, 12, 30, 01.001001)", .gives = "INTERVAL '1 12:30:01.001001' DAY TO SECOND"},
+    {.name = "make_interval", .signature = "([years: int], [months: int], [weeks: int], [days: int], [hours: int], [minutes: int], [seconds: any]) -> any", .lower = make_interval, .nulls = Nulls::kAlways,
+     .doc = "A calendar interval of its parts: months, days and time, each on its own.", .example = "make_interval(100, 11, 1, 1, 12, 30, 01.001001)", .gives = "100 years 11 months 8 days 12 hours 30 minutes 1.001001 seconds"},
     {.name = "make_timestamp", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any, [zone: string]) -> timestamp", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
      .doc = "A timestamp of its parts, on the wall clock of a zone or the session's.", .example = "make_timestamp(2014, 12, 28, 6, 30, 45.887)", .gives = "2014-12-28 06:30:45.887"},
+    {.name = "make_timestamp", .signature = "(date: date) -> timestamp", .lower = midnight, .nulls = Nulls::kAlways},
     {.name = "make_timestamp_ltz", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any, [zone: string]) -> timestamp", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
      .doc = "A timestamp of its parts, on the wall clock of a zone or the session's.", .example = "make_timestamp_ltz(2014, 12, 28, 6, 30, 45.887, 'CET')", .gives = "2014-12-28 05:30:45.887"},
+    {.name = "make_timestamp_ltz", .signature = "(date: date) -> timestamp", .lower = midnight, .nulls = Nulls::kAlways},
     {.name = "make_timestamp_ntz", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any) -> timestamp_ntz", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
      .doc = "A timestamp without time zone of its parts.", .example = "make_timestamp_ntz(2014, 12, 28, 6, 30, 45.887)", .gives = "2014-12-28 06:30:45.887"},
+    {.name = "make_timestamp_ntz", .signature = "(date: date) -> timestamp_ntz", .lower = midnight, .nulls = Nulls::kAlways},
     {.name = "make_ym_interval", .signature = "([years: int], [months: int]) -> any", .lower = make_ym_interval, .nulls = Nulls::kAlways,
      .doc = "A year-month interval of its parts.", .example = "make_ym_interval(1, 2)", .gives = "INTERVAL '1-2' YEAR TO MONTH"},
     {.name = "minute", .signature = "(moment: any) -> int", .lower = minute_of,
@@ -722,6 +772,8 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Quarter of the year.", .example = "quarter('2016-08-31')", .gives = "3"},
     {.name = "second", .signature = "(moment: any) -> int", .lower = second_of,
      .doc = "Second of the minute.", .example = "second('2009-07-30 12:58:59')", .gives = "59"},
+    {.name = "session_window", .signature = "(time: timestamp, gap: any) -> any", .unsupported = "number the sessions in a window instead: a running sum() over whether lag(time) is longer ago than the gap",
+     .doc = "The session that a time falls in: times less than a gap apart."},
     {.name = "time_bucket", .signature = "(size: any, moment: any, [origin: any]) -> any", .lower = time_bucket, .nulls = Nulls::kAlways,
      .doc = "The start of the bucket of that size, from 1970 or an origin, that a moment is in.", .example = "time_bucket(INTERVAL '15' MINUTE, TIMESTAMP'2024-01-01 11:27:00')", .gives = "2024-01-01 11:15:00"},
     {.name = "timestamp_micros", .signature = "(value: long) -> timestamp", .lowering = "make_timestamp({0})",
@@ -750,12 +802,17 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "The UTC time of the wall clock of a zone.", .example = "to_utc_timestamp('2016-08-31', 'Asia/Seoul')", .gives = "2016-08-30 15:00:00"},
     {.name = "trunc", .signature = "(date: any, unit: string) -> date", .lower = trunc_date, .nulls = Nulls::kAlways,
      .doc = "The first day of the year, quarter, month or week.", .example = "trunc('2009-02-12', 'MM')", .gives = "2009-02-01"},
+    {.name = "try_make_interval", .signature = "(years: int, [months: int], [weeks: int], [days: int], [hours: int], [minutes: int], [seconds: any]) -> any", .lower = make_interval, .nulls = Nulls::kAlways,
+     .doc = "A calendar interval of its parts; null where one is too large.", .example = "try_make_interval(2147483647)", .gives = "NULL"},
     {.name = "try_make_timestamp", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any, [zone: string]) -> timestamp", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
      .doc = "A timestamp of its parts; null where they are none.", .example = "try_make_timestamp(2024, 13, 22, 15, 30, 0)", .gives = "NULL"},
+    {.name = "try_make_timestamp", .signature = "(date: date) -> timestamp", .lower = midnight, .nulls = Nulls::kAlways},
     {.name = "try_make_timestamp_ltz", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any, [zone: string]) -> timestamp", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
      .doc = "A timestamp of its parts; null where they are none.", .example = "try_make_timestamp_ltz(2024, 13, 22, 15, 30, 0)", .gives = "NULL"},
+    {.name = "try_make_timestamp_ltz", .signature = "(date: date) -> timestamp", .lower = midnight, .nulls = Nulls::kAlways},
     {.name = "try_make_timestamp_ntz", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any) -> timestamp_ntz", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
      .doc = "A timestamp without time zone of its parts; null where they are none.", .example = "try_make_timestamp_ntz(2024, 13, 22, 15, 30, 0)", .gives = "NULL"},
+    {.name = "try_make_timestamp_ntz", .signature = "(date: date) -> timestamp_ntz", .lower = midnight, .nulls = Nulls::kAlways},
     {.name = "try_to_date", .signature = "(value: any, [format: string]) -> date", .lower = try_to_moment<kDate>, .nulls = Nulls::kAlways,
      .doc = "Text as a date; null where it is none.", .example = "try_to_date('x')", .gives = "NULL"},
     {.name = "try_to_timestamp", .signature = "(value: any, [format: string]) -> timestamp", .lower = try_to_moment<kTimestamp>, .nulls = Nulls::kAlways,

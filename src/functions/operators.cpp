@@ -114,6 +114,49 @@ Resolved shift(const Resolved& moment, const Resolved& interval, std::string_vie
   return result;
 }
 
+/// A moment plus or minus a calendar interval: its months and days are those of the session's
+/// calendar, the rest is exact time.
+Resolved shift_calendar(const Resolved& moment, const Resolved& interval, std::string_view op,
+                        const CallContext& call) {
+  const auto by = op == "-" ? fmt::format("(- {})", interval.sql) : interval.sql;
+  Resolved result;
+  if (moment.type.kind == kDate) {
+    const auto wrong =
+        raise_sql("INVALID_INTERVAL_WITH_MICROSECONDS_ADDITION",
+                  "Cannot add an interval to a date because its microseconds part is "
+                  "not 0. To resolve this, cast the input date to a timestamp.",
+                  call.span);
+    result =
+        made(fmt::format("CASE WHEN spark_calendar_part({0}, 2) <> 0 THEN {1} ELSE CAST({2} + {0} "
+                         "AS DATE) END",
+                         by, wrong, moment.sql),
+             moment.type, {moment, interval});
+  } else {
+    auto local = cast(moment, make_type(kTimestampNtz), call.time_zone);
+    local.sql = fmt::format(
+        "({0} + to_months(CAST(spark_calendar_part({1}, 0) AS INTEGER)) + "
+        "to_days(CAST(spark_calendar_part({1}, 1) AS INTEGER)))",
+        local.sql, by);
+    const auto shifted = cast(local, moment.type, call.time_zone).sql;
+    result = made(fmt::format("({} + to_microseconds(spark_calendar_part({}, 2)))", shifted, by),
+                  moment.type, {moment, interval});
+  }
+  result.name = fmt::format("{} {} {}", moment.name, op, interval.name);
+  return result;
+}
+
+/// multiply_interval and divide_interval, of a calendar interval.
+Resolved scaled_calendar(const Resolved& interval, const Resolved& number, const char* operation,
+                         const CallContext& call) {
+  const auto by = coerce(number, make_type(kDouble), call.time_zone);
+  auto result = made(fmt::format("spark_calendar_{}({}, {})", operation, interval.sql, by.sql),
+                     interval.type, {interval, number});
+  result.name = fmt::format("{}_interval({}, {})", operation, interval.name, number.name);
+  return result;
+}
+
+bool is_calendar(const Resolved& value) { return value.type.kind == kCalendarInterval; }
+
 /// A date plus or minus a number of days.
 Resolved shift_days(const Resolved& date, const Resolved& days, std::string_view op) {
   auto result = made(fmt::format("({} {} CAST({} AS INTEGER))", date.sql, op, days.sql), date.type,
@@ -153,6 +196,12 @@ std::string amount_of(const Resolved& interval) {
 }
 
 Resolved add(std::vector<Resolved>& a, const CallContext& call) {
+  for (int i : {0, 1}) {
+    if (is_calendar(a[i]) && a[1 - i].type.is_datetime())
+      return shift_calendar(a[1 - i], a[i], "+", call);
+  }
+  if (is_calendar(a[0]) && is_calendar(a[1]))
+    return made(fmt::format("({} + {})", a[0].sql, a[1].sql), a[0].type, a);
   if (is_interval(a[1].type) && a[0].type.is_datetime()) return shift(a[0], a[1], "+", call);
   if (is_interval(a[0].type) && a[1].type.is_datetime()) return shift(a[1], a[0], "+", call);
   for (int i : {0, 1}) {
@@ -175,6 +224,9 @@ Resolved add(std::vector<Resolved>& a, const CallContext& call) {
 }
 
 Resolved subtract(std::vector<Resolved>& a, const CallContext& call) {
+  if (is_calendar(a[1]) && a[0].type.is_datetime()) return shift_calendar(a[0], a[1], "-", call);
+  if (is_calendar(a[0]) && is_calendar(a[1]))
+    return made(fmt::format("({} - {})", a[0].sql, a[1].sql), a[0].type, a);
   if (is_interval(a[1].type) && a[0].type.is_datetime()) return shift(a[0], a[1], "-", call);
   if (a[0].type.kind == kDate && a[1].type.is_integral()) return shift_days(a[0], a[1], "-");
   if (is_interval(a[0].type) && is_interval(a[1].type)) {
@@ -207,6 +259,8 @@ Resolved subtract(std::vector<Resolved>& a, const CallContext& call) {
 
 Resolved multiply(std::vector<Resolved>& a, const CallContext& call) {
   for (int i : {0, 1}) {
+    if (is_calendar(a[i]) && a[1 - i].type.is_numeric())
+      return scaled_calendar(a[i], a[1 - i], "multiply", call);
     if (is_interval(a[i].type) && a[1 - i].type.kind == kString)
       a[1 - i] = coerce(a[1 - i], make_type(kDouble), call.time_zone);
     if (is_interval(a[i].type) && a[1 - i].type.is_numeric()) {
@@ -224,6 +278,15 @@ Resolved multiply(std::vector<Resolved>& a, const CallContext& call) {
 }
 
 Resolved divide(std::vector<Resolved>& a, const CallContext& call) {
+  if (is_calendar(a[0]) && a[1].type.is_numeric()) {
+    auto result = scaled_calendar(a[0], a[1], "divide", call);
+    const auto zero = raise_sql(
+        "INTERVAL_DIVIDED_BY_ZERO",
+        "Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead.",
+        call.span);
+    result.sql = fmt::format("CASE WHEN {} = 0 THEN {} ELSE {} END", a[1].sql, zero, result.sql);
+    return result;
+  }
   if (is_interval(a[0].type) && a[1].type.kind == kString)
     a[1] = coerce(a[1], make_type(kDouble), call.time_zone);
   if (is_interval(a[0].type) && a[1].type.is_numeric()) {
@@ -298,6 +361,13 @@ template <typename Make>
 Resolved compare(std::vector<Resolved>& a, const CallContext& call, Make make) {
   const auto common = common_type(a[0].type, a[1].type);
   if (!common || (common->kind == kMap)) differing_types(a, call);
+  if (common->kind == kCalendarInterval) {
+    throw Error("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
+                fmt::format("Cannot resolve \"({0} {2} {1})\" due to data type mismatch: the `{2}` "
+                            "does not support ordering on type \"INTERVAL\".",
+                            a[0].name, a[1].name, call.name))
+        .at(call.span);
+  }
   if (!(common->kind == kDecimal)) {  // DuckDB compares decimals of any precision
     for (auto& value : a) {
       if (value.type != *common) value = coerce(value, *common, call.time_zone);
@@ -426,7 +496,7 @@ Resolved if_else(std::vector<Resolved>& a, const CallContext& call) {
 Resolved negative(std::vector<Resolved>& a, const CallContext& call) {
   if (a[0].type.kind == kString || a[0].is_null())
     a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
-  if (!a[0].type.is_numeric() && !is_interval(a[0].type)) {
+  if (!a[0].type.is_numeric() && !is_interval(a[0].type) && !is_calendar(a[0])) {
     throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
                 fmt::format("Cannot resolve \"(- {0})\" due to data type mismatch: The first "
                             "parameter requires the (\"NUMERIC\" or "

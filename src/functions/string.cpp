@@ -146,6 +146,104 @@ Resolved mask(std::vector<Resolved>& a, const CallContext& call) {
       .name = name + ")"};
 }
 
+/// Whether RE2 cannot run a pattern, or its rows have patterns of their own: then PCRE2 does.
+bool needs_pcre(const Resolved& pattern) {
+  if (pattern.literal.empty()) return pattern.sql != "''";
+  std::string_view text = pattern.literal;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto at = text.substr(i);
+    for (const std::string_view start : {"(?=", "(?!", "(?<", "(?>", "++", "*+", "?+", "}+"}) {
+      if (at.starts_with(start)) return true;
+    }
+    if (text[i] != '\\' || i + 1 == text.size()) continue;
+    const char next = text[++i];
+    if ((next >= '1' && next <= '9') || std::string_view("kuhHRGZX").find(next) != text.npos)
+      return true;
+    if ((next == 'p' || next == 'P') && at.size() > 4 && std::islower(at[4])) return true;
+  }
+  return false;
+}
+
+/// rlike and its like, by the engine that can run the pattern.
+Resolved by_engine(const std::vector<Resolved>& a, DataType type, std::string re2,
+                   std::string pcre) {
+  return {.sql = needs_pcre(a[1]) ? std::move(pcre) : std::move(re2),
+          .type = std::move(type),
+          .exact = false};
+}
+
+Resolved regexp_like(std::vector<Resolved>& a, const CallContext&) {
+  const auto arguments = fmt::format("{}, {}", a[0].sql, a[1].sql);
+  auto result = by_engine(a, make_type(kBoolean), fmt::format("regexp_matches({})", arguments),
+                          fmt::format("spark_regexp_like({})", arguments));
+  result.exact = true;
+  return result;
+}
+Resolved regexp_count(std::vector<Resolved>& a, const CallContext&) {
+  const auto arguments = fmt::format("{}, {}", a[0].sql, a[1].sql);
+  return by_engine(a, make_type(kInteger), fmt::format("len(regexp_extract_all({}))", arguments),
+                   fmt::format("spark_regexp_count({})", arguments));
+}
+Resolved regexp_instr(std::vector<Resolved>& a, const CallContext&) {
+  const auto re2 = fmt::format(
+      "CASE WHEN regexp_matches({0}, {1}) THEN strpos({0}, regexp_extract({0}, {1})) WHEN {0} IS "
+      "NOT "
+      "NULL AND {1} IS NOT NULL THEN 0 END",
+      a[0].sql, a[1].sql);
+  return by_engine(a, make_type(kInteger), re2,
+                   fmt::format("spark_regexp_instr({}, {})", a[0].sql, a[1].sql));
+}
+Resolved regexp_substr(std::vector<Resolved>& a, const CallContext&) {
+  auto result =
+      by_engine(a, make_type(kString),
+                fmt::format("CASE WHEN regexp_matches({0}, {1}) THEN regexp_extract({0}, {1}) END",
+                            a[0].sql, a[1].sql),
+                fmt::format("spark_regexp_substr({}, {})", a[0].sql, a[1].sql));
+  result.exact = true;
+  return result;
+}
+Resolved regexp_extract(std::vector<Resolved>& a, const CallContext& call) {
+  const bool all = call.name == "regexp_extract_all";
+  const auto arguments =
+      fmt::format("({}, {}, {})", a[0].sql, a[1].sql, a.size() > 2 ? a[2].sql : "1");
+  auto result = by_engine(a, make_type(kString), fmt::format("{}{}", call.name, arguments),
+                          fmt::format("spark_{}{}", call.name, arguments));
+  if (all) result.type = array_type(make_type(kString));
+  result.exact = true;
+  return result;
+}
+/// regexp_replace(str, pattern, replacement[, from which character])
+Resolved regexp_replace(std::vector<Resolved>& a, const CallContext& call) {
+  if (a.size() > 3 && (a[3].literal.starts_with('-') || a[3].literal == "0")) {
+    throw Error("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+                fmt::format("Cannot resolve \"{}\" due to data type mismatch: The position must be "
+                            "between (0, 2147483647] (current value = {}).",
+                            call.name, a[3].literal))
+        .at(call.span);
+  }
+  const auto pcre = fmt::format("spark_regexp_replace({}, {}, {}, {})", a[0].sql, a[1].sql,
+                                a[2].sql, a.size() > 3 ? a[3].sql : "1");
+  // What names groups, or begins at a place, is Java's to say.
+  const bool plain = a.size() < 4 && (!a[2].literal.empty() || a[2].sql == "''") &&
+                     a[2].literal.find_first_of("$\\") == std::string::npos;
+  auto result = by_engine(
+      a, make_type(kString),
+      plain ? fmt::format("regexp_replace({}, {}, {}, 'g')", a[0].sql, a[1].sql, a[2].sql) : pcre,
+      pcre);
+  result.exact = true;
+  return result;
+}
+Resolved split(std::vector<Resolved>& a, const CallContext&) {
+  const auto limit = a.size() > 2 ? a[2].sql : "-1";
+  auto result =
+      by_engine(a, array_type(make_type(kString), false),
+                a.size() > 2 ? fmt::format("spark_split({}, {}, {})", a[0].sql, a[1].sql, limit)
+                             : fmt::format("regexp_split_to_array({}, {})", a[0].sql, a[1].sql),
+                fmt::format("spark_regexp_split({}, {}, {})", a[0].sql, a[1].sql, limit));
+  result.exact = true;
+  return result;
+}
+
 /// The parsed format of to_number and to_char, which must be a literal.
 NumberFormat number_format(const Resolved& format, const CallContext& call) {
   if (format.literal.empty() && format.sql != "''") {
@@ -359,21 +457,21 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Arguments in a printf pattern.", .example = "printf('Hello World %d %s', 100, 'days')", .gives = "Hello World 100 days"},
     {.name = "quote", .signature = "(str: string) -> string", .lowering = "('''' || replace({0}, '''', '\\''') || '''')",
      .doc = "As a string literal.", .example = "quote('Don\\'t')", .gives = "'Don\\'t'"},
-    {.name = "regexp", .signature = "(str: string, pattern: string) -> boolean", .lowering = "regexp_matches({0}, {1})", .print = "REGEXP({0}, {1})",
+    {.name = "regexp", .signature = "(str: string, pattern: string) -> boolean", .lower = regexp_like, .nulls = Nulls::kAlways, .print = "REGEXP({0}, {1})",
      .doc = "Whether the regular expression is found.", .example = "regexp('firesteel', '^f.*l$')", .gives = "true"},
-    {.name = "regexp_count", .signature = "(str: string, pattern: string) -> int", .lowering = "len(regexp_extract_all({0}, {1}))",
+    {.name = "regexp_count", .signature = "(str: string, pattern: string) -> int", .lower = regexp_count, .nulls = Nulls::kAlways,
      .doc = "Number of matches.", .example = "regexp_count('Steven Jones and Stephen Smith', 'Ste(v|ph)en')", .gives = "2"},
-    {.name = "regexp_extract", .signature = "(str: string, pattern: string, [group: int]) -> string", .lowering = "regexp_extract({0}, {1}, {2?{2}}{2!1})", .print = "regexp_extract({0}, {1}, {2?{2}}{2!1})",
+    {.name = "regexp_extract", .signature = "(str: string, pattern: string, [group: int]) -> string", .lower = regexp_extract, .nulls = Nulls::kAlways, .print = "regexp_extract({0}, {1}, {2?{2}}{2!1})",
      .doc = "The group of the first match; empty without a match.", .example = "regexp_extract('100-200', '(\\\\d+)-(\\\\d+)', 2)", .gives = "200"},
-    {.name = "regexp_extract_all", .signature = "(str: string, pattern: string, [group: int]) -> array<string>", .lowering = "regexp_extract_all({0}, {1}, {2?{2}}{2!1})", .print = "regexp_extract_all({0}, {1}, {2?{2}}{2!1})",
+    {.name = "regexp_extract_all", .signature = "(str: string, pattern: string, [group: int]) -> array<string>", .lower = regexp_extract, .nulls = Nulls::kAlways, .print = "regexp_extract_all({0}, {1}, {2?{2}}{2!1})",
      .doc = "The group of every match.", .example = "regexp_extract_all('100-200, 300-400', '(\\\\d+)-(\\\\d+)', 1)", .gives = "[100, 300]"},
-    {.name = "regexp_instr", .signature = "(str: string, pattern: string) -> int", .lowering = "CASE WHEN regexp_matches({0}, {1}) THEN strpos({0}, regexp_extract({0}, {1})) WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN 0 END", .print = "regexp_instr({0}, {1}, 0)",
+    {.name = "regexp_instr", .signature = "(str: string, pattern: string) -> int", .lower = regexp_instr, .nulls = Nulls::kAlways, .print = "regexp_instr({0}, {1}, 0)",
      .doc = "Position of the first match, from 1; 0 without a match.", .example = "regexp_instr('abcd', 'c')", .gives = "3"},
-    {.name = "regexp_like", .signature = "(str: string, pattern: string) -> boolean", .lowering = "regexp_matches({0}, {1})", .print = "REGEXP_LIKE({0}, {1})",
+    {.name = "regexp_like", .signature = "(str: string, pattern: string) -> boolean", .lower = regexp_like, .nulls = Nulls::kAlways, .print = "REGEXP_LIKE({0}, {1})",
      .doc = "Whether the pattern is found.", .example = "regexp_like('firesteel', 'e.t')", .gives = "true"},
-    {.name = "regexp_replace", .signature = "(str: string, pattern: string, replacement: string) -> string", .lowering = "regexp_replace({0}, {1}, regexp_replace({2}, '\\$(\\d)', '\\\\\\1', 'g'), 'g')", .print = "regexp_replace({0}, {1}, {2}, 1)",
-     .doc = "Every match replaced; `$1` is a group.", .example = "regexp_replace('100-200', '(\\\\d+)', 'num')", .gives = "num-num"},
-    {.name = "regexp_substr", .signature = "(str: string, pattern: string) -> string", .lowering = "CASE WHEN regexp_matches({0}, {1}) THEN regexp_extract({0}, {1}) END", .nulls = Nulls::kAlways,
+    {.name = "regexp_replace", .signature = "(str: string, pattern: string, replacement: string, [position: int]) -> string", .lower = regexp_replace, .nulls = Nulls::kAlways, .print = "regexp_replace({0}, {1}, {2}, {3?{3}}{3!1})",
+     .doc = "Every match replaced, from a position on; `$1` is a group.", .example = "regexp_replace('100-200', '(\\\\d+)', 'num')", .gives = "num-num"},
+    {.name = "regexp_substr", .signature = "(str: string, pattern: string) -> string", .lower = regexp_substr, .nulls = Nulls::kAlways,
      .doc = "The first match; null without one.", .example = "regexp_substr('Steven Jones', 'e.')", .gives = "ev"},
     {.name = "repeat", .signature = "(str: string, times: int) -> string", .lowering = "repeat({0}, greatest({1}, 0))",
      .doc = "The string a number of times.", .example = "repeat('ab', 2)", .gives = "abab"},
@@ -384,7 +482,7 @@ constexpr FunctionSpec kStrings[] = {
     {.name = "reverse", .signature = "(value: string) -> string", .lowering = "reverse({0})"},
     {.name = "right", .signature = "(str: string, length: int) -> string", .lowering = "CASE WHEN {1} <= 0 THEN '' ELSE right({0}, {1}) END",
      .doc = "The last characters.", .example = "right('firesteel', 5)", .gives = "steel"},
-    {.name = "rlike", .signature = "(str: string, pattern: string) -> boolean", .lowering = "regexp_matches({0}, {1})", .print = "RLIKE({0}, {1})",
+    {.name = "rlike", .signature = "(str: string, pattern: string) -> boolean", .lower = regexp_like, .nulls = Nulls::kAlways, .print = "RLIKE({0}, {1})",
      .doc = "Whether the regular expression is found.", .example = "'firesteel' RLIKE '^f.*l$'", .gives = "true"},
     {.name = "rpad", .signature = "(str: string, length: int, [pad: string]) -> string", .lowering = "CASE WHEN {2?{2}}{2!' '} = '' THEN left({0}, greatest({1}, 0)) ELSE rpad({0}, greatest({1}, 0), {2?{2}}{2!' '}) END", .print = "rpad({0}, {1}, {2?{2}}{2! })",
      .doc = "Filled on the right, or cut, to a length.", .example = "rpad('hi', 5, 'xy')", .gives = "hixyx"},
@@ -397,7 +495,7 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Code of how the word sounds in English.", .example = "soundex('Miller')", .gives = "M460"},
     {.name = "space", .signature = "(n: int) -> string", .lowering = "repeat(' ', greatest({0}, 0))",
      .doc = "So many spaces.", .example = "concat(space(2), '1')", .gives = "  1"},
-    {.name = "split", .signature = "(str: string, pattern: string, [limit: int]) -> array<string>", .lowering = "{2?spark_split({0}, {1}, {2})}{2!regexp_split_to_array({0}, {1})}", .print = "split({0}, {1}, {2?{2}}{2!-1})",
+    {.name = "split", .signature = "(str: string, pattern: string, [limit: int]) -> array<string>", .lower = split, .print = "split({0}, {1}, {2?{2}}{2!-1})",
      .doc = "The parts between the matches of a regular expression, the last of at most `limit` holding the rest.", .example = "split('oneAtwoB', '[AB]')", .gives = "[one, two, ]"},
     {.name = "split_part", .signature = "(str: string, delimiter: string, part: int) -> string", .lowering = "split_part({0}, {1}, {2})",
      .doc = "The part at a position, from 1; negative from the end.", .example = "split_part('11.12.13', '.', 3)", .gives = "13"},

@@ -344,7 +344,7 @@ std::string Resolver::order_term(const proto::Expression::SortOrder& order, Scop
            suffix;
   }
   const auto value = expression(child, scope);
-  if (value.type.kind == TypeKind::kMap) {
+  if (value.type.kind == TypeKind::kMap || value.type.kind == TypeKind::kCalendarInterval) {
     throw Error(
         "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
         fmt::format(

@@ -240,7 +240,15 @@ class TypeParser {
   DataType interval(size_t start) {
     static constexpr std::string_view kYearMonth[] = {"year", "month"};
     static constexpr std::string_view kDayTime[] = {"day", "hour", "minute", "second"};
+    const size_t behind = at_;
     const auto first = lower_case(take_word());
+    const auto is_field = [&](auto& names) {
+      return std::ranges::find(names, first) != std::end(names);
+    };
+    if (!is_field(kYearMonth) && !is_field(kDayTime)) {
+      at_ = behind;
+      return make_type(TypeKind::kCalendarInterval);
+    }
     const auto last = accept_word("to") ? lower_case(take_word()) : first;
     const auto pick = [&](auto& names, TypeKind kind) -> std::optional<DataType> {
       const auto from = std::ranges::find(names, first), to = std::ranges::find(names, last);

@@ -35,6 +35,7 @@ constexpr KindNames kKindNames[] = {
     {TypeKind::kTimestampNtz, "timestamp_ntz", "timestamp_ntz"},
     {TypeKind::kDayTimeInterval, "interval day to second", "interval day to second"},
     {TypeKind::kYearMonthInterval, "interval year to month", "interval year to month"},
+    {TypeKind::kCalendarInterval, "interval", "interval"},
     {TypeKind::kArray, "array", "array"},
     {TypeKind::kMap, "map", "map"},
     {TypeKind::kStruct, "struct", "struct"},
@@ -322,6 +323,8 @@ DataType type_from_proto(const spark::connect::DataType& proto) {
       if (interval.has_end_field()) type.end_field = interval.end_field();
       return type;
     }
+    case P::kCalendarInterval:
+      return make_type(TypeKind::kCalendarInterval);
     case P::kArray:
       return array_type(type_from_proto(proto.array().element_type()),
                         proto.array().contains_null());
@@ -395,6 +398,9 @@ void type_to_proto(const DataType& type, spark::connect::DataType* proto) {
     case TypeKind::kYearMonthInterval:
       proto->mutable_year_month_interval()->set_start_field(type.start_field);
       proto->mutable_year_month_interval()->set_end_field(type.end_field);
+      return;
+    case TypeKind::kCalendarInterval:
+      proto->mutable_calendar_interval();
       return;
     case TypeKind::kArray:
       type_to_proto(type.element(), proto->mutable_array()->mutable_element_type());

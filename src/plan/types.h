@@ -32,6 +32,7 @@ enum class TypeKind {
   kTimestampNtz,
   kDayTimeInterval,
   kYearMonthInterval,
+  kCalendarInterval,
   kArray,
   kMap,
   kStruct,
