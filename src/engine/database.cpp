@@ -55,6 +55,8 @@ DataType spark_type(const duckdb::LogicalType& type, const std::string& column) 
       return make_type(TypeKind::kString);
     case Id::BLOB:
       return make_type(TypeKind::kBinary);
+    case Id::TIME:
+      return make_type(TypeKind::kTime);
     case Id::DATE:
       return make_type(TypeKind::kDate);
     case Id::TIMESTAMP_TZ:

@@ -267,6 +267,9 @@ Resolved hashed(std::vector<Resolved>& a, const CallContext& call, const char* k
       case kLong:
         bits = fmt::format("CAST({} AS BIGINT)", value.sql);
         break;
+      case kTime:  // nanoseconds
+        bits = fmt::format("epoch_us({}) * 1000", value.sql);
+        break;
       case kTimestamp:
       case kTimestampNtz:
         bits = fmt::format("epoch_us({})", value.sql);

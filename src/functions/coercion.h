@@ -42,6 +42,9 @@ std::string raised_text(const Error& error);
 /// The Error in a text made by `raise_sql` or `raised_text`, if it is one.
 std::optional<Error> raised_error(std::string_view text);
 
+/// A time of day of so many microseconds since midnight.
+std::string time_sql(const std::string& micros);
+
 /// 'text' with quotes doubled.
 std::string sql_string(std::string_view text);
 /// "name" with quotes doubled.

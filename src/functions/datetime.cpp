@@ -18,7 +18,7 @@ Resolved part(std::vector<Resolved>& a, const CallContext& call, const char* fun
   const bool clock = function == std::string_view("hour") ||
                      function == std::string_view("minute") ||
                      function == std::string_view("second");
-  if (kind != kDate && kind != kTimestampNtz) {
+  if (kind != kDate && kind != kTimestampNtz && !(clock && kind == kTime)) {
     if (!a[0].type.is_datetime())
       a[0] = coerce(a[0], make_type(clock ? kTimestamp : kDate), call.time_zone);
     if (a[0].type.kind == kTimestamp) a[0] = cast(a[0], make_type(kTimestampNtz), call.time_zone);
@@ -148,15 +148,17 @@ Resolved extract(std::vector<Resolved>& a, const CallContext& call) {
                                       {"minute", minute_of},
                                       {"minutes", minute_of},
                                       {"min", minute_of}};
+  const bool time = a[1].type.kind == kTime;
   for (const auto& entry : kFields) {
-    if (entry.field == field && entry.lower) {
+    const bool clock = entry.lower == hour_of || entry.lower == minute_of;
+    if (entry.field == field && (clock || !time)) {
       result = entry.lower(source, call);
       result.name = name;
       return result;
     }
   }
   if (field == "second" || field == "seconds" || field == "s") {
-    auto moment = coerce(a[1], make_type(kTimestamp), call.time_zone);
+    auto moment = time ? a[1] : coerce(a[1], make_type(kTimestamp), call.time_zone);
     result = {
         .sql = fmt::format(
             "CAST((epoch_us({0}) - 60000000 * (epoch_us({0}) // 60000000)) / 1e6 AS DECIMAL(8,6))",
@@ -553,6 +555,127 @@ Resolved midnight(std::vector<Resolved>& a, const CallContext& call) {
           .nullable = a[0].nullable};
 }
 
+/// make_timestamp(date, time[, zone])
+Resolved moment_of(std::vector<Resolved>& a, const CallContext& call) {
+  const bool ntz = call.name.ends_with("_ntz");
+  const Resolved local{.sql = fmt::format("({} + {})", a[0].sql, a[1].sql),
+                       .type = make_type(kTimestampNtz)};
+  auto result = ntz ? local : cast(local, make_type(kTimestamp), call.time_zone);
+  if (a.size() > 2)
+    result.sql = fmt::format("timezone('UTC', timezone({}, {}))", a[2].sql, local.sql);
+  std::vector<std::string> names;
+  for (const auto& value : a) names.push_back(value.name);
+  const auto function =
+      call.name.ends_with("_ltz") ? call.name.substr(0, call.name.size() - 4) : call.name;
+  result.name = fmt::format("{}({})", function, fmt::join(names, ", "));
+  return result;
+}
+
+constexpr std::pair<std::string_view, int64_t> kTimeUnits[] = {{"HOUR", 3600000000},
+                                                               {"MINUTE", 60000000},
+                                                               {"SECOND", 1000000},
+                                                               {"MILLISECOND", 1000},
+                                                               {"MICROSECOND", 1}};
+int64_t time_unit(const Resolved& unit, const CallContext& call) {
+  const auto wanted = upper_text(constant(unit, call));
+  for (const auto& [name, micros] : kTimeUnits) {
+    if (name == wanted) return micros;
+  }
+  throw Error("INVALID_PARAMETER_VALUE.TIME_UNIT",
+              fmt::format("The value of parameter `unit` in `{}` is invalid: expects one of the "
+                          "units HOUR, MINUTE, SECOND, MILLISECOND, MICROSECOND, but got '{}'.",
+                          call.name, unit.literal))
+      .at(call.span);
+}
+
+/// time_diff(unit, start, end): whole units between two times of day.
+Resolved time_difference(std::vector<Resolved>& a, const CallContext& call) {
+  return {.sql = fmt::format("CAST(trunc((epoch_us({}) - epoch_us({})) / {}) AS BIGINT)", a[2].sql,
+                             a[1].sql, time_unit(a[0], call)),
+          .type = make_type(kLong)};
+}
+
+/// time_trunc(unit, time)
+Resolved time_trunc(std::vector<Resolved>& a, const CallContext& call) {
+  if (a[1].type.kind != kTime) a[1] = coerce(a[1], make_type(kTime), call.time_zone);
+  const auto unit = time_unit(a[0], call);
+  return {.sql = time_sql(fmt::format("(epoch_us({0}) // {1}) * {1}", a[1].sql, unit)),
+          .type = a[1].type,
+          .nullable = a[0].nullable || a[1].nullable};
+}
+
+/// The time of so many microseconds, or an error where the day has none such.
+Resolved checked_time(const std::string& micros, const CallContext& call) {
+  const auto outside =
+      raise_sql("DATETIME_FIELD_OUT_OF_BOUNDS.WITHOUT_SUGGESTION",
+                fmt::format("The arguments of {} are no time of day.", call.name), call.span);
+  return {
+      .sql = fmt::format("CASE WHEN {0} BETWEEN 0 AND 86399999999 THEN {1} WHEN {0} IS NOT NULL "
+                         "THEN {2} END",
+                         micros, time_sql(micros), outside),
+      .type = make_type(kTime)};
+}
+Resolved make_time(std::vector<Resolved>& a, const CallContext& call) {
+  const auto second = coerce(a[2], decimal_type(16, 6), call.time_zone).sql;
+  // Minutes and seconds that are none make the whole none.
+  return checked_time(
+      fmt::format(
+          "CASE WHEN {1} BETWEEN 0 AND 59 AND {2} >= 0 AND {2} < 60 THEN CAST({0} AS BIGINT) * "
+          "3600000000 + CAST({1} AS BIGINT) * 60000000 + CAST({2} * 1000000 AS BIGINT) WHEN {0} IS "
+          "NOT NULL "
+          "AND {1} IS NOT NULL AND {2} IS NOT NULL THEN -1 END",
+          a[0].sql, a[1].sql, second),
+      call);
+}
+template <int64_t unit>
+Resolved time_from(std::vector<Resolved>& a, const CallContext& call) {
+  const auto value = a[0].type.is_integral() || a[0].is_null()
+                         ? fmt::format("CAST({} AS DECIMAL(20,0))", a[0].sql)
+                         : coerce(a[0], decimal_type(20, 6), call.time_zone).sql;
+  return checked_time(fmt::format("CAST({} * {} AS BIGINT)", value, unit), call);
+}
+
+/// to_time(text[, pattern]) and try_to_time
+Resolved to_time(std::vector<Resolved>& a, const CallContext& call) {
+  const bool tolerant = call.name == "try_to_time";
+  Resolved result{.sql = "", .type = make_type(kTime)};
+  if (a.size() > 1) {
+    check_pattern(a[1], true, call);
+    result.sql = fmt::format("CAST(spark_try_parse_local({}, {}) AS TIME)", a[0].sql, a[1].sql);
+  } else {
+    result.sql = time_sql(fmt::format("spark_try_time({})", a[0].sql));
+  }
+  const auto name = fmt::format("to_time({}{})", a[0].name, a.size() > 1 ? ", " + a[1].name : "");
+  result.name = tolerant ? fmt::format("try_to_time({})", name) : name;
+  if (tolerant) return result;
+  const auto wrong = raise_sql("CANNOT_PARSE_TIME",
+                               "The input string cannot be parsed to a TIME value. Use "
+                               "`try_to_time` to tolerate invalid input and return NULL instead.",
+                               call.span);
+  result.sql =
+      fmt::format("coalesce({}, CASE WHEN {} IS NOT NULL{} THEN {} END)", result.sql, a[0].sql,
+                  a.size() > 1 ? fmt::format(" AND {} IS NOT NULL", a[1].sql) : "", wrong);
+  return result;
+}
+
+/// current_time([precision]), on the session's clock.
+Resolved current_time(std::vector<Resolved>& a, const CallContext& call) {
+  const auto digits = a.empty() ? std::string("6") : a[0].literal;
+  if (digits.size() != 1 || digits[0] < '0' || digits[0] > '6') {
+    throw Error(digits.empty() ? "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT"
+                               : "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+                fmt::format("Cannot resolve \"current_time({0})\" due to data type mismatch: The "
+                            "precision must be between [0, 6] (current value = {0}).",
+                            a[0].name))
+        .at(call.span);
+  }
+  const Resolved now{
+      .sql = "make_timestamp(epoch_us(now()))", .type = make_type(kTimestamp), .nullable = false};
+  auto result = cast(now, time_type(digits[0] - '0'), call.time_zone);
+  result.name = fmt::format("current_time({})", digits);
+  return result;
+}
+
 /// localtimestamp(): the session's wall clock.
 Resolved local_timestamp(std::vector<Resolved>&, const CallContext& call) {
   const Resolved now{
@@ -693,6 +816,8 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Today, in the session's time zone.", .example = "curdate() > DATE'2020-01-01'", .gives = "true"},
     {.name = "current_date", .signature = "() -> date", .lower = current_date, .nulls = Nulls::kNever,
      .doc = "Today, in the session's time zone.", .example = "current_date() > DATE'2020-01-01'", .gives = "true"},
+    {.name = "current_time", .signature = "([precision: int]) -> time", .lower = current_time, .nulls = Nulls::kNever,
+     .doc = "The time of day, in the session's time zone.", .example = "current_time() >= TIME'00:00:00'", .gives = "true"},
     {.name = "current_timestamp", .signature = "() -> timestamp", .lowering = "make_timestamp(epoch_us(now()))", .nulls = Nulls::kNever,
      .doc = "Now.", .example = "current_timestamp() > TIMESTAMP'2020-01-01'", .gives = "true"},
     {.name = "current_timezone", .signature = "() -> string", .lower = current_timezone, .nulls = Nulls::kNever,
@@ -737,6 +862,8 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Hour of the day, in the session's time zone.", .example = "hour('2009-07-30 12:58:59')", .gives = "12"},
     {.name = "last_day", .signature = "(date: date) -> date", .lower = last_day,
      .doc = "The last day of the month.", .example = "last_day('2009-01-12')", .gives = "2009-01-31"},
+    {.name = "localtime", .signature = "([precision: int]) -> time", .lower = current_time, .nulls = Nulls::kNever,
+     .doc = "The time of day, in the session's time zone.", .example = "localtime() >= TIME'00:00:00'", .gives = "true"},
     {.name = "localtimestamp", .signature = "() -> timestamp_ntz", .lower = local_timestamp, .nulls = Nulls::kNever,
      .doc = "The wall clock of the session's time zone.", .example = "localtimestamp() > TIMESTAMP_NTZ'2020-01-01 00:00:00'", .gives = "true"},
     {.name = "make_date", .signature = "(year: int, month: int, day: int) -> date", .lower = make_date_of, .nulls = Nulls::kAlways,
@@ -745,15 +872,20 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "A day-time interval of its parts.", .example = "make_dt_interval(1, 12, 30, 01.001001)", .gives = "INTERVAL '1 12:30:01.001001' DAY TO SECOND"},
     {.name = "make_interval", .signature = "([years: int], [months: int], [weeks: int], [days: int], [hours: int], [minutes: int], [seconds: any]) -> any", .lower = make_interval, .nulls = Nulls::kAlways,
      .doc = "A calendar interval of its parts: months, days and time, each on its own.", .example = "make_interval(100, 11, 1, 1, 12, 30, 01.001001)", .gives = "100 years 11 months 8 days 12 hours 30 minutes 1.001001 seconds"},
+    {.name = "make_time", .signature = "(hour: int, minute: int, second: any) -> time", .lower = make_time, .nulls = Nulls::kAlways,
+     .doc = "A time of day of its parts.", .example = "make_time(6, 30, 45.887)", .gives = "06:30:45.887"},
     {.name = "make_timestamp", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any, [zone: string]) -> timestamp", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
      .doc = "A timestamp of its parts, on the wall clock of a zone or the session's.", .example = "make_timestamp(2014, 12, 28, 6, 30, 45.887)", .gives = "2014-12-28 06:30:45.887"},
     {.name = "make_timestamp", .signature = "(date: date) -> timestamp", .lower = midnight, .nulls = Nulls::kAlways},
+    {.name = "make_timestamp", .signature = "(date: date, time: time, [zone: string]) -> timestamp", .lower = moment_of, .nulls = Nulls::kAlways},
     {.name = "make_timestamp_ltz", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any, [zone: string]) -> timestamp", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
      .doc = "A timestamp of its parts, on the wall clock of a zone or the session's.", .example = "make_timestamp_ltz(2014, 12, 28, 6, 30, 45.887, 'CET')", .gives = "2014-12-28 05:30:45.887"},
     {.name = "make_timestamp_ltz", .signature = "(date: date) -> timestamp", .lower = midnight, .nulls = Nulls::kAlways},
+    {.name = "make_timestamp_ltz", .signature = "(date: date, time: time, [zone: string]) -> timestamp", .lower = moment_of, .nulls = Nulls::kAlways},
     {.name = "make_timestamp_ntz", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any) -> timestamp_ntz", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
      .doc = "A timestamp without time zone of its parts.", .example = "make_timestamp_ntz(2014, 12, 28, 6, 30, 45.887)", .gives = "2014-12-28 06:30:45.887"},
     {.name = "make_timestamp_ntz", .signature = "(date: date) -> timestamp_ntz", .lower = midnight, .nulls = Nulls::kAlways},
+    {.name = "make_timestamp_ntz", .signature = "(date: date, time: time) -> timestamp_ntz", .lower = moment_of, .nulls = Nulls::kAlways},
     {.name = "make_ym_interval", .signature = "([years: int], [months: int]) -> any", .lower = make_ym_interval, .nulls = Nulls::kAlways,
      .doc = "A year-month interval of its parts.", .example = "make_ym_interval(1, 2)", .gives = "INTERVAL '1-2' YEAR TO MONTH"},
     {.name = "minute", .signature = "(moment: any) -> int", .lower = minute_of,
@@ -776,6 +908,24 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "The session that a time falls in: times less than a gap apart."},
     {.name = "time_bucket", .signature = "(size: any, moment: any, [origin: any]) -> any", .lower = time_bucket, .nulls = Nulls::kAlways,
      .doc = "The start of the bucket of that size, from 1970 or an origin, that a moment is in.", .example = "time_bucket(INTERVAL '15' MINUTE, TIMESTAMP'2024-01-01 11:27:00')", .gives = "2024-01-01 11:15:00"},
+    {.name = "time_diff", .signature = "(unit: string, start: time, end: time) -> long", .lower = time_difference, .nulls = Nulls::kAlways,
+     .doc = "Whole units between two times of day.", .example = "time_diff('HOUR', TIME'20:30:29', TIME'12:00:00')", .gives = "-8"},
+    {.name = "time_from_micros", .signature = "(micros: long) -> time", .lower = time_from<1>, .nulls = Nulls::kAlways,
+     .doc = "The time so many microseconds after midnight.", .example = "time_from_micros(52200500000)", .gives = "14:30:00.5"},
+    {.name = "time_from_millis", .signature = "(millis: long) -> time", .lower = time_from<1000>, .nulls = Nulls::kAlways,
+     .doc = "The time so many milliseconds after midnight.", .example = "time_from_millis(52200500)", .gives = "14:30:00.5"},
+    {.name = "time_from_seconds", .signature = "(seconds: numeric) -> time", .lower = time_from<1000000>, .nulls = Nulls::kAlways,
+     .doc = "The time so many seconds after midnight.", .example = "time_from_seconds(52200.5)", .gives = "14:30:00.5"},
+    {.name = "time_to_micros", .signature = "(time: time) -> long", .lowering = "epoch_us({0})",
+     .doc = "Microseconds since midnight.", .example = "time_to_micros(TIME'14:30:00.5')", .gives = "52200500000"},
+    {.name = "time_to_millis", .signature = "(time: time) -> long", .lowering = "(epoch_us({0}) // 1000)",
+     .doc = "Milliseconds since midnight.", .example = "time_to_millis(TIME'14:30:00.5')", .gives = "52200500"},
+    {.name = "time_to_seconds", .signature = "(time: time) -> any", .lower = [](std::vector<Resolved>& a, const CallContext& call) {
+       return Resolved{.sql = cast(a[0], decimal_type(14, 6), call.time_zone).sql, .type = decimal_type(14, 6), .nullable = a[0].nullable};
+     },
+     .doc = "Seconds since midnight.", .example = "time_to_seconds(TIME'14:30:00.5')", .gives = "52200.500000"},
+    {.name = "time_trunc", .signature = "(unit: string, time: any) -> any", .lower = time_trunc, .nulls = Nulls::kAlways,
+     .doc = "The start of the time's hour, minute, second, millisecond or microsecond.", .example = "time_trunc('HOUR', TIME'09:32:05.359')", .gives = "09:00:00"},
     {.name = "timestamp_micros", .signature = "(value: long) -> timestamp", .lowering = "make_timestamp({0})",
      .doc = "The moment so many microseconds after 1970.", .example = "timestamp_micros(1230219000123123)", .gives = "2008-12-25 15:30:00.123123"},
     {.name = "timestamp_millis", .signature = "(value: long) -> timestamp", .lowering = "make_timestamp({0} * 1000)",
@@ -790,6 +940,8 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Whole units between two moments: `timestampdiff(DAY, x, y)`.", .example = "timestampdiff(MONTH, DATE'2024-01-01', DATE'2024-03-01')", .gives = "2"},
     {.name = "to_date", .signature = "(value: any, [format: string]) -> date", .lower = to_moment<kDate>,
      .doc = "Text as a date.", .example = "to_date('2016-12-31', 'yyyy-MM-dd')", .gives = "2016-12-31"},
+    {.name = "to_time", .signature = "(str: string, [format: string]) -> time", .lower = to_time, .nulls = Nulls::kAlways,
+     .doc = "Text as a time of day.", .example = "to_time('12.10.05', 'HH.mm.ss')", .gives = "12:10:05"},
     {.name = "to_timestamp", .signature = "(value: any, [format: string]) -> timestamp", .lower = to_moment<kTimestamp>,
      .doc = "Text as a timestamp.", .example = "to_timestamp('2016-12-31 00:12:00')", .gives = "2016-12-31 00:12:00"},
     {.name = "to_timestamp_ltz", .signature = "(value: any, [format: string]) -> timestamp", .lower = to_moment<kTimestamp>,
@@ -807,14 +959,19 @@ constexpr FunctionSpec kDateTime[] = {
     {.name = "try_make_timestamp", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any, [zone: string]) -> timestamp", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
      .doc = "A timestamp of its parts; null where they are none.", .example = "try_make_timestamp(2024, 13, 22, 15, 30, 0)", .gives = "NULL"},
     {.name = "try_make_timestamp", .signature = "(date: date) -> timestamp", .lower = midnight, .nulls = Nulls::kAlways},
+    {.name = "try_make_timestamp", .signature = "(date: date, time: time, [zone: string]) -> timestamp", .lower = moment_of, .nulls = Nulls::kAlways},
     {.name = "try_make_timestamp_ltz", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any, [zone: string]) -> timestamp", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
      .doc = "A timestamp of its parts; null where they are none.", .example = "try_make_timestamp_ltz(2024, 13, 22, 15, 30, 0)", .gives = "NULL"},
     {.name = "try_make_timestamp_ltz", .signature = "(date: date) -> timestamp", .lower = midnight, .nulls = Nulls::kAlways},
+    {.name = "try_make_timestamp_ltz", .signature = "(date: date, time: time, [zone: string]) -> timestamp", .lower = moment_of, .nulls = Nulls::kAlways},
     {.name = "try_make_timestamp_ntz", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any) -> timestamp_ntz", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
      .doc = "A timestamp without time zone of its parts; null where they are none.", .example = "try_make_timestamp_ntz(2024, 13, 22, 15, 30, 0)", .gives = "NULL"},
     {.name = "try_make_timestamp_ntz", .signature = "(date: date) -> timestamp_ntz", .lower = midnight, .nulls = Nulls::kAlways},
+    {.name = "try_make_timestamp_ntz", .signature = "(date: date, time: time) -> timestamp_ntz", .lower = moment_of, .nulls = Nulls::kAlways},
     {.name = "try_to_date", .signature = "(value: any, [format: string]) -> date", .lower = try_to_moment<kDate>, .nulls = Nulls::kAlways,
      .doc = "Text as a date; null where it is none.", .example = "try_to_date('x')", .gives = "NULL"},
+    {.name = "try_to_time", .signature = "(str: string, [format: string]) -> time", .lower = to_time, .nulls = Nulls::kAlways,
+     .doc = "Text as a time of day; null where it is none.", .example = "try_to_time('x')", .gives = "NULL"},
     {.name = "try_to_timestamp", .signature = "(value: any, [format: string]) -> timestamp", .lower = try_to_moment<kTimestamp>, .nulls = Nulls::kAlways,
      .doc = "Text as a timestamp; null where it is none.", .example = "try_to_timestamp('x')", .gives = "NULL"},
     {.name = "unix_date", .signature = "(date: date) -> int", .lowering = "({0} - DATE '1970-01-01')",

@@ -145,6 +145,21 @@ Resolved shift_calendar(const Resolved& moment, const Resolved& interval, std::s
   return result;
 }
 
+/// A time of day plus or minus an interval; it does not go on at midnight.
+Resolved shift_time(const Resolved& time, const Resolved& interval, std::string_view op,
+                    const CallContext& call) {
+  const auto micros = fmt::format("(epoch_us({}) {} epoch_us({}))", time.sql, op, interval.sql);
+  auto result = made(
+      fmt::format("CASE WHEN {0} BETWEEN 0 AND 86399999999 THEN {1} WHEN {0} IS NOT NULL "
+                  "THEN {2} END",
+                  micros, time_sql(micros),
+                  raise_sql("DATETIME_OVERFLOW",
+                            "Datetime operation overflow: the time leaves its day.", call.span)),
+      make_type(kTime), {time, interval});
+  result.name = fmt::format("{} {} {}", time.name, op, interval.name);
+  return result;
+}
+
 /// multiply_interval and divide_interval, of a calendar interval.
 Resolved scaled_calendar(const Resolved& interval, const Resolved& number, const char* operation,
                          const CallContext& call) {
@@ -199,6 +214,8 @@ Resolved add(std::vector<Resolved>& a, const CallContext& call) {
   for (int i : {0, 1}) {
     if (is_calendar(a[i]) && a[1 - i].type.is_datetime())
       return shift_calendar(a[1 - i], a[i], "+", call);
+    if (a[i].type.kind == kTime && a[1 - i].type.kind == kDayTimeInterval)
+      return shift_time(a[i], a[1 - i], "+", call);
   }
   if (is_calendar(a[0]) && is_calendar(a[1]))
     return made(fmt::format("({} + {})", a[0].sql, a[1].sql), a[0].type, a);
@@ -224,6 +241,16 @@ Resolved add(std::vector<Resolved>& a, const CallContext& call) {
 }
 
 Resolved subtract(std::vector<Resolved>& a, const CallContext& call) {
+  if (a[0].type.kind == kTime && a[1].type.kind == kDayTimeInterval)
+    return shift_time(a[0], a[1], "-", call);
+  if (a[0].type.kind == kTime && a[1].type.kind == kTime) {
+    DataType hours = make_type(kDayTimeInterval);
+    hours.start_field = 1;
+    auto result = made(
+        fmt::format("to_microseconds(epoch_us({}) - epoch_us({}))", a[0].sql, a[1].sql), hours, a);
+    result.name = fmt::format("{} - {}", a[0].name, a[1].name);
+    return result;
+  }
   if (is_calendar(a[1]) && a[0].type.is_datetime()) return shift_calendar(a[0], a[1], "-", call);
   if (is_calendar(a[0]) && is_calendar(a[1]))
     return made(fmt::format("({} - {})", a[0].sql, a[1].sql), a[0].type, a);

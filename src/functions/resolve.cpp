@@ -111,6 +111,7 @@ std::optional<DataType> concrete(const std::string& name) {
                                                         {"double", TypeKind::kDouble},
                                                         {"string", TypeKind::kString},
                                                         {"binary", TypeKind::kBinary},
+                                                        {"time", TypeKind::kTime},
                                                         {"date", TypeKind::kDate},
                                                         {"timestamp", TypeKind::kTimestamp},
                                                         {"timestamp_ntz", TypeKind::kTimestampNtz},

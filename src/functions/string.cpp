@@ -296,7 +296,7 @@ Resolved to_char(std::vector<Resolved>& a, const CallContext& call) {
     return resolve_call(find_function(function), std::move(arguments),
                         {.name = function, .span = call.span, .time_zone = call.time_zone});
   };
-  if (a[0].type.is_datetime()) return delegate("date_format", a);
+  if (a[0].type.is_datetime() || a[0].type.kind == kTime) return delegate("date_format", a);
   if (a[0].type.kind == kBinary) {
     std::string format = a[1].literal;
     std::transform(format.begin(), format.end(), format.begin(), ::tolower);

@@ -426,7 +426,7 @@ Resolved Resolver::timestamp_literal(const std::string& sql, TypeKind kind) {
   return result;
 }
 
-/// TIMESTAMP'…' and TIMESTAMP_NTZ'…', which the parser leaves as casts of their text.
+/// TIMESTAMP'…', TIMESTAMP_NTZ'…' and TIME'…', which the parser leaves as casts of their text.
 Resolved Resolver::typed_literal(const proto::Expression::Cast& cast_proto, Span span) {
   const auto type = type_from_proto(cast_proto.type());
   const auto text = literal(cast_proto.expr().literal());
@@ -437,6 +437,15 @@ Resolved Resolver::typed_literal(const proto::Expression::Cast& cast_proto, Span
                 fmt::format("The value of the typed literal \"{}\" is invalid: '{}'.", type.sql(),
                             text.literal))
         .at(span);
+  }
+  if (type.kind == kTime) {
+    const auto sql = time_sql(*micros);
+    return {
+        .sql = sql,
+        .type = type,
+        .nullable = false,
+        .name = fmt::format(
+            "TIME '{}'", catalog_.evaluate(fmt::format("CAST({} AS VARCHAR)", sql)).value_or(""))};
   }
   return timestamp_literal(fmt::format("make_timestamp({})", *micros), type.kind);
 }

@@ -636,7 +636,8 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
         {"boolean", "boolean"}, {"tinyint", "tinyint"},       {"smallint", "smallint"},
         {"int", "int"},         {"bigint", "bigint"},         {"float", "float"},
         {"double", "double"},   {"decimal", "decimal(10,0)"}, {"string", "string"},
-        {"date", "date"},       {"timestamp", "timestamp"},   {"binary", "binary"}};
+        {"date", "date"},       {"timestamp", "timestamp"},   {"binary", "binary"},
+        {"time", "time"}};
     const auto cast_to = casts.find(name);
     if (cast_to != casts.end() && call.arguments_size() == 1) {
       auto value = expression(call.arguments(0), scope);

@@ -178,6 +178,7 @@ class TypeParser {
       return make_type(TypeKind::kString);  // its length is not kept
     }
     if (name == "interval") return interval(start);
+    if (name == "time") return time(start);
     if (name == "timestamp" && accept_word("without")) {
       if (!accept_word("time") || !accept_word("zone")) fail();
       return make_type(TypeKind::kTimestampNtz);
@@ -235,6 +236,23 @@ class TypeParser {
           .in(text_);
     }
     return decimal_type(precision, scale);
+  }
+
+  DataType time(size_t start) {
+    int precision = 6;
+    if (accept('(')) {
+      precision = integer();
+      expect(')');
+    }
+    if (accept_word("without") && (!accept_word("time") || !accept_word("zone"))) fail();
+    if (precision >= 0 && precision <= 6) return time_type(precision);
+    throw Error(
+        "UNSUPPORTED_TIME_PRECISION",
+        fmt::format("The seconds precision {} of the TIME data type is out of the supported "
+                    "range [0, 6].",
+                    precision))
+        .at({static_cast<int>(start), static_cast<int>(at_)})
+        .in(text_);
   }
 
   DataType interval(size_t start) {

@@ -30,6 +30,7 @@ constexpr KindNames kKindNames[] = {
     {TypeKind::kDecimal, "decimal", "decimal"},
     {TypeKind::kString, "string", "string"},
     {TypeKind::kBinary, "binary", "binary"},
+    {TypeKind::kTime, "time", "time"},
     {TypeKind::kDate, "date", "date"},
     {TypeKind::kTimestamp, "timestamp", "timestamp"},
     {TypeKind::kTimestampNtz, "timestamp_ntz", "timestamp_ntz"},
@@ -67,6 +68,8 @@ std::string flat_name(const DataType& type, bool tree) {
   switch (type.kind) {
     case TypeKind::kDecimal:
       return fmt::format("decimal({},{})", type.precision, type.scale);
+    case TypeKind::kTime:
+      return fmt::format("time({})", type.precision);
     case TypeKind::kDayTimeInterval:
     case TypeKind::kYearMonthInterval:
       return interval_name(type);
@@ -238,11 +241,17 @@ DataType make_type(TypeKind kind) {
   if (kind == TypeKind::kDayTimeInterval) type.end_field = 3;
   if (kind == TypeKind::kYearMonthInterval) type.end_field = 1;
   if (kind == TypeKind::kDecimal) type.precision = 10;
+  if (kind == TypeKind::kTime) type.precision = 6;
   return type;
 }
 
 DataType decimal_type(int precision, int scale) {
   DataType type{.kind = TypeKind::kDecimal, .precision = precision, .scale = scale};
+  return type;
+}
+
+DataType time_type(int precision) {
+  DataType type{.kind = TypeKind::kTime, .precision = precision};
   return type;
 }
 
@@ -303,6 +312,8 @@ DataType type_from_proto(const spark::connect::DataType& proto) {
       return make_type(TypeKind::kString);
     case P::kBinary:
       return make_type(TypeKind::kBinary);
+    case P::kTime:
+      return time_type(proto.time().has_precision() ? proto.time().precision() : 6);
     case P::kDate:
       return make_type(TypeKind::kDate);
     case P::kTimestamp:
@@ -381,6 +392,9 @@ void type_to_proto(const DataType& type, spark::connect::DataType* proto) {
       return;
     case TypeKind::kBinary:
       proto->mutable_binary();
+      return;
+    case TypeKind::kTime:
+      proto->mutable_time()->set_precision(type.precision);
       return;
     case TypeKind::kDate:
       proto->mutable_date();

@@ -21,7 +21,7 @@ static_assert(std::ranges::is_sorted(kClauseWords));
 /// Functions that SQL calls without parentheses.
 constexpr std::string_view kBareCalls[] = {
     "CURRENT_CATALOG",   "CURRENT_DATABASE", "CURRENT_DATE", "CURRENT_TIME",
-    "CURRENT_TIMESTAMP", "CURRENT_USER",     "SESSION_USER",
+    "CURRENT_TIMESTAMP", "CURRENT_USER",     "LOCALTIME",    "SESSION_USER",
 };
 static_assert(std::ranges::is_sorted(kBareCalls));
 
@@ -261,7 +261,7 @@ Expression Grammar::parameter() {
 spark::connect::DataType Grammar::type() {
   const int start = in_.start();
   if (!in_.is_name()) in_.fail("a type");
-  const bool interval = in_.is("INTERVAL");
+  const bool interval = in_.is("INTERVAL"), clock = in_.is("TIME") || in_.is("TIMESTAMP");
   in_.take();
   if (interval && in_.is_name()) {
     in_.take();
@@ -270,6 +270,10 @@ spark::connect::DataType Grammar::type() {
   if (in_.is("(")) {
     in_.seek(in_.token().match);
     in_.expect(")");
+  }
+  if (clock && in_.accept("WITHOUT")) {
+    in_.expect("TIME");
+    in_.expect("ZONE");
   }
   if (in_.is("<>")) {
     in_.take();
