@@ -19,6 +19,31 @@
 
 namespace firesteel {
 
+// Murmur3_x86_32 as Spark applies it to UTF-8: whole words, then each trailing byte (signed) as a
+// word.
+uint32_t murmur3(const char* data, size_t size, uint32_t seed) {
+  auto rotate = [](uint32_t x, int bits) { return (x << bits) | (x >> (32 - bits)); };
+  auto mix = [&](uint32_t h, uint32_t k) {
+    k = rotate(k * 0xcc9e2d51u, 15) * 0x1b873593u;
+    return rotate(h ^ k, 13) * 5 + 0xe6546b64u;
+  };
+  uint32_t h = seed;
+  size_t i = 0;
+  for (; i + 4 <= size; i += 4) {
+    uint32_t word;
+    std::memcpy(&word, data + i, 4);
+    h = mix(h, word);
+  }
+  for (; i < size; ++i)
+    h = mix(h, static_cast<uint32_t>(static_cast<int32_t>(static_cast<signed char>(data[i]))));
+  h ^= static_cast<uint32_t>(size);
+  h ^= h >> 16;
+  h *= 0x85ebca6bu;
+  h ^= h >> 13;
+  h *= 0xc2b2ae35u;
+  return h ^ (h >> 16);
+}
+
 namespace {
 
 using duckdb::DataChunk;
@@ -131,31 +156,6 @@ void decimal_divide(DataChunk& input, ExpressionState& state, Vector& result) {
         }
         return from_int128(divide_decimals(to_int128(a), to_int128(b), shift));
       });
-}
-
-// Murmur3_x86_32 as Spark applies it to UTF-8: whole words, then each trailing byte (signed) as a
-// word.
-uint32_t murmur3(const char* data, size_t size, uint32_t seed) {
-  auto rotate = [](uint32_t x, int bits) { return (x << bits) | (x >> (32 - bits)); };
-  auto mix = [&](uint32_t h, uint32_t k) {
-    k = rotate(k * 0xcc9e2d51u, 15) * 0x1b873593u;
-    return rotate(h ^ k, 13) * 5 + 0xe6546b64u;
-  };
-  uint32_t h = seed;
-  size_t i = 0;
-  for (; i + 4 <= size; i += 4) {
-    uint32_t word;
-    std::memcpy(&word, data + i, 4);
-    h = mix(h, word);
-  }
-  for (; i < size; ++i)
-    h = mix(h, static_cast<uint32_t>(static_cast<int32_t>(static_cast<signed char>(data[i]))));
-  h ^= static_cast<uint32_t>(size);
-  h ^= h >> 16;
-  h *= 0x85ebca6bu;
-  h ^= h >> 13;
-  h *= 0xc2b2ae35u;
-  return h ^ (h >> 16);
 }
 
 /// The bytes Spark hashes of a value: text as it is, numbers as little-endian words.
@@ -585,6 +585,7 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   register_vectors(loader);
   register_formats(loader);
   register_regex(loader);
+  register_summaries(loader);
   loader.RegisterFunction(ScalarFunction("spark_exp", {real}, real, unary_kernel<exp_of>));
   loader.RegisterFunction(ScalarFunction("spark_cosh", {real}, real, unary_kernel<cosh_of>));
   loader.RegisterFunction(

@@ -1,6 +1,9 @@
 // Functions that DuckDB lacks, as vectorised kernels and macros.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 namespace duckdb {
 class DatabaseInstance;
 class ExtensionLoader;
@@ -9,6 +12,8 @@ class ExtensionLoader;
 namespace firesteel {
 
 void register_kernels(duckdb::DatabaseInstance& database);
+/// Spark's Murmur3 of bytes.
+uint32_t murmur3(const char* data, size_t size, uint32_t seed);
 /// Called by register_kernels, each in a file of its own.
 void register_statistics(duckdb::ExtensionLoader& loader);
 void register_random(duckdb::ExtensionLoader& loader);
@@ -17,6 +22,7 @@ void register_crypto(duckdb::ExtensionLoader& loader);
 void register_vectors(duckdb::ExtensionLoader& loader);
 void register_formats(duckdb::ExtensionLoader& loader);
 void register_regex(duckdb::ExtensionLoader& loader);
+void register_summaries(duckdb::ExtensionLoader& loader);
 
 /// Those that DuckDB's own SQL can say.
 inline constexpr const char* kKernelMacros =

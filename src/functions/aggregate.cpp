@@ -174,6 +174,55 @@ Resolved ntile(std::vector<Resolved>& a, const CallContext& call) {
           .exact = false};
 }
 
+/// The values of a group, for a kernel.
+std::string listed(const std::string& sql) {
+  return fmt::format("coalesce(list({0}) FILTER (WHERE {0} IS NOT NULL/*and*/)/*over*/, [])", sql);
+}
+
+/// histogram_numeric(expr, bins): the bins' centers, in the column's type, and heights.
+Resolved histogram_numeric(std::vector<Resolved>& a, const CallContext& call) {
+  if (a[1].literal.starts_with('-') || a[1].literal == "0" || a[1].literal == "1") {
+    throw Error(
+        "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+        fmt::format("Cannot resolve \"histogram_numeric\" due to data type mismatch: The nb "
+                    "must be between [2, 2147483647] (current value = {}).",
+                    a[1].literal))
+        .at(call.span);
+  }
+  const auto type = a[0].is_null() ? make_type(kDouble) : a[0].type;
+  const auto bins = fmt::format("spark_histogram({}, {})",
+                                listed(fmt::format("CAST({} AS DOUBLE)", a[0].sql)), a[1].sql);
+  return {
+      .sql = fmt::format("list_transform({}, lambda e: struct_pack(x := CAST({}(e.x) AS {}), y := "
+                         "e.y))",
+                         bins, type.is_integral() ? "trunc" : "", duckdb_type(type)),
+      .type = array_type(struct_type({{"x", type}, {"y", make_type(kDouble)}}))};
+}
+
+/// count_min_sketch(expr, error, confidence, seed): Spark's own bytes.
+Resolved count_min_sketch(std::vector<Resolved>& a, const CallContext& call) {
+  const bool text = a[0].type.kind == kString || a[0].type.kind == kBinary;
+  const bool types[] = {text || a[0].type.is_integral(), a[1].type.kind == kDouble,
+                        a[2].type.kind == kDouble};
+  for (size_t i = 0; i < 3; ++i) {
+    if (types[i]) continue;
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"count_min_sketch\" due to data type mismatch: The {} "
+                            "parameter requires the {} type, however \"{}\" has the type \"{}\".",
+                            i == 0   ? "first"
+                            : i == 1 ? "second"
+                                     : "third",
+                            i == 0 ? "(\"INTEGRAL\" or \"STRING\" or \"BINARY\")" : "\"DOUBLE\"",
+                            a[i].name, a[i].type.sql()))
+        .at(call.span);
+  }
+  const auto value = coerce(a[0], make_type(text ? kBinary : kLong), call.time_zone).sql;
+  return {.sql = fmt::format("spark_count_min_sketch(CAST({} AS {}[]), {}, {}, {})", listed(value),
+                             text ? "BLOB" : "BIGINT", a[1].sql, a[2].sql, a[3].sql),
+          .type = make_type(kBinary),
+          .nullable = false};
+}
+
 /// counter_diff(value[, start]): what a counter grew by since the row before that has a value; null
 /// where it was reset.
 Resolved counter_diff(std::vector<Resolved>& a, const CallContext& call) {
@@ -363,6 +412,8 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "Rows whose arguments are not null; `count(*)` all rows.", .example = "count(*)", .gives = "1"},
     {.name = "count_if", .signature = "(condition: boolean) -> long", .lowering = "count(CASE WHEN {0} THEN 1 END)", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "Rows for which the condition is true.", .example = "count_if(true)", .gives = "1"},
+    {.name = "count_min_sketch", .signature = "(expr: any, error: any, confidence: any, seed: int) -> binary", .lower = count_min_sketch, .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
+     .doc = "A count-min sketch of a column, in Spark's bytes.", .example = "length(count_min_sketch(1, 0.5D, 0.5D, 1))", .gives = "60"},
     {.name = "covar_pop", .signature = "(y: double, x: double) -> double", .lowering = "spark_covar_pop({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Population covariance.", .example = "covar_pop(1, 2)", .gives = "0.0"},
     {.name = "covar_samp", .signature = "(y: double, x: double) -> double", .lowering = "spark_covar_samp({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
@@ -373,6 +424,8 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The first value of the group.", .example = "first(10)", .gives = "10"},
     {.name = "first_value", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = first, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "first_value({0})",
      .doc = "The first value of the group.", .example = "first_value(10)", .gives = "10"},
+    {.name = "histogram_numeric", .signature = "(expr: numeric, bins: int) -> any", .lower = histogram_numeric, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Centers and heights of so many bins.", .example = "histogram_numeric(5, 2)", .gives = "[{5, 1.0}]"},
     {.name = "kurtosis", .signature = "(expr: double) -> double", .lowering = "spark_kurtosis({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Kurtosis of the population.", .example = "kurtosis(1)", .gives = "NULL"},
     {.name = "last", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = last, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "last({0})",

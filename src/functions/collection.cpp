@@ -460,6 +460,8 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "The elements merged into one value.", .example = "reduce(array(1, 2, 3), 0, (acc, x) -> acc + x)", .gives = "6"},
     {.name = "sequence", .signature = "(start: any, stop: any, [step: any]) -> any", .lower = sequence,
      .doc = "The numbers from start to stop.", .example = "sequence(1, 5)", .gives = "[1, 2, 3, 4, 5]"},
+    {.name = "shuffle", .signature = "(array: any, [seed: long]) -> any", .of_resolver = true,
+     .doc = "The elements in random order. With a seed, Spark's order for the row of that place in one partition.", .example = "shuffle(array(1, 2, 3, 4), 42)", .gives = "[4, 3, 2, 1]"},
     {.name = "size", .signature = "(collection: array<T>) -> int", .lowering = "len({0})",
      .doc = "Number of elements.", .example = "size(array('b', 'd', 'c', 'a'))", .gives = "4"},
     {.name = "size", .signature = "(collection: map<K, V>) -> int", .lowering = "cardinality({0})"},

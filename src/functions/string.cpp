@@ -244,6 +244,27 @@ Resolved split(std::vector<Resolved>& a, const CallContext&) {
   return result;
 }
 
+/// collate(str, name): UTF8_BINARY alone, by which strings are compared anyway.
+Resolved collate(std::vector<Resolved>& a, const CallContext& call) {
+  std::string name = a[1].literal;
+  std::transform(name.begin(), name.end(), name.begin(), ::toupper);
+  for (const std::string_view path : {"SYSTEM.", "BUILTIN."}) {
+    if (name.starts_with(path)) name.erase(0, path.size());
+  }
+  if (name != "UTF8_BINARY") {
+    throw Error(
+        "UNSUPPORTED_FEATURE.COLLATION",
+        fmt::format("The collation `{}` is not supported: strings are compared byte by byte "
+                    "(UTF8_BINARY). Compare lower(x), for instance, to leave case out.",
+                    a[1].literal))
+        .at(call.span);
+  }
+  return {.sql = a[0].sql,
+          .type = make_type(kString),
+          .nullable = a[0].nullable,
+          .name = fmt::format("collate({}, {})", a[0].name, a[1].literal)};
+}
+
 /// The parsed format of to_number and to_char, which must be a literal.
 NumberFormat number_format(const Resolved& format, const CallContext& call) {
   if (format.literal.empty() && format.sql != "''") {
@@ -390,6 +411,12 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Number of characters.", .example = "character_length('Spark SQL ')", .gives = "10"},
     {.name = "chr", .signature = "(code: long) -> string", .lowering = "CASE WHEN {0} < 0 THEN '' ELSE chr(CAST({0} % 256 AS INTEGER)) END",
      .doc = "The character of a code.", .example = "chr(65)", .gives = "A"},
+    {.name = "collate", .signature = "(str: string, collation: string) -> string", .lower = collate,
+     .doc = "The string in a collation: `UTF8_BINARY` alone.", .example = "collate('a', 'UTF8_BINARY')", .gives = "a"},
+    {.name = "collation", .signature = "(str: string) -> string", .lowering = "'SYSTEM.BUILTIN.UTF8_BINARY'", .nulls = Nulls::kNever,
+     .doc = "The collation of a string.", .example = "collation('a')", .gives = "SYSTEM.BUILTIN.UTF8_BINARY"},
+    {.name = "collations", .signature = "() -> any", .unsupported = "UTF8_BINARY is the one collation",
+     .doc = "The collations, as a table."},
     {.name = "concat", .signature = "([part: any...]) -> string", .lower = concat, .nulls = Nulls::kAnyArgument,
      .doc = "Strings (or arrays) one after the other; null when one is null.", .example = "concat('fire', 'steel')", .gives = "firesteel"},
     {.name = "concat_ws", .signature = "(separator: string, [part: any...]) -> string", .lower = concat_ws, .nulls = Nulls::kAlways,

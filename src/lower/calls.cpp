@@ -349,6 +349,59 @@ Resolved Resolver::drawn(const std::string& name, const proto::Expression::Unres
   return result;
 }
 
+/// shuffle(array[, seed]): with a seed, Spark's permutation for the row of that place in one
+/// partition, which depends on how many elements the rows before it have.
+Resolved Resolver::shuffled(const proto::Expression::UnresolvedFunction& call, Scope& scope,
+                            Span span) {
+  if (call.arguments_size() < 1 || call.arguments_size() > 2) {
+    throw Error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+                fmt::format("The `shuffle` requires [1, 2] parameters but the actual number is {}.",
+                            call.arguments_size()))
+        .at(span);
+  }
+  auto array = expression(call.arguments(0), scope);
+  if (array.is_null()) array = cast(array, array_type(make_type(kNull)), settings_.time_zone);
+  if (array.type.kind != kArray) {
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"shuffle({0})\" due to data type mismatch: The first "
+                            "parameter requires the \"ARRAY\" type, however \"{0}\" has the type "
+                            "\"{1}\".",
+                            array.name, array.type.sql()))
+        .at(span);
+  }
+  std::string seed = "CAST(random() * 1e18 AS BIGINT)", before = "0";
+  if (call.arguments_size() > 1) {
+    const auto given = expression(call.arguments(1), scope);
+    if (given.literal.empty() || !given.type.is_integral()) {
+      throw Error("SEED_EXPRESSION_IS_UNFOLDABLE",
+                  fmt::format("The seed expression \"{}\" of the expression \"shuffle\" must be "
+                              "foldable.",
+                              given.name))
+          .at(span);
+    }
+    if (scope.inside_aggregate || scope.is_key) {
+      throw Error(
+          "UNSUPPORTED_FEATURE.NONDETERMINISTIC_KEY",
+          "shuffle() with a seed cannot stand in an aggregate or a key of GROUP BY; put it in "
+          "a column first.")
+          .at(span);
+    }
+    scope.uses_row = true;
+    seed = fmt::format("CAST({} AS BIGINT)", given.literal);
+    before = fmt::format(
+        "CAST(coalesce(sum(len({})) OVER ({}ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) "
+        "AS "
+        "BIGINT)",
+        array.sql, scope.row.empty() ? "" : fmt::format("ORDER BY {} ", scope.row));
+  }
+  return {.sql = fmt::format(
+              "list_select({0}, spark_shuffled_order(CAST(len({0}) AS BIGINT), {1}, {2}))",
+              array.sql, seed, before),
+          .type = array.type,
+          .nullable = array.nullable,
+          .name = fmt::format("shuffle({})", array.name)};
+}
+
 /// Microseconds of text such as '5 minutes'.
 int64_t Resolver::duration(const proto::Expression& expression, const std::string& function,
                            Span span) {

@@ -618,6 +618,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
     return numbered(name, call, scope, span);
   }
   if (name == "uniform" || name == "randstr") return drawn(name, call, scope, span);
+  if (name == "shuffle") return shuffled(call, scope, span);
   if (name == "window") return time_window(call, scope, span);
   if (is_generator_name(name)) {
     throw Error("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",

@@ -116,6 +116,7 @@ class Resolver {
                     Scope& scope, Span span);
   Resolved drawn(const std::string& name, const proto::Expression::UnresolvedFunction& call,
                  Scope& scope, Span span);
+  Resolved shuffled(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
   Resolved time_window(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
   int64_t duration(const proto::Expression& expression, const std::string& function, Span span);
   void enter_aggregate(const std::string& name, Scope& scope, Span span);

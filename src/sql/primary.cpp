@@ -55,6 +55,15 @@ Expression Grammar::postfix() {
       *made.mutable_unresolved_extract_value()->mutable_extraction() = std::move(name);
       *made.mutable_unresolved_extract_value()->mutable_child() = std::move(value);
       value = located(std::move(made), start);
+    } else if (in_.is("COLLATE") && in_.is_name(1)) {
+      in_.take();
+      Expression made, name;
+      name.mutable_literal()->set_string(in_.take().value);
+      auto* call = made.mutable_unresolved_function();
+      call->set_function_name("collate");
+      *call->add_arguments() = std::move(value);
+      *call->add_arguments() = std::move(name);
+      value = located(std::move(made), start);
     } else if (in_.accept("::")) {
       Expression made;
       *made.mutable_cast()->mutable_type() = type();
