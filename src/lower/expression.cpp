@@ -175,7 +175,7 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
         result = typed_literal(cast_proto, span);
         break;
       }
-      auto value = this->expression(cast_proto.expr(), scope);
+      auto value = argument(cast_proto.expr(), scope);
       const auto type = cast_proto.has_type() ? type_from_proto(cast_proto.type())
                                               : parse_type(cast_proto.type_str());
       const bool try_cast = cast_proto.eval_mode() == proto::Expression::Cast::EVAL_MODE_TRY;
@@ -595,6 +595,18 @@ Resolved Resolver::lambda(const proto::Expression::LambdaFunction& lambda,
   return body;
 }
 
+Resolved Resolver::argument(const proto::Expression& expression, Scope& scope) {
+  auto value = this->expression(expression, scope);
+  const bool cast_column =
+      expression.has_cast() && expression.cast().expr().has_unresolved_attribute();
+  if (cast_column && !value.type.is_nested()) {
+    const bool tried = expression.cast().eval_mode() == proto::Expression::Cast::EVAL_MODE_TRY;
+    value.name =
+        fmt::format("{}({} AS {})", tried ? "TRY_CAST" : "CAST", value.name, value.type.sql());
+  }
+  return value;
+}
+
 Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, Scope& scope,
                             Span span) {
   std::string name = call.function_name();
@@ -676,7 +688,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
       const auto& lambda_proto = argument.lambda_function();
       arguments.push_back(lambda(lambda_proto, lambda_types(name, arguments), scope));
     } else {
-      arguments.push_back(expression(argument, scope));
+      arguments.push_back(this->argument(argument, scope));
     }
   }
   scope.inside_aggregate = inside;

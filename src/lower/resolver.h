@@ -120,6 +120,8 @@ class Resolver {
   Resolved time_window(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
   int64_t duration(const proto::Expression& expression, const std::string& function, Span span);
   void enter_aggregate(const std::string& name, Scope& scope, Span span);
+  /// An expression within another, where the cast of a column names the cast too.
+  Resolved argument(const proto::Expression& expression, Scope& scope);
   Resolved function(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
   Resolved lambda(const proto::Expression::LambdaFunction& lambda,
                   const std::vector<DataType>& types, Scope& scope);

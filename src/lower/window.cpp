@@ -82,7 +82,7 @@ Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope,
       if (argument.has_unresolved_star()) {
         arguments.push_back(counted_row());
       } else {
-        arguments.push_back(expression(argument, scope));
+        arguments.push_back(this->argument(argument, scope));
       }
     }
     function_call = resolve_call(overloads, std::move(arguments),
