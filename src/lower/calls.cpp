@@ -470,6 +470,39 @@ Resolved Resolver::time_window(const proto::Expression::UnresolvedFunction& call
           .name = "window"};
 }
 
+/// session_window(time, gap): the session of a time alone. GROUP BY merges those that meet.
+Resolved Resolver::session_window(const proto::Expression::UnresolvedFunction& call, Scope& scope,
+                                  Span span) {
+  if (call.arguments_size() != 2) {
+    throw Error(
+        "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+        fmt::format("The `session_window` requires 2 parameters but the actual number is {}.",
+                    call.arguments_size()))
+        .at(span);
+  }
+  auto time = expression(call.arguments(0), scope);
+  if (time.type.kind != kTimestampNtz)
+    time = coerce(time, make_type(kTimestamp), settings_.time_zone);
+  auto gap = expression(call.arguments(1), scope);
+  if (call.arguments(1).literal().has_string())
+    duration(call.arguments(1), "session_window", span);  // refuses what is none
+  if (gap.type.kind == kString) gap = cast(gap, make_type(kCalendarInterval), settings_.time_zone);
+  if (gap.type.kind != kCalendarInterval) {
+    throw Error("_LEGACY_ERROR_TEMP_1040",
+                fmt::format("Gap duration expression used in session window must be "
+                            "CalendarIntervalType, but got {}.",
+                            gap.type.sql()))
+        .at(span);
+  }
+  return {
+      .sql = fmt::format("CASE WHEN {0} + {1} > {0} THEN struct_pack(\"start\" := {0}, \"end\" := "
+                         "{0} + {1}) END",
+                         time.sql, gap.sql),
+      .type = struct_type({{"start", time.type, true}, {"end", time.type, true}}),
+      .nullable = true,
+      .name = "session_window"};
+}
+
 /// A timestamp literal of SQL that gives one: its name is its text in the session's time zone.
 Resolved Resolver::timestamp_literal(const std::string& sql, TypeKind kind) {
   Resolved result{.sql = sql, .type = make_type(kind), .nullable = false};

@@ -632,6 +632,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   if (name == "uniform" || name == "randstr") return drawn(name, call, scope, span);
   if (name == "shuffle") return shuffled(call, scope, span);
   if (name == "window") return time_window(call, scope, span);
+  if (name == "session_window") return session_window(call, scope, span);
   if (is_generator_name(name)) {
     throw Error("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
                 fmt::format("The generator `{}` is not supported: nested in expressions.", name))
