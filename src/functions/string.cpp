@@ -184,14 +184,10 @@ Resolved regexp_count(std::vector<Resolved>& a, const CallContext&) {
   return by_engine(a, make_type(kInteger), fmt::format("len(regexp_extract_all({}))", arguments),
                    fmt::format("spark_regexp_count({})", arguments));
 }
+/// RE2 gives the match's text, not its place.
 Resolved regexp_instr(std::vector<Resolved>& a, const CallContext&) {
-  const auto re2 = fmt::format(
-      "CASE WHEN regexp_matches({0}, {1}) THEN strpos({0}, regexp_extract({0}, {1})) WHEN {0} IS "
-      "NOT "
-      "NULL AND {1} IS NOT NULL THEN 0 END",
-      a[0].sql, a[1].sql);
-  return by_engine(a, make_type(kInteger), re2,
-                   fmt::format("spark_regexp_instr({}, {})", a[0].sql, a[1].sql));
+  return {.sql = fmt::format("spark_regexp_instr({}, {})", a[0].sql, a[1].sql),
+          .type = make_type(kInteger)};
 }
 Resolved regexp_substr(std::vector<Resolved>& a, const CallContext&) {
   auto result =
