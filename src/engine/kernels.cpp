@@ -458,6 +458,7 @@ bool parse_calendar(std::string text, interval_t& out) {
     std::string fraction(point ? digits() : "");
     if (whole.size() > 18 || (whole.empty() && fraction.empty()) || fraction.size() > 9)
       return false;
+    if (rest.empty() || !std::isspace(static_cast<unsigned char>(rest[0]))) return false;
     skip();
     size_t size = 0;
     while (size < rest.size() && std::isalpha(static_cast<unsigned char>(rest[size]))) ++size;

@@ -171,7 +171,7 @@ Number instr(Arguments a) {
 
 Text substr(Arguments a) {
   const auto& regex = made_of<Regex>(a[1].text);
-  if (!regex.find(a[0].text, 0)) return std::nullopt;
+  if (!regex.find(a[0].text, 0) || regex.end() == regex.start()) return std::nullopt;
   return std::string(regex.group(0));
 }
 

@@ -30,19 +30,21 @@ Text to_base32(Arguments a) {
   return out;
 }
 
-/// Bytes of digits of so many bits each; what is no digit is skipped, a last incomplete byte
-/// dropped.
+/// Bytes of digits of so many bits each; what is no digit is skipped. A last incomplete byte is
+/// dropped, except that Spark takes a single last digit of base 32 for one.
 std::string decoded(std::string_view text, std::string_view digits, int width) {
   std::string out;
   uint32_t bits = 0;
-  int count = 0;
+  int count = 0, read = 0;
   for (const char c : text) {
     if (c == '=') break;
     const auto digit = digits.find(c);
     if (digit == std::string_view::npos) continue;
     bits = bits << width | static_cast<uint32_t>(digit);
+    ++read;
     if ((count += width) >= 8) out += static_cast<char>(bits >> (count -= 8) & 255);
   }
+  if (width == 5 && read % 8 == 1) out += static_cast<char>((bits & 31) >> 2);
   return out;
 }
 

@@ -151,7 +151,7 @@ constexpr FunctionSpec kBytes[] = {
      .doc = "The bit at a position, from the lowest.", .example = "bit_get(11, 1)", .gives = "1"},
     {.name = "bitmap_and_agg", .signature = "(bitmap: any) -> binary", .lower = bitmap_and, .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "Bitmaps joined by `and`.", .example = "bitmap_count(bitmap_and_agg(X'30'))", .gives = "2"},
-    {.name = "bitmap_bit_position", .signature = "(value: long) -> long", .lowering = "CASE WHEN {0} > 0 THEN ({0} - 1) % 32768 ELSE - {0} % 32768 END",
+    {.name = "bitmap_bit_position", .signature = "(value: long) -> long", .lowering = "CASE WHEN {0} > 0 THEN ({0} - 1) % 32768 ELSE - ({0} % 32768) END",
      .doc = "Position of a number's bit within its bitmap of 32768.", .example = "bitmap_bit_position(123)", .gives = "122"},
     {.name = "bitmap_bucket_number", .signature = "(value: long) -> long", .lowering = "CASE WHEN {0} > 0 THEN 1 + ({0} - 1) // 32768 ELSE CAST(trunc({0} / 32768) AS BIGINT) END",
      .doc = "Number of the bitmap that a number is in.", .example = "bitmap_bucket_number(123)", .gives = "1"},

@@ -115,7 +115,7 @@ struct DatePattern::Fields {
         std::chrono::day(static_cast<unsigned>(or_else(day, 1)))};
     if (y < -32767 || y > 32767 || !date.ok()) return std::nullopt;
     auto days = std::chrono::sys_days(date);
-    if (day_of_year != kNone && month == kNone && day == kNone && year != kNone) {
+    if (day_of_year != kNone && month == kNone && day == kNone) {
       days += std::chrono::days(day_of_year - 1);
       if (std::chrono::year_month_day(days).year() != date.year()) return std::nullopt;
     }
@@ -258,7 +258,7 @@ std::string DatePattern::format(int64_t micros, int64_t offset, std::string_view
         name(kDays[week_day], 3);
         break;
       case 'F':
-        number((day - 1) / 7 + 1);
+        number((day - 1) % 7 + 1);
         break;
       case 'Q':
       case 'q': {

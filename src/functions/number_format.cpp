@@ -153,8 +153,7 @@ std::optional<std::string> NumberFormat::parse(std::string_view text) const {
         if (!parse_digits(token, text, at, behind, behind ? fraction : whole)) return std::nullopt;
         break;
       case Kind::kPoint:
-        behind = true;
-        if (!take('.') && at < text.size() && is_digit(text[at])) return std::nullopt;
+        behind = take('.');
         break;
       case Kind::kDollar:
         if (!take('$')) return std::nullopt;
@@ -175,6 +174,12 @@ std::optional<std::string> NumberFormat::parse(std::string_view text) const {
     }
   }
   if (at < text.size() || whole.empty() + fraction.empty() == 2) return std::nullopt;
+  const auto digits = whole.size() - std::min(whole.find_first_not_of('0'), whole.size());
+  if (digits > static_cast<size_t>(whole_)) {  // digits behind a point that was left out
+    throw Error("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
+                fmt::format("{} cannot be represented as Decimal({}, {}).", whole, whole_ + scale_,
+                            scale_));
+  }
   return fmt::format("{}{}{}{}", negative ? "-" : "", whole.empty() ? "0" : whole,
                      fraction.empty() ? "" : ".", fraction);
 }

@@ -189,12 +189,11 @@ Resolved regexp_instr(std::vector<Resolved>& a, const CallContext&) {
   return {.sql = fmt::format("spark_regexp_instr({}, {})", a[0].sql, a[1].sql),
           .type = make_type(kInteger)};
 }
+/// A match of nothing is none here.
 Resolved regexp_substr(std::vector<Resolved>& a, const CallContext&) {
-  auto result =
-      by_engine(a, make_type(kString),
-                fmt::format("CASE WHEN regexp_matches({0}, {1}) THEN regexp_extract({0}, {1}) END",
-                            a[0].sql, a[1].sql),
-                fmt::format("spark_regexp_substr({}, {})", a[0].sql, a[1].sql));
+  auto result = by_engine(a, make_type(kString),
+                          fmt::format("nullif(regexp_extract({}, {}), '')", a[0].sql, a[1].sql),
+                          fmt::format("spark_regexp_substr({}, {})", a[0].sql, a[1].sql));
   result.exact = true;
   return result;
 }

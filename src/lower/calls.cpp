@@ -328,10 +328,15 @@ Resolved Resolver::drawn(const std::string& name, const proto::Expression::Unres
     return result;
   }
   const auto &low = arguments[0], &high = arguments[1];
-  const bool decimal = low.type.kind == kDecimal || high.type.kind == kDecimal;
-  const auto type = decimal && !low.type.is_fractional() && !high.type.is_fractional()
-                        ? common_type(decimal_for(low), decimal_for(high))
-                        : common_type(low.type, high.type);
+  const auto type = [&]() -> std::optional<DataType> {
+    const auto is_single = [](const Resolved& x) { return x.type.kind == kFloat; };
+    if ((is_single(low) && high.type.is_integral()) || (is_single(high) && low.type.is_integral()))
+      return make_type(kFloat);
+    const bool decimal = low.type.kind == kDecimal || high.type.kind == kDecimal;
+    return decimal && !low.type.is_fractional() && !high.type.is_fractional()
+               ? common_type(decimal_for(low), decimal_for(high))
+               : common_type(low.type, high.type);
+  }();
   if (!type || !type->is_numeric()) {
     throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
                 fmt::format("Cannot resolve \"{}\" due to data type mismatch: the bounds must be "
