@@ -152,12 +152,12 @@ bool needs_pcre(const Resolved& pattern) {
   std::string_view text = pattern.literal;
   for (size_t i = 0; i < text.size(); ++i) {
     const auto at = text.substr(i);
-    for (const std::string_view start : {"(?=", "(?!", "(?<", "(?>", "++", "*+", "?+", "}+"}) {
+    for (const std::string_view start : {"(?=", "(?!", "(?<", "(?>", "++", "*+", "?+", "}+", "&&"}) {
       if (at.starts_with(start)) return true;
     }
     if (text[i] != '\\' || i + 1 == text.size()) continue;
     const char next = text[++i];
-    if ((next >= '1' && next <= '9') || std::string_view("kuhHRGZX").find(next) != text.npos)
+    if ((next >= '1' && next <= '9') || std::string_view("kuvhHRGZX").find(next) != text.npos)
       return true;
     if ((next == 'p' || next == 'P') && at.size() > 4 && std::islower(at[4])) return true;
   }
