@@ -246,10 +246,8 @@ Resolved Resolver::grouping(const std::string& name,
           .name = fmt::format("{}({})", name, names)};
 }
 
-/// rand(seed), randn(seed) and monotonically_increasing_id(): functions of the row's number.
-Resolved Resolver::numbered(const std::string& name,
-                            const proto::Expression::UnresolvedFunction& call, Scope& scope,
-                            Span span) {
+/// The row's number from 0, where rows have one.
+std::string Resolver::row_number(const std::string& name, Scope& scope, Span span) {
   if (scope.inside_aggregate) {
     throw Error("AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION",
                 fmt::format("Non-deterministic expression {}() should not appear in the arguments "
@@ -263,23 +261,34 @@ Resolved Resolver::numbered(const std::string& name,
         .at(span);
   }
   scope.uses_row = true;
-  const auto row = fmt::format("({} - 1)", scope.row.empty() ? "row_number() OVER ()" : scope.row);
-  if (name == "monotonically_increasing_id") {
-    return {.sql = row, .type = make_type(kLong), .nullable = false, .name = name + "()"};
-  }
-  const auto seed = expression(call.arguments(0), scope);
-  if (!seed.is_null() && (seed.literal.empty() || !seed.type.is_integral())) {
+  return fmt::format("({} - 1)", scope.row.empty() ? "row_number() OVER ()" : scope.row);
+}
+
+/// The seed of a random function, which must be a literal.
+std::string Resolver::seed(const std::string& name, const Resolved& given, Span span) {
+  if (!given.is_null() && (given.literal.empty() || !given.type.is_integral())) {
     throw Error(
         "SEED_EXPRESSION_IS_UNFOLDABLE",
         fmt::format("The seed expression \"{}\" of the expression \"{}({})\" must be foldable.",
-                    seed.name, name, seed.name))
+                    given.name, name, given.name))
         .at(span);
   }
-  return {.sql = fmt::format("spark_{}(CAST({} AS BIGINT), {})", name,
-                             seed.is_null() ? "0" : seed.literal, row),
+  return fmt::format("CAST({} AS BIGINT)", given.is_null() ? "0" : given.literal);
+}
+
+/// rand(seed), randn(seed) and monotonically_increasing_id(): functions of the row's number.
+Resolved Resolver::numbered(const std::string& name,
+                            const proto::Expression::UnresolvedFunction& call, Scope& scope,
+                            Span span) {
+  const auto row = row_number(name, scope, span);
+  if (name == "monotonically_increasing_id") {
+    return {.sql = row, .type = make_type(kLong), .nullable = false, .name = name + "()"};
+  }
+  const auto given = expression(call.arguments(0), scope);
+  return {.sql = fmt::format("spark_{}({}, {})", name, seed(name, given, span), row),
           .type = make_type(kDouble),
           .nullable = false,
-          .name = fmt::format("{}({})", name, seed.name)};
+          .name = fmt::format("{}({})", name, given.name)};
 }
 
 /// uniform(min, max[, seed]) and randstr(length[, seed]): drawn as rand(seed) is.
@@ -307,11 +316,10 @@ Resolved Resolver::drawn(const std::string& name, const proto::Expression::Unres
     }
   }
   const bool seeded = call.arguments_size() > count;
-  auto rand = call;
-  rand.clear_arguments();
-  if (seeded) *rand.add_arguments() = call.arguments(count);
-  Resolved result{.sql = "random()", .nullable = false, .name = fmt::format("{}({})", name, names)};
-  if (seeded) result.sql = numbered("rand", rand, scope, span).sql;
+  const auto place = seeded ? fmt::format("{}, {}", seed(name, arguments[count], span),
+                                          row_number(name, scope, span))
+                            : "CAST(random() * 1e18 AS BIGINT), 0";
+  Resolved result{.sql = "", .nullable = false, .name = fmt::format("{}({})", name, names)};
   if (name == "randstr") {
     if (arguments[0].literal.starts_with('-')) {
       throw Error("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
@@ -320,10 +328,7 @@ Resolved Resolver::drawn(const std::string& name, const proto::Expression::Unres
                               result.name, arguments[0].literal))
           .at(span);
     }
-    const auto inside = result.sql.substr(result.sql.find('(') + 1);
-    result.sql = seeded ? fmt::format("spark_randstr({}, {}", arguments[0].sql, inside)
-                        : fmt::format("spark_randstr({}, CAST(random() * 1e18 AS BIGINT), 0)",
-                                      arguments[0].sql);
+    result.sql = fmt::format("spark_randstr({}, {})", arguments[0].sql, place);
     result.type = make_type(kString);
     return result;
   }
@@ -346,8 +351,9 @@ Resolved Resolver::drawn(const std::string& name, const proto::Expression::Unres
   }
   result.type = low.is_null() || high.is_null() ? make_type(kDouble) : *type;
   result.nullable = low.is_null() || high.is_null();
-  const auto drawn = fmt::format("(CAST({0} AS DOUBLE) + CAST({1} - {0} AS DOUBLE) * {2})", low.sql,
-                                 high.sql, result.sql);
+  const auto drawn =
+      fmt::format("(CAST({0} AS DOUBLE) + CAST({1} - {0} AS DOUBLE) * spark_rand({2}))", low.sql,
+                  high.sql, place);
   result.sql =
       fmt::format("CAST({} AS {})", result.type.is_integral() ? "trunc(" + drawn + ")" : drawn,
                   duckdb_type(result.type));
@@ -374,25 +380,10 @@ Resolved Resolver::shuffled(const proto::Expression::UnresolvedFunction& call, S
                             array.name, array.type.sql()))
         .at(span);
   }
-  std::string seed = "CAST(random() * 1e18 AS BIGINT)", before = "0";
+  std::string start = "CAST(random() * 1e18 AS BIGINT)", before = "0";
   if (call.arguments_size() > 1) {
-    const auto given = expression(call.arguments(1), scope);
-    if (given.literal.empty() || !given.type.is_integral()) {
-      throw Error("SEED_EXPRESSION_IS_UNFOLDABLE",
-                  fmt::format("The seed expression \"{}\" of the expression \"shuffle\" must be "
-                              "foldable.",
-                              given.name))
-          .at(span);
-    }
-    if (scope.inside_aggregate || scope.is_key) {
-      throw Error(
-          "UNSUPPORTED_FEATURE.NONDETERMINISTIC_KEY",
-          "shuffle() with a seed cannot stand in an aggregate or a key of GROUP BY; put it in "
-          "a column first.")
-          .at(span);
-    }
-    scope.uses_row = true;
-    seed = fmt::format("CAST({} AS BIGINT)", given.literal);
+    start = seed("shuffle", expression(call.arguments(1), scope), span);
+    row_number("shuffle", scope, span);
     before = fmt::format(
         "CAST(coalesce(sum(len({})) OVER ({}ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) "
         "AS "
@@ -401,7 +392,7 @@ Resolved Resolver::shuffled(const proto::Expression::UnresolvedFunction& call, S
   }
   return {.sql = fmt::format(
               "list_select({0}, spark_shuffled_order(CAST(len({0}) AS BIGINT), {1}, {2}))",
-              array.sql, seed, before),
+              array.sql, start, before),
           .type = array.type,
           .nullable = array.nullable,
           .name = fmt::format("shuffle({})", array.name)};

@@ -112,6 +112,8 @@ class Resolver {
   Resolved within_group(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
   Resolved grouping(const std::string& name, const proto::Expression::UnresolvedFunction& call,
                     Scope& scope, Span span);
+  std::string row_number(const std::string& name, Scope& scope, Span span);
+  std::string seed(const std::string& name, const Resolved& given, Span span);
   Resolved numbered(const std::string& name, const proto::Expression::UnresolvedFunction& call,
                     Scope& scope, Span span);
   Resolved drawn(const std::string& name, const proto::Expression::UnresolvedFunction& call,
