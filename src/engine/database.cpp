@@ -55,6 +55,8 @@ DataType spark_type(const duckdb::LogicalType& type, const std::string& column) 
       return make_type(TypeKind::kString);
     case Id::BLOB:
       return make_type(TypeKind::kBinary);
+    case Id::TIME:
+      return make_type(TypeKind::kTime);
     case Id::DATE:
       return make_type(TypeKind::kDate);
     case Id::TIMESTAMP_TZ:
@@ -360,6 +362,11 @@ Error from_duckdb(const std::string& message) {
                  "A map has a key twice. Set no key twice, or remove what is double before.");
   }
   if (has("Map keys can not be NULL")) return Error("NULL_MAP_KEY", "Cannot use null as map key.");
+  if (has("Unknown TimeZone")) {
+    return Error("INVALID_TIMEZONE",
+                 fmt::format("{} It must be either a region-based zone ID or a zone offset.",
+                             text.substr(0, text.find('\n'))));
+  }
   if (has("More than one row returned by a subquery")) {
     return Error("SCALAR_SUBQUERY_TOO_MANY_ROWS",
                  "More than one row returned by a subquery used as an expression.");

@@ -19,6 +19,31 @@
 
 namespace firesteel {
 
+// Murmur3_x86_32 as Spark applies it to UTF-8: whole words, then each trailing byte (signed) as a
+// word.
+uint32_t murmur3(const char* data, size_t size, uint32_t seed) {
+  auto rotate = [](uint32_t x, int bits) { return (x << bits) | (x >> (32 - bits)); };
+  auto mix = [&](uint32_t h, uint32_t k) {
+    k = rotate(k * 0xcc9e2d51u, 15) * 0x1b873593u;
+    return rotate(h ^ k, 13) * 5 + 0xe6546b64u;
+  };
+  uint32_t h = seed;
+  size_t i = 0;
+  for (; i + 4 <= size; i += 4) {
+    uint32_t word;
+    std::memcpy(&word, data + i, 4);
+    h = mix(h, word);
+  }
+  for (; i < size; ++i)
+    h = mix(h, static_cast<uint32_t>(static_cast<int32_t>(static_cast<signed char>(data[i]))));
+  h ^= static_cast<uint32_t>(size);
+  h ^= h >> 16;
+  h *= 0x85ebca6bu;
+  h ^= h >> 13;
+  h *= 0xc2b2ae35u;
+  return h ^ (h >> 16);
+}
+
 namespace {
 
 using duckdb::DataChunk;
@@ -131,31 +156,6 @@ void decimal_divide(DataChunk& input, ExpressionState& state, Vector& result) {
         }
         return from_int128(divide_decimals(to_int128(a), to_int128(b), shift));
       });
-}
-
-// Murmur3_x86_32 as Spark applies it to UTF-8: whole words, then each trailing byte (signed) as a
-// word.
-uint32_t murmur3(const char* data, size_t size, uint32_t seed) {
-  auto rotate = [](uint32_t x, int bits) { return (x << bits) | (x >> (32 - bits)); };
-  auto mix = [&](uint32_t h, uint32_t k) {
-    k = rotate(k * 0xcc9e2d51u, 15) * 0x1b873593u;
-    return rotate(h ^ k, 13) * 5 + 0xe6546b64u;
-  };
-  uint32_t h = seed;
-  size_t i = 0;
-  for (; i + 4 <= size; i += 4) {
-    uint32_t word;
-    std::memcpy(&word, data + i, 4);
-    h = mix(h, word);
-  }
-  for (; i < size; ++i)
-    h = mix(h, static_cast<uint32_t>(static_cast<int32_t>(static_cast<signed char>(data[i]))));
-  h ^= static_cast<uint32_t>(size);
-  h ^= h >> 16;
-  h *= 0x85ebca6bu;
-  h ^= h >> 13;
-  h *= 0xc2b2ae35u;
-  return h ^ (h >> 16);
 }
 
 /// The bytes Spark hashes of a value: text as it is, numbers as little-endian words.
@@ -384,6 +384,144 @@ void crc32_kernel(DataChunk& input, ExpressionState&, Vector& result) {
       });
 }
 
+// The calendar interval, whose fields are DuckDB's: months, days, microseconds.
+using duckdb::interval_t;
+
+/// "1 years 2 months -3 days 4 hours 5.5 seconds": the fields that are not zero.
+std::string calendar_text(interval_t value) {
+  constexpr int64_t kHour = 3600000000, kMinute = 60000000, kSecond = 1000000;
+  std::string out;
+  const auto add = [&](int64_t amount, const char* unit) {
+    if (amount != 0) out += fmt::format("{}{} {}", out.empty() ? "" : " ", amount, unit);
+  };
+  add(value.months / 12, "years");
+  add(value.months % 12, "months");
+  add(value.days, "days");
+  add(value.micros / kHour, "hours");
+  add(value.micros % kHour / kMinute, "minutes");
+  const int64_t rest = value.micros % kMinute, fraction = std::abs(rest % kSecond);
+  if (rest != 0) {
+    auto seconds = fmt::format("{}{}", rest < 0 ? "-" : "", std::abs(rest / kSecond));
+    if (fraction != 0) {
+      seconds += fmt::format(".{:06}", fraction);
+      seconds.erase(seconds.find_last_not_of('0') + 1);
+    }
+    out += fmt::format("{}{} seconds", out.empty() ? "" : " ", seconds);
+  }
+  return out.empty() ? "0 seconds" : out;
+}
+
+void calendar_text_kernel(DataChunk& input, ExpressionState&, Vector& result) {
+  duckdb::UnaryExecutor::Execute<interval_t, duckdb::string_t>(
+      input.data[0], result, input.size(), [&](interval_t value) {
+        return duckdb::StringVector::AddString(result, calendar_text(value));
+      });
+}
+
+/// Text such as "interval -1 year 2.5 seconds"; false where it is none.
+bool parse_calendar(std::string text, interval_t& out) {
+  struct Unit {
+    std::string_view name;
+    int32_t interval_t::*whole;
+    int64_t size;
+  };
+  static constexpr Unit kUnits[] = {
+      {"year", &interval_t::months, 12}, {"month", &interval_t::months, 1},
+      {"week", &interval_t::days, 7},    {"day", &interval_t::days, 1},
+      {"hour", nullptr, 3600000000},     {"minute", nullptr, 60000000},
+      {"second", nullptr, 1000000},      {"millisecond", nullptr, 1000},
+      {"microsecond", nullptr, 1}};
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  std::string_view rest = text;
+  const auto skip = [&] {
+    while (!rest.empty() && std::isspace(static_cast<unsigned char>(rest[0])))
+      rest.remove_prefix(1);
+  };
+  const auto digits = [&] {
+    size_t size = 0;
+    while (size < rest.size() && std::isdigit(static_cast<unsigned char>(rest[size]))) ++size;
+    const auto found = rest.substr(0, size);
+    rest.remove_prefix(size);
+    return found;
+  };
+  skip();
+  if (rest.starts_with("interval")) rest.remove_prefix(8);
+  out = {};
+  bool any = false;
+  for (skip(); !rest.empty(); skip()) {
+    const bool negative = rest[0] == '-';
+    if (negative || rest[0] == '+') rest.remove_prefix(1);
+    skip();
+    const auto whole = digits();
+    const bool point = !rest.empty() && rest[0] == '.';
+    if (point) rest.remove_prefix(1);
+    std::string fraction(point ? digits() : "");
+    if (whole.size() > 18 || (whole.empty() && fraction.empty()) || fraction.size() > 9)
+      return false;
+    if (rest.empty() || !std::isspace(static_cast<unsigned char>(rest[0]))) return false;
+    skip();
+    size_t size = 0;
+    while (size < rest.size() && std::isalpha(static_cast<unsigned char>(rest[size]))) ++size;
+    auto name = rest.substr(0, size);
+    rest.remove_prefix(size);
+    if (name.ends_with('s')) name.remove_suffix(1);
+    const auto* unit = std::find_if(std::begin(kUnits), std::end(kUnits),
+                                    [&](const Unit& row) { return row.name == name; });
+    if (unit == std::end(kUnits) || (point && name != "second")) return false;
+    fraction.resize(6, '0');
+    __int128 amount =
+        static_cast<__int128>(whole.empty() ? 0 : std::stoll(std::string(whole))) * unit->size +
+        (point ? std::stoll(fraction) : 0);
+    if (negative) amount = -amount;
+    amount += unit->whole ? out.*unit->whole : out.micros;
+    const int64_t most = unit->whole ? INT32_MAX : INT64_MAX;
+    if (amount > most || amount < -static_cast<__int128>(most) - 1) return false;
+    if (unit->whole) {
+      out.*unit->whole = static_cast<int32_t>(amount);
+    } else {
+      out.micros = static_cast<int64_t>(amount);
+    }
+    any = true;
+  }
+  return any;
+}
+
+void calendar_kernel(DataChunk& input, ExpressionState&, Vector& result) {
+  duckdb::UnaryExecutor::ExecuteWithNulls<duckdb::string_t, interval_t>(
+      input.data[0], result, input.size(),
+      [&](duckdb::string_t text, duckdb::ValidityMask& mask, idx_t row) {
+        interval_t value{};
+        if (!parse_calendar(text.GetString(), value)) mask.SetInvalid(row);
+        return value;
+      });
+}
+
+/// Months (0), days (1) or microseconds (2).
+void calendar_part_kernel(DataChunk& input, ExpressionState&, Vector& result) {
+  duckdb::BinaryExecutor::Execute<interval_t, int32_t, int64_t>(
+      input.data[0], input.data[1], result, input.size(), [](interval_t value, int32_t part) {
+        return part == 0 ? value.months : part == 1 ? value.days : value.micros;
+      });
+}
+
+/// Each field scaled; a part of a day becomes time, a part of a month is lost.
+template <bool divide>
+void calendar_scale_kernel(DataChunk& input, ExpressionState&, Vector& result) {
+  duckdb::BinaryExecutor::Execute<interval_t, double, interval_t>(
+      input.data[0], input.data[1], result, input.size(), [](interval_t value, double number) {
+        const auto scaled = [&](int64_t field) {
+          const auto wide = static_cast<double>(field);
+          return divide ? wide / number : wide * number;
+        };
+        interval_t out{};
+        const double days = scaled(value.days);
+        out.months = static_cast<int32_t>(scaled(value.months));
+        out.days = static_cast<int32_t>(days);
+        out.micros = std::llround(scaled(value.micros) + (days - out.days) * 86400e6);
+        return out;
+      });
+}
+
 }  // namespace
 
 void register_kernels(duckdb::DatabaseInstance& database) {
@@ -430,6 +568,17 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   shifts("spark_shiftleft", shift_left<int32_t>, shift_left<int64_t>);
   shifts("spark_shiftright", shift_right<int32_t>, shift_right<int64_t>);
   shifts("spark_shiftrightunsigned", shift_right_unsigned<int32_t>, shift_right_unsigned<int64_t>);
+  const LogicalType interval = LogicalType::INTERVAL;
+  loader.RegisterFunction(ScalarFunction("spark_calendar_text", {interval}, LogicalType::VARCHAR,
+                                         calendar_text_kernel));
+  loader.RegisterFunction(
+      ScalarFunction("spark_calendar_interval", {LogicalType::VARCHAR}, interval, calendar_kernel));
+  loader.RegisterFunction(ScalarFunction("spark_calendar_part", {interval, LogicalType::INTEGER},
+                                         LogicalType::BIGINT, calendar_part_kernel));
+  loader.RegisterFunction(ScalarFunction("spark_calendar_multiply", {interval, LogicalType::DOUBLE},
+                                         interval, calendar_scale_kernel<false>));
+  loader.RegisterFunction(ScalarFunction("spark_calendar_divide", {interval, LogicalType::DOUBLE},
+                                         interval, calendar_scale_kernel<true>));
   register_statistics(loader);
   register_random(loader);
   register_json(loader);
@@ -437,6 +586,12 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   register_csv(loader);
   register_xml(loader);
   register_sketches(loader);
+  register_text(loader);
+  register_crypto(loader);
+  register_vectors(loader);
+  register_formats(loader);
+  register_regex(loader);
+  register_summaries(loader);
   loader.RegisterFunction(ScalarFunction("spark_exp", {real}, real, unary_kernel<exp_of>));
   loader.RegisterFunction(ScalarFunction("spark_cosh", {real}, real, unary_kernel<cosh_of>));
   loader.RegisterFunction(

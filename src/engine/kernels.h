@@ -1,6 +1,9 @@
 // Functions that DuckDB lacks, as vectorised kernels and macros.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 namespace duckdb {
 class DatabaseInstance;
 class ExtensionLoader;
@@ -9,9 +12,17 @@ class ExtensionLoader;
 namespace firesteel {
 
 void register_kernels(duckdb::DatabaseInstance& database);
-/// Called by register_kernels: statistics.cpp, random.cpp and the other files of kernels.
+/// Spark's Murmur3 of bytes.
+uint32_t murmur3(const char* data, size_t size, uint32_t seed);
+/// Called by register_kernels, each in a file of its own.
 void register_statistics(duckdb::ExtensionLoader& loader);
 void register_random(duckdb::ExtensionLoader& loader);
+void register_text(duckdb::ExtensionLoader& loader);
+void register_crypto(duckdb::ExtensionLoader& loader);
+void register_vectors(duckdb::ExtensionLoader& loader);
+void register_formats(duckdb::ExtensionLoader& loader);
+void register_regex(duckdb::ExtensionLoader& loader);
+void register_summaries(duckdb::ExtensionLoader& loader);
 void register_json(duckdb::ExtensionLoader& loader);
 void register_variant(duckdb::ExtensionLoader& loader);
 void register_csv(duckdb::ExtensionLoader& loader);

@@ -193,8 +193,11 @@ LogicalType logical_type(const DataType& type) {
     case TypeKind::kTimestamp:
     case TypeKind::kTimestampNtz:
       return LogicalType::TIMESTAMP;
+    case TypeKind::kTime:
+      return LogicalType::TIME;
     case TypeKind::kDayTimeInterval:
     case TypeKind::kYearMonthInterval:
+    case TypeKind::kCalendarInterval:
       return LogicalType::INTERVAL;
     case TypeKind::kVariant:
       return LogicalType::STRUCT({{"value", LogicalType::BLOB}, {"metadata", LogicalType::BLOB}});

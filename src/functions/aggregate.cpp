@@ -1,5 +1,7 @@
 // Aggregates and window functions.
 #include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -72,6 +74,52 @@ Resolved avg(std::vector<Resolved>& a, const CallContext& call) {
   return {.sql = fmt::format("avg({})", a[0].sql), .type = make_type(kDouble)};
 }
 
+/// Null where the sum overflows.
+Resolved try_sum(std::vector<Resolved>& a, const CallContext& call) {
+  auto result = sum(a, call);
+  const bool months = result.type.kind == kYearMonthInterval;
+  if (months || result.type.kind == kDayTimeInterval) {
+    const auto tried =
+        fmt::format("TRY_CAST(sum({{}})/*over*/ AS {})", months ? "INTEGER" : "BIGINT");
+    return interval_aggregate(a[0], tried.c_str());
+  }
+  if (result.type.kind == kLong)
+    return {.sql = fmt::format("TRY_CAST({}/*over*/ AS BIGINT)", result.sql), .type = result.type};
+  if (result.type.kind == kDecimal) {
+    auto most = std::string(result.type.precision, '9');
+    most.insert(most.size() - result.type.scale, ".");
+    result.sql = fmt::format("CASE WHEN {0}/*over*/ BETWEEN -{1} AND {1} THEN {0}/*over*/ END",
+                             result.sql, most);
+  }
+  return result;
+}
+Resolved try_avg(std::vector<Resolved>& a, const CallContext& call) {
+  auto result = avg(a, call);
+  if (result.type.kind == kDecimal) {  // where neither the sum nor the mean has too many digits
+    result.sql = fmt::format(
+        "CASE WHEN {} IS NOT NULL AND abs(avg(CAST({} AS DOUBLE))/*over*/) < 1e{} THEN {} END",
+        try_sum(a, call).sql, a[0].sql, result.type.precision - result.type.scale, result.sql);
+  }
+  return result;
+}
+
+/// The different elements of all arrays.
+Resolved collect_union(std::vector<Resolved>& a, const CallContext& call) {
+  if (a[0].type.kind != kArray) {
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"collect_union({0})\" due to data type mismatch: The "
+                            "first parameter requires the \"ARRAY\" type, however \"{0}\" has the "
+                            "type \"{1}\".",
+                            a[0].name, a[0].type.sql()))
+        .at(call.span);
+  }
+  return {.sql = fmt::format("list_distinct(flatten(coalesce(list({0}) FILTER (WHERE {0} IS NOT "
+                             "NULL/*and*/)/*over*/, [])))",
+                             a[0].sql),
+          .type = array_type(a[0].type.element(), false),
+          .nullable = false};
+}
+
 Resolved count(std::vector<Resolved>& a, const CallContext&) {
   std::string sql = "count(*)";
   if (a.size() == 1 && !a[0].literal.empty() && !a[0].is_null()) {
@@ -124,6 +172,82 @@ Resolved ntile(std::vector<Resolved>& a, const CallContext& call) {
           .type = make_type(kInteger),
           .nullable = false,
           .exact = false};
+}
+
+/// The values of a group, for a kernel.
+std::string listed(const std::string& sql) {
+  return fmt::format("coalesce(list({0}) FILTER (WHERE {0} IS NOT NULL/*and*/)/*over*/, [])", sql);
+}
+
+/// histogram_numeric(expr, bins): the bins' centers, in the column's type, and heights.
+Resolved histogram_numeric(std::vector<Resolved>& a, const CallContext& call) {
+  if (a[1].literal.starts_with('-') || a[1].literal == "0" || a[1].literal == "1") {
+    throw Error(
+        "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+        fmt::format("Cannot resolve \"histogram_numeric\" due to data type mismatch: The nb "
+                    "must be between [2, 2147483647] (current value = {}).",
+                    a[1].literal))
+        .at(call.span);
+  }
+  const auto type = a[0].is_null() ? make_type(kDouble) : a[0].type;
+  const auto bins = fmt::format("spark_histogram({}, {})",
+                                listed(fmt::format("CAST({} AS DOUBLE)", a[0].sql)), a[1].sql);
+  return {
+      .sql = fmt::format("list_transform({}, lambda e: struct_pack(x := CAST({}(e.x) AS {}), y := "
+                         "e.y))",
+                         bins, type.is_integral() ? "trunc" : "", duckdb_type(type)),
+      .type = array_type(struct_type({{"x", type}, {"y", make_type(kDouble)}}))};
+}
+
+/// count_min_sketch(expr, error, confidence, seed): Spark's own bytes.
+Resolved count_min_sketch(std::vector<Resolved>& a, const CallContext& call) {
+  const bool text = a[0].type.kind == kString || a[0].type.kind == kBinary;
+  const bool types[] = {text || a[0].type.is_integral(), a[1].type.kind == kDouble,
+                        a[2].type.kind == kDouble};
+  for (size_t i = 0; i < 3; ++i) {
+    if (types[i]) continue;
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"count_min_sketch\" due to data type mismatch: The {} "
+                            "parameter requires the {} type, however \"{}\" has the type \"{}\".",
+                            i == 0   ? "first"
+                            : i == 1 ? "second"
+                                     : "third",
+                            i == 0 ? "(\"INTEGRAL\" or \"STRING\" or \"BINARY\")" : "\"DOUBLE\"",
+                            a[i].name, a[i].type.sql()))
+        .at(call.span);
+  }
+  const auto value = coerce(a[0], make_type(text ? kBinary : kLong), call.time_zone).sql;
+  return {.sql = fmt::format("spark_count_min_sketch(CAST({} AS {}[]), {}, {}, {})", listed(value),
+                             text ? "BLOB" : "BIGINT", a[1].sql, a[2].sql, a[3].sql),
+          .type = make_type(kBinary),
+          .nullable = false};
+}
+
+/// counter_diff(value[, start]): what a counter grew by since the row before that has a value; null
+/// where it was reset.
+Resolved counter_diff(std::vector<Resolved>& a, const CallContext& call) {
+  const auto& value = a[0].sql;
+  const auto previous = fmt::format("lag({} IGNORE NULLS)/*over*/", value);
+  std::string resets = fmt::format("{} < {}", value, previous), faults;
+  if (a.size() > 1) {
+    const auto start = fmt::format(
+        "struct_extract(lag(CASE WHEN {} IS NOT NULL THEN struct_pack(s := {}) END IGNORE "
+        "NULLS)/*over*/, 's')",
+        value, a[1].sql);
+    resets += fmt::format(" OR {} > {}", a[1].sql, start);
+    faults = fmt::format(" WHEN {} < {} THEN {}", a[1].sql, start,
+                         raise_sql("COUNTER_DIFF_START_TIME_DECREASED",
+                                   "The start time of a counter cannot decrease.", call.span));
+  }
+  return {
+      .sql = fmt::format("CASE WHEN {0} IS NULL THEN NULL WHEN {0} < 0 THEN {1}{2} WHEN {3} THEN "
+                         "NULL ELSE {0} - {4} END",
+                         value,
+                         raise_sql("COUNTER_DIFF_NEGATIVE_COUNTER_VALUE",
+                                   "The value of a counter cannot be negative.", call.span),
+                         faults, resets, previous),
+      .type = a[0].type,
+      .exact = false};
 }
 
 /// approx_percentile(expr, share or array of shares[, accuracy]): here the exact one, a value of
@@ -192,6 +316,9 @@ Resolved hashed(std::vector<Resolved>& a, const CallContext& call, const char* k
       case kLong:
         bits = fmt::format("CAST({} AS BIGINT)", value.sql);
         break;
+      case kTime:  // nanoseconds
+        bits = fmt::format("epoch_us({}) * 1000", value.sql);
+        break;
       case kTimestamp:
       case kTimestampNtz:
         bits = fmt::format("epoch_us({})", value.sql);
@@ -234,6 +361,13 @@ Resolved assert_true(std::vector<Resolved>& a, const CallContext& call) {
           .type = make_type(kNull),
           .name = fmt::format("assert_true({}, {})", a[0].name, message)};
 }
+Resolved current_path(std::vector<Resolved>&, const CallContext& call) {
+  return {.sql = sql_string(fmt::format("system.builtin,system.session,spark_catalog.{}",
+                                        call.database)),
+          .type = make_type(TypeKind::kString),
+          .nullable = false};
+}
+
 Resolved current_database(std::vector<Resolved>&, const CallContext& call) {
   return {
       .sql = sql_string(call.database), .type = make_type(TypeKind::kString), .nullable = false};
@@ -244,6 +378,12 @@ Resolved raise_error(std::vector<Resolved>& a, const CallContext& call) {
       .sql = raise_sql("USER_RAISED_EXCEPTION", a[0].literal, call.span),
       .type = make_type(kNull),
       .name = fmt::format("raise_error(USER_RAISED_EXCEPTION, map(errorMessage, {}))", a[0].name)};
+}
+
+/// Who runs the program.
+Resolved current_user(std::vector<Resolved>&, const CallContext&) {
+  const auto* entry = getpwuid(getuid());
+  return {.sql = sql_string(entry ? entry->pw_name : ""), .type = make_type(kString)};
 }
 
 }  // namespace
@@ -276,12 +416,16 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The values as an array, without nulls.", .example = "collect_list(1)", .gives = "[1]"},
     {.name = "collect_set", .signature = "(expr: T) -> array<T>", .lowering = "coalesce(list(DISTINCT {0}) FILTER (WHERE {0} IS NOT NULL/*and*/)/*over*/, [])", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "The different values as an array, in no order.", .example = "collect_set(1)", .gives = "[1]"},
+    {.name = "collect_union", .signature = "(array: any) -> any", .lower = collect_union, .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
+     .doc = "The different elements of all arrays, in no order, without nulls.", .example = "collect_union(array(1))", .gives = "[1]"},
     {.name = "corr", .signature = "(y: double, x: double) -> double", .lowering = "spark_corr({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Pearson's correlation.", .example = "corr(1, 2)", .gives = "NULL"},
     {.name = "count", .signature = "(expr: any...) -> long", .lower = count, .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "Rows whose arguments are not null; `count(*)` all rows.", .example = "count(*)", .gives = "1"},
     {.name = "count_if", .signature = "(condition: boolean) -> long", .lowering = "count(CASE WHEN {0} THEN 1 END)", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "Rows for which the condition is true.", .example = "count_if(true)", .gives = "1"},
+    {.name = "count_min_sketch", .signature = "(expr: any, error: any, confidence: any, seed: int) -> binary", .lower = count_min_sketch, .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
+     .doc = "A count-min sketch of a column, in Spark's bytes.", .example = "length(count_min_sketch(1, 0.5D, 0.5D, 1))", .gives = "60"},
     {.name = "covar_pop", .signature = "(y: double, x: double) -> double", .lowering = "spark_covar_pop({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Population covariance.", .example = "covar_pop(1, 2)", .gives = "0.0"},
     {.name = "covar_samp", .signature = "(y: double, x: double) -> double", .lowering = "spark_covar_samp({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
@@ -292,6 +436,8 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The first value of the group.", .example = "first(10)", .gives = "10"},
     {.name = "first_value", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = first, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "first_value({0})",
      .doc = "The first value of the group.", .example = "first_value(10)", .gives = "10"},
+    {.name = "histogram_numeric", .signature = "(expr: numeric, bins: int) -> any", .lower = histogram_numeric, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "Centers and heights of so many bins.", .example = "histogram_numeric(5, 2)", .gives = "[{5, 1.0}]"},
     {.name = "kurtosis", .signature = "(expr: double) -> double", .lowering = "spark_kurtosis({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Kurtosis of the population.", .example = "kurtosis(1)", .gives = "NULL"},
     {.name = "last", .signature = "(expr: any, [ignore_nulls: boolean]) -> any", .lower = last, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "last({0})",
@@ -306,6 +452,8 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The value beside the greatest `order`.", .example = "max_by('a', 10)", .gives = "a"},
     {.name = "mean", .signature = "(expr: any) -> any", .lower = avg, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The mean; nulls are skipped.", .example = "mean(3)", .gives = "3.0"},
+    {.name = "measure", .signature = "(expr: any) -> any", .unsupported = "there are no metric views; write the aggregate itself", .kind = FunctionKind::kAggregate,
+     .doc = "A measure of a metric view."},
     {.name = "median", .signature = "(expr: double) -> double", .lowering = "median({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The median, exact.", .example = "median(3)", .gives = "3.0"},
     {.name = "min", .signature = "(expr: T) -> T", .lowering = "min({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
@@ -321,6 +469,10 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The exact percentile, interpolated.", .example = "percentile(10, 0.3)", .gives = "10.0"},
     {.name = "percentile_approx", .signature = "(expr: any, share: any, [accuracy: int]) -> any", .lower = approx_percentile, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The value at a share of the sorted group. Exact here, whatever the accuracy.", .example = "percentile_approx(10, array(0.5))", .gives = "[10]"},
+    {.name = "percentile_cont", .signature = "(percentage: any) -> any", .of_resolver = true, .kind = FunctionKind::kAggregate,
+     .doc = "The percentile, interpolated: `percentile_cont(p) WITHIN GROUP (ORDER BY x)`.", .example = "percentile_cont(0.5) WITHIN GROUP (ORDER BY 3)", .gives = "3.0"},
+    {.name = "percentile_disc", .signature = "(percentage: any) -> any", .of_resolver = true, .kind = FunctionKind::kAggregate,
+     .doc = "The first value at or above a percentile: `percentile_disc(p) WITHIN GROUP (ORDER BY x)`.", .example = "percentile_disc(0.5) WITHIN GROUP (ORDER BY 3)", .gives = "3.0"},
     {.name = "regr_avgx", .signature = "(y: double, x: double) -> double", .lowering = "regr_avgx({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Mean of x over the pairs without null.", .example = "regr_avgx(1, 2)", .gives = "2.0"},
     {.name = "regr_avgy", .signature = "(y: double, x: double) -> double", .lowering = "regr_avgy({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
@@ -355,6 +507,10 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The strings joined.", .example = "string_agg('a', ',')", .gives = "a"},
     {.name = "sum", .signature = "(expr: any) -> any", .lower = sum, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The sum; nulls are skipped. Overflow is an error.", .example = "sum(5)", .gives = "5"},
+    {.name = "try_avg", .signature = "(expr: any) -> any", .lower = try_avg, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The mean, or null where the sum overflows.", .example = "try_avg(3)", .gives = "3.0"},
+    {.name = "try_sum", .signature = "(expr: any) -> any", .lower = try_sum, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
+     .doc = "The sum, or null where it overflows.", .example = "try_sum(5)", .gives = "5"},
     {.name = "var_pop", .signature = "(expr: double) -> double", .lowering = "spark_var_pop({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Variance of the population.", .example = "var_pop(1)", .gives = "0.0"},
     {.name = "var_samp", .signature = "(expr: double) -> double", .lowering = "spark_var_samp({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
@@ -364,6 +520,8 @@ constexpr FunctionSpec kAggregates[] = {
 };
 
 constexpr FunctionSpec kWindows[] = {
+    {.name = "counter_diff", .signature = "(value: numeric, [start: any]) -> any", .lower = counter_diff, .kind = FunctionKind::kWindow, .nulls = Nulls::kAlways,
+     .doc = "What a counter grew by since the row before; null where it was reset.", .example = "counter_diff(1) OVER (ORDER BY 1)", .gives = "NULL"},
     {.name = "cume_dist", .signature = "() -> double", .lowering = "cume_dist()", .kind = FunctionKind::kWindow, .nulls = Nulls::kNever,
      .doc = "Share of rows not after this one.", .example = "cume_dist() OVER (ORDER BY 1)", .gives = "1.0"},
     {.name = "dense_rank", .signature = "() -> int", .lowering = "dense_rank()", .kind = FunctionKind::kWindow, .nulls = Nulls::kNever, .print = "DENSE_RANK()",
@@ -393,30 +551,59 @@ constexpr FunctionSpec kMiscellaneous[] = {
      .doc = "The current catalog.", .example = "current_catalog()", .gives = "spark_catalog"},
     {.name = "current_database", .signature = "() -> string", .lower = current_database, .nulls = Nulls::kNever, .print = "current_schema()",
      .doc = "The current database.", .example = "current_database()", .gives = "default"},
+    {.name = "current_path", .signature = "() -> string", .lower = current_path, .nulls = Nulls::kNever,
+     .doc = "The schemas in which functions are looked up.", .example = "current_path()", .gives = "system.builtin,system.session,spark_catalog.default"},
     {.name = "current_schema", .signature = "() -> string", .lower = current_database, .nulls = Nulls::kNever,
      .doc = "The current database.", .example = "current_schema()", .gives = "default"},
+    {.name = "current_user", .signature = "() -> string", .lower = current_user, .nulls = Nulls::kNever,
+     .doc = "The user who runs the program.", .example = "current_user() = user()", .gives = "true"},
     {.name = "hash", .signature = "(expr: any...) -> int", .lower = murmur3, .nulls = Nulls::kNever,
      .doc = "32-bit Murmur3 hash of the arguments, seed 42.", .example = "hash('Spark', 123)", .gives = "1262264271"},
+    {.name = "java_method", .signature = "(class: string, method: string, argument: any...) -> string", .unsupported = "there is no JVM to call",
+     .doc = "The result of a method of Java."},
     {.name = "md5", .signature = "(expr: string) -> string", .lowering = "md5({0})",
      .doc = "MD5 checksum in hexadecimal.", .example = "md5('Spark')", .gives = "8cde774d6f7333752ed72cacddb05126"},
+    {.name = "md5", .signature = "(bytes: binary) -> string", .lowering = "md5({0})"},
     {.name = "monotonically_increasing_id", .signature = "() -> long", .lowering = "(row_number() OVER () - 1)", .nulls = Nulls::kNever,
      .doc = "A number that grows from row to row.", .example = "monotonically_increasing_id()", .gives = "0"},
+    {.name = "python_worker_logs", .signature = "() -> any", .unsupported = "there are no Python workers",
+     .doc = "The log of Python workers."},
     {.name = "raise_error", .signature = "(message: string) -> void", .lower = raise_error, .nulls = Nulls::kAlways,
      .doc = "An error of that message.", .example = "coalesce(1, raise_error('never'))", .gives = "1"},
     {.name = "rand", .signature = "([seed: long]) -> double", .lowering = "random()", .nulls = Nulls::kNever,
      .doc = "A random number from 0 to 1. With a seed, Spark's number for the row of that place in one partition.", .example = "rand() < 1", .gives = "true"},
+    {.name = "random", .signature = "([seed: long]) -> double", .of_resolver = true,
+     .doc = "A random number from 0 to 1, as `rand`.", .example = "random() < 1", .gives = "true"},
+    {.name = "randstr", .signature = "(length: int, [seed: long]) -> string", .of_resolver = true,
+     .doc = "Random letters and digits. With a seed, Spark's for the row of that place in one partition.", .example = "randstr(3, 0)", .gives = "ceV"},
+    {.name = "reflect", .signature = "(class: string, method: string, argument: any...) -> string", .unsupported = "there is no JVM to call",
+     .doc = "The result of a method of Java."},
+    {.name = "session_user", .signature = "() -> string", .lower = current_user, .nulls = Nulls::kNever,
+     .doc = "The user who runs the program.", .example = "session_user() = user()", .gives = "true"},
     {.name = "sha", .signature = "(expr: binary) -> string", .lowering = "sha1({0})",
      .doc = "SHA-1 checksum in hexadecimal.", .example = "sha('Spark')", .gives = "85f5955f4b27a9a4c2aab6ffe5d7189fc298b92c"},
     {.name = "sha1", .signature = "(expr: binary) -> string", .lowering = "sha1({0})",
      .doc = "SHA-1 checksum in hexadecimal.", .example = "sha1('Spark')", .gives = "85f5955f4b27a9a4c2aab6ffe5d7189fc298b92c"},
     {.name = "sha2", .signature = "(expr: binary, bits: int) -> string", .lowering = "spark_sha2({0}, {1})", .nulls = Nulls::kAlways,
      .doc = "SHA-2 checksum of 224, 256 (or 0), 384 or 512 bits in hexadecimal.", .example = "sha2('Spark', 256)", .gives = "529bc3b07127ecb7e53a4dcf1991d9152c24537d919178022b2c42657f79a26b"},
+    {.name = "spark_partition_id", .signature = "() -> int", .lowering = "0", .nulls = Nulls::kNever, .print = "SPARK_PARTITION_ID()",
+     .doc = "The partition: always 0, since rows are on one machine.", .example = "spark_partition_id()", .gives = "0"},
+    {.name = "sql_keywords", .signature = "() -> any", .unsupported = "Spark's documentation lists the keywords",
+     .doc = "The keywords of SQL, as a table."},
+    {.name = "try_reflect", .signature = "(class: string, method: string, argument: any...) -> string", .unsupported = "there is no JVM to call",
+     .doc = "The result of a method of Java."},
     {.name = "typeof", .signature = "(expr: any) -> string", .lower = [](std::vector<Resolved>& a, const CallContext&) {
        return Resolved{.sql = sql_string(a[0].type.simple_string()), .type = make_type(kString), .nullable = false};
      }, .nulls = Nulls::kNever,
      .doc = "The type's name.", .example = "typeof(array(1))", .gives = "array<int>"},
+    {.name = "uniform", .signature = "(min: numeric, max: numeric, [seed: long]) -> any", .of_resolver = true,
+     .doc = "A random number of a range. With a seed, Spark's for the row of that place in one partition.", .example = "uniform(10, 20, 0)", .gives = "17"},
+    {.name = "user", .signature = "() -> string", .lower = current_user, .nulls = Nulls::kNever,
+     .doc = "The user who runs the program.", .example = "user() = current_user()", .gives = "true"},
     {.name = "uuid", .signature = "() -> string", .lowering = "CAST(gen_random_uuid() AS VARCHAR)", .nulls = Nulls::kNever,
      .doc = "A random UUID.", .example = "length(uuid())", .gives = "36"},
+    {.name = "version", .signature = "() -> string", .lowering = "'4.3.0 firesteel'", .nulls = Nulls::kNever,
+     .doc = "The version of Spark whose answers these are.", .example = "substring(version(), 1, 5)", .gives = "4.3.0"},
     {.name = "xxhash64", .signature = "(expr: any...) -> long", .lower = xxhash64, .nulls = Nulls::kNever,
      .doc = "64-bit xxHash of the arguments, seed 42.", .example = "xxhash64('Spark', 123)", .gives = "-7770970918500510695"},
 };

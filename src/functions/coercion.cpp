@@ -57,27 +57,39 @@ bool castable(const DataType& from, const DataType& to) {
       return from.kind == kString || from.is_integral();
     case kBoolean:
       return from.is_numeric() || from.kind == kString;
+    case kTime:
+      return from.kind == kString || from.kind == kTimestamp || from.kind == kTimestampNtz;
     case kByte:
     case kShort:
     case kInteger:
     case kLong:
+    case kDecimal:
+      if (from.kind == kTime) return true;
+      [[fallthrough]];
     case kFloat:
     case kDouble:
-    case kDecimal:
       return from.is_numeric() || from.kind == kString || from.kind == kBoolean ||
              from.kind == kTimestamp;
     case kDate:
       return from.kind == kString || from.is_datetime();
     case kTimestamp:
-      return from.kind == kString || from.is_datetime() || from.is_numeric();
+      return from.kind == kString || from.is_datetime() || from.is_numeric() || from.kind == kTime;
     case kTimestampNtz:
       return from.kind == kString || from.is_datetime();
     case kDayTimeInterval:
     case kYearMonthInterval:
+    case kCalendarInterval:
       return from.kind == kString;
     default:
       return false;
   }
+}
+
+/// A time of day of so many microseconds, cut to its type's digits.
+std::string time_of(const std::string& micros, const DataType& type) {
+  static constexpr int kUnits[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
+  const int unit = kUnits[type.precision];
+  return time_sql(unit == 1 ? micros : fmt::format("({} // {}) * {}", micros, unit, unit));
 }
 
 /// Local wall-clock time of a UTC timestamp.
@@ -182,6 +194,9 @@ std::string string_cast(const Resolved& value, const DataType& to, const std::st
                                  trimmed, to_local("make_timestamp(epoch_us(now()))", zone)),
                      zone)),
           to, try_cast);
+    case kTime:
+      return checked_parse(value, time_of(fmt::format("spark_try_time({})", value.sql), to), to,
+                           try_cast);
     case kDate:
       // A year or a year and month stand for their first day.
       return checked_parse(value,
@@ -207,6 +222,8 @@ std::string string_cast(const Resolved& value, const DataType& to, const std::st
                            raise);
       }
       return parse_interval_sql(trimmed, to);
+    case kCalendarInterval:  // null where the text is none, as in Spark
+      return fmt::format("spark_calendar_interval({})", value.sql);
     case kByte:
     case kShort:
     case kInteger:
@@ -274,8 +291,8 @@ std::string to_string_sql(const Resolved& value, const std::string& zone) {
       const auto local = value.type.kind == kTimestamp ? to_local(x, zone) : x;
       return fmt::format("CAST({} AS VARCHAR)", local);
     }
-    case kBinary:
-      return fmt::format("decode({})", x);
+    case kBinary:  // what is no UTF-8 is shown as Spark shows it
+      return fmt::format("spark_make_valid_utf8({})", x);
     case kDecimal:  // DuckDB leaves out the zero before the point when there is no digit for it
       return value.type.precision == value.type.scale && value.type.precision < 38
                  ? fmt::format("CAST(CAST({} AS DECIMAL({},{})) AS VARCHAR)", x,
@@ -286,6 +303,8 @@ std::string to_string_sql(const Resolved& value, const std::string& zone) {
       return interval_text_sql(value);
     case kVariant:  // within arrays, maps and structs
       return fmt::format("spark_variant_json({}, 'VOID', '', {})", x, sql_string(zone));
+    case kCalendarInterval:
+      return fmt::format("spark_calendar_text({})", x);
     case kArray:
     case kMap:
     case kStruct: {
@@ -375,6 +394,23 @@ std::string cast_sql(const Resolved& value, const DataType& to, const std::strin
   if (to.kind == kString) return to_string_sql(value, zone);
   if (from.kind == kString) return string_cast(value, to, zone, try_cast);
   if (from.kind == to.kind && to.is_nested()) return nested_cast(value, to, zone, try_cast);
+  if (from.kind == kTime && to.is_numeric()) {
+    const auto micros = fmt::format("epoch_us({})", value.sql);
+    return to.kind == kDecimal
+               ? fmt::format("{}(CAST({} AS DECIMAL(20,0)) * 0.000001 AS {})", word, micros,
+                             duckdb_type(to))
+               : fmt::format("{}({} // 1000000 AS {})", word, micros, duckdb_type(to));
+  }
+  if (from.kind == kTime && to.kind == kTime)
+    return time_of(fmt::format("epoch_us({})", value.sql), to);
+  if (from.kind == kTime && to.kind == kTimestamp) {  // today's
+    const auto today = to_local("make_timestamp(epoch_us(now()))", zone);
+    return to_utc(fmt::format("(CAST({} AS DATE) + {})", today, value.sql), zone);
+  }
+  if (to.kind == kTime) {
+    const auto local = from.kind == kTimestamp ? to_local(value.sql, zone) : value.sql;
+    return time_of(fmt::format("epoch_us(CAST({} AS TIME))", local), to);
+  }
   if (from.is_numeric() && to.kind == kBoolean) return fmt::format("({} <> 0)", value.sql);
   if (from.is_numeric() && to.kind == kTimestamp) {
     return fmt::format(
@@ -422,6 +458,8 @@ std::string duckdb_type(const DataType& type) {
       return "VARCHAR";
     case kBinary:
       return "BLOB";
+    case kTime:
+      return "TIME";
     case kDate:
       return "DATE";
     case kTimestamp:
@@ -429,6 +467,7 @@ std::string duckdb_type(const DataType& type) {
       return "TIMESTAMP";
     case kDayTimeInterval:
     case kYearMonthInterval:
+    case kCalendarInterval:
       return "INTERVAL";
     case kVariant:
       return "STRUCT(\"value\" BLOB, \"metadata\" BLOB)";
@@ -463,6 +502,7 @@ std::optional<DataType> common_type(const DataType& a, const DataType& b) {
     // An integer beside a float would lose digits as a float.
     return make_type(wider == kFloat ? kDouble : wider);
   }
+  if (a.kind == kTime && b.kind == kTime) return time_type(std::max(a.precision, b.precision));
   if (a.is_datetime() && b.is_datetime()) {
     return make_type(a.kind == kTimestamp || b.kind == kTimestamp ? kTimestamp : kTimestampNtz);
   }
@@ -638,6 +678,10 @@ std::optional<Error> raised_error(std::string_view text) {
   }
   const Span span{std::atoi(parts[1].c_str()), std::atoi(parts[2].c_str())};
   return Error(parts[0], std::string(text)).at(span);
+}
+
+std::string time_sql(const std::string& micros) {
+  return fmt::format("CAST(make_timestamp({}) AS TIME)", micros);
 }
 
 std::string sql_string(std::string_view text) {

@@ -45,6 +45,9 @@ std::string raised_text(std::string_view condition, std::string_view message, Sp
 /// The Error in a text made by these two, if it is one.
 std::optional<Error> raised_error(std::string_view text);
 
+/// A time of day of so many microseconds since midnight.
+std::string time_sql(const std::string& micros);
+
 /// 'text' with quotes doubled.
 std::string sql_string(std::string_view text);
 /// "name" with quotes doubled.

@@ -420,6 +420,50 @@ Resolved sequence(std::vector<Resolved>& a, const CallContext& call) {
   return result;
 }
 
+/// map_zip_with(map, map, (key, value, other) -> …), over the keys of either.
+Resolved map_zip_with(std::vector<Resolved>& a, const CallContext& call) {
+  for (const int i : {0, 1}) {
+    if (a[i].type.kind == kMap) continue;
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"map_zip_with\" due to data type mismatch: The {} "
+                            "parameter requires the \"MAP\" type, however \"{}\" has the type "
+                            "\"{}\".",
+                            i == 0 ? "first" : "second", a[i].name, a[i].type.sql()))
+        .at(call.span);
+  }
+  const auto parameters = std::string_view(a[2].sql).substr(0, a[2].sql.find(": "));
+  if (std::count(parameters.begin(), parameters.end(), ',') != 2) {
+    throw Error("INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH",
+                "Invalid lambda function call. A higher order function expects 3 arguments.")
+        .at(call.span);
+  }
+  const auto &x = a[0].type, &y = a[1].type;
+  const auto key = common_type(x.key(), y.key());
+  if (!key || (x.key().kind == kString) != (y.key().kind == kString)) {
+    throw Error(
+        "DATATYPE_MISMATCH.MAP_ZIP_WITH_DIFF_TYPES",
+        fmt::format("Cannot resolve \"map_zip_with\" due to data type mismatch: Input should "
+                    "have been two maps with compatible key types, but it's [\"{}\", "
+                    "\"{}\"].",
+                    x.sql(), y.sql()))
+        .at(call.span);
+  }
+  const auto left = coerce(a[0], map_type(*key, x.value()), call.time_zone).sql,
+             right = coerce(a[1], map_type(*key, y.value()), call.time_zone).sql;
+  const auto value = applied(a[2].sql, {"k", fmt::format("element_at({}, k)[1]", left),
+                                        fmt::format("element_at({}, k)[1]", right)});
+  const auto keys = fmt::format(
+      "list_concat(map_keys({0}), list_filter(map_keys({1}), lambda o: NOT "
+      "list_contains(map_keys({0}), o)))",
+      left, right);
+  return {.sql = fmt::format("CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN "
+                             "map_from_entries(list_transform({2}, lambda k: struct_pack(key := k, "
+                             "value := {3}))) END",
+                             left, right, keys, value),
+          .type = map_type(*key, a[2].type),
+          .nullable = a[0].nullable || a[1].nullable};
+}
+
 }  // namespace
 
 // clang-format off
@@ -499,12 +543,16 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "The keys.", .example = "map_keys(map(1, 'a', 2, 'b'))", .gives = "[1, 2]"},
     {.name = "map_values", .signature = "(map: map<K, V>) -> array<V>", .lowering = "map_values({0})",
      .doc = "The values.", .example = "map_values(map(1, 'a', 2, 'b'))", .gives = "[a, b]"},
+    {.name = "map_zip_with", .signature = "(left: any, right: any, merge: any) -> any", .lower = map_zip_with,
+     .doc = "Two maps merged, key by key.", .example = "map_zip_with(map(1, 'a', 2, 'b'), map(1, 'x', 2, 'y'), (k, v1, v2) -> concat(v1, v2))", .gives = "{1 -> ax, 2 -> by}"},
     {.name = "named_struct", .signature = "(name_or_value: any...) -> struct", .lower = named_struct,
      .doc = "A struct of names and values in turn.", .example = "named_struct('a', 1, 'b', 'x')", .gives = "{1, x}"},
     {.name = "reduce", .signature = "(array: array<T>, start: any, merge: any, [finish: any]) -> any", .lower = fold, .nulls = Nulls::kAlways,
      .doc = "The elements merged into one value.", .example = "reduce(array(1, 2, 3), 0, (acc, x) -> acc + x)", .gives = "6"},
     {.name = "sequence", .signature = "(start: any, stop: any, [step: any]) -> any", .lower = sequence,
      .doc = "The numbers from start to stop.", .example = "sequence(1, 5)", .gives = "[1, 2, 3, 4, 5]"},
+    {.name = "shuffle", .signature = "(array: any, [seed: long]) -> any", .of_resolver = true,
+     .doc = "The elements in random order. With a seed, Spark's order for the row of that place in one partition.", .example = "shuffle(array(1, 2, 3, 4), 42)", .gives = "[4, 3, 2, 1]"},
     {.name = "size", .signature = "(collection: array<T>) -> int", .lowering = "len({0})",
      .doc = "Number of elements.", .example = "size(array('b', 'd', 'c', 'a'))", .gives = "4"},
     {.name = "size", .signature = "(collection: map<K, V>) -> int", .lowering = "cardinality({0})"},

@@ -1,7 +1,9 @@
 // Dates and times. Timestamps are UTC in the engine; parts are taken in the session's time zone.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "functions/coercion.h"
+#include "functions/date_pattern.h"
 #include "functions/groups.h"
 
 namespace firesteel {
@@ -16,7 +18,7 @@ Resolved part(std::vector<Resolved>& a, const CallContext& call, const char* fun
   const bool clock = function == std::string_view("hour") ||
                      function == std::string_view("minute") ||
                      function == std::string_view("second");
-  if (kind != kDate && kind != kTimestampNtz) {
+  if (kind != kDate && kind != kTimestampNtz && !(clock && kind == kTime)) {
     if (!a[0].type.is_datetime())
       a[0] = coerce(a[0], make_type(clock ? kTimestamp : kDate), call.time_zone);
     if (a[0].type.kind == kTimestamp) a[0] = cast(a[0], make_type(kTimestampNtz), call.time_zone);
@@ -65,6 +67,7 @@ std::string lower_text(std::string text) {
 /// A field of an interval, with the interval's sign.
 Resolved interval_part(const std::string& field, const std::vector<Resolved>& a,
                        const CallContext& call) {
+  const bool calendar = a[1].type.kind == kCalendarInterval;
   const bool months = a[1].type.kind == kYearMonthInterval;
   const auto total =
       months ? fmt::format("CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)",
@@ -83,9 +86,14 @@ Resolved interval_part(const std::string& field, const std::vector<Resolved>& a,
   const auto singular =
       field.size() > 1 && field.back() == 's' ? field.substr(0, field.size() - 1) : field;
   for (const auto& part : kParts) {
-    if (part.name != singular || part.months != months) continue;
-    auto amount = fmt::format("CAST(trunc({} / {}) AS BIGINT)", total, part.size);
-    if (part.size == 1) amount = total;
+    if (part.name != singular || (part.months != months && !calendar)) continue;
+    const auto whole =
+        !calendar ? total
+                  : fmt::format("spark_calendar_part({}, {})", a[1].sql, part.months ? 0 : 2);
+    auto amount = fmt::format("CAST(trunc({} / {}) AS BIGINT)", whole, part.size);
+    if (part.size == 1) amount = whole;
+    if (calendar && part.name == "day")
+      amount = fmt::format("(spark_calendar_part({}, 1) + {})", a[1].sql, amount);
     if (part.within > 0) amount = fmt::format("({} % {})", amount, part.within);
     const auto type = part.kind == kDecimal ? decimal_type(8, 6) : make_type(part.kind);
     return {.sql = part.kind == kDecimal ? fmt::format("CAST({} / 1e6 AS DECIMAL(8,6))", amount)
@@ -102,7 +110,8 @@ Resolved interval_part(const std::string& field, const std::vector<Resolved>& a,
 Resolved extract(std::vector<Resolved>& a, const CallContext& call) {
   const std::string field = lower_text(a[0].literal);
   const std::string name = fmt::format("extract({} FROM {})", a[0].name, a[1].name);
-  if (a[1].type.kind == kDayTimeInterval || a[1].type.kind == kYearMonthInterval) {
+  if (a[1].type.kind == kDayTimeInterval || a[1].type.kind == kYearMonthInterval ||
+      a[1].type.kind == kCalendarInterval) {
     auto part = interval_part(field, a, call);
     part.name = name;
     return part;
@@ -139,15 +148,17 @@ Resolved extract(std::vector<Resolved>& a, const CallContext& call) {
                                       {"minute", minute_of},
                                       {"minutes", minute_of},
                                       {"min", minute_of}};
+  const bool time = a[1].type.kind == kTime;
   for (const auto& entry : kFields) {
-    if (entry.field == field && entry.lower) {
+    const bool clock = entry.lower == hour_of || entry.lower == minute_of;
+    if (entry.field == field && (clock || !time)) {
       result = entry.lower(source, call);
       result.name = name;
       return result;
     }
   }
   if (field == "second" || field == "seconds" || field == "s") {
-    auto moment = coerce(a[1], make_type(kTimestamp), call.time_zone);
+    auto moment = time ? a[1] : coerce(a[1], make_type(kTimestamp), call.time_zone);
     result = {
         .sql = fmt::format(
             "CAST((epoch_us({0}) - 60000000 * (epoch_us({0}) // 60000000)) / 1e6 AS DECIMAL(8,6))",
@@ -162,45 +173,6 @@ Resolved extract(std::vector<Resolved>& a, const CallContext& call) {
       .at(call.span);
 }
 
-/// Java's pattern letters as strftime's. Only letters that mean the same are taken.
-std::string strftime_pattern(const std::string& java, const CallContext& call) {
-  static constexpr std::pair<std::string_view, std::string_view> kLetters[] = {
-      {"yyyy", "%Y"}, {"y", "%Y"},   {"yy", "%y"},  {"MMMM", "%B"},   {"MMM", "%b"},
-      {"MM", "%m"},   {"M", "%-m"},  {"dd", "%d"},  {"d", "%-d"},     {"HH", "%H"},
-      {"H", "%-H"},   {"hh", "%I"},  {"h", "%-I"},  {"mm", "%M"},     {"m", "%-M"},
-      {"ss", "%S"},   {"s", "%-S"},  {"SSS", "%g"}, {"SSSSSS", "%f"}, {"a", "%p"},
-      {"EEEE", "%A"}, {"EEE", "%a"}, {"E", "%a"},   {"DDD", "%j"},    {"D", "%-j"}};
-  std::string out;
-  for (size_t i = 0; i < java.size();) {
-    if (java[i] == '\'') {
-      const auto end = java.find('\'', i + 1);
-      if (end == std::string::npos) break;
-      out += end == i + 1 ? std::string("'") : java.substr(i + 1, end - i - 1);
-      i = end + 1;
-      continue;
-    }
-    if (!std::isalpha(static_cast<unsigned char>(java[i]))) {
-      out += java[i] == '%' ? std::string("%%") : std::string(1, java[i]);
-      ++i;
-      continue;
-    }
-    size_t end = i;
-    while (end < java.size() && java[end] == java[i]) ++end;
-    const auto letters = java.substr(i, end - i);
-    const auto* found = std::find_if(std::begin(kLetters), std::end(kLetters),
-                                     [&](const auto& row) { return row.first == letters; });
-    if (found == std::end(kLetters)) {
-      throw Error(
-          "UNSUPPORTED_FEATURE.DATETIME_PATTERN",
-          fmt::format("The pattern letters `{}` of {} are not supported.", letters, call.name))
-          .at(call.span);
-    }
-    out += found->second;
-    i = end;
-  }
-  return out;
-}
-
 const std::string& constant(const Resolved& value, const CallContext& call) {
   if (value.literal.empty()) {
     throw Error("UNSUPPORTED_FEATURE.DATETIME_PATTERN",
@@ -210,42 +182,75 @@ const std::string& constant(const Resolved& value, const CallContext& call) {
   return value.literal;
 }
 
-Resolved date_format(std::vector<Resolved>& a, const CallContext& call) {
-  auto moment =
-      a[0].type.kind == kDate ? a[0] : coerce(a[0], make_type(kTimestamp), call.time_zone);
-  if (moment.type.kind == kTimestamp)
-    moment = cast(moment, make_type(kTimestampNtz), call.time_zone);
-  return {.sql = fmt::format("strftime({}, {})", moment.sql,
-                             sql_string(strftime_pattern(constant(a[1], call), call))),
-          .type = make_type(kString),
-          .nullable = a[0].nullable};
+/// A pattern of Java's, checked as far as it is known.
+void check_pattern(const Resolved& pattern, bool parsing, const CallContext& call) {
+  if (pattern.literal.empty() || pattern.sql.starts_with("CAST(NULL")) return;
+  try {
+    DatePattern(pattern.literal, parsing);
+  } catch (const Error& error) {
+    throw error.at(call.span);
+  }
 }
 
+/// Text of a timestamp in a pattern, on the session's clock.
+Resolved formatted(const Resolved& moment, const Resolved& pattern, const CallContext& call) {
+  check_pattern(pattern, false, call);
+  return {.sql = fmt::format("spark_date_format({}, {}, {}, {})",
+                             cast(moment, make_type(kTimestampNtz), call.time_zone).sql, moment.sql,
+                             sql_string(call.time_zone), pattern.sql),
+          .type = make_type(kString),
+          .nullable = moment.nullable || pattern.nullable};
+}
+
+Resolved date_format(std::vector<Resolved>& a, const CallContext& call) {
+  auto moment = coerce(a[0], make_type(kTimestamp), call.time_zone);
+  auto result = formatted(moment, a[1], call);
+  result.name = fmt::format("date_format({}, {})", a[0].name, a[1].name);
+  return result;
+}
+
+/// Text of a pattern as a date or timestamp; null where it is none.
+Resolved parsed(const Resolved& text, const Resolved& pattern, TypeKind kind,
+                const CallContext& call) {
+  check_pattern(pattern, true, call);
+  const bool known = !pattern.literal.empty();
+  const bool zoned =
+      kind != kTimestampNtz &&
+      (!known || (pattern.literal != "NULL" && DatePattern(pattern.literal, true).has_zone()));
+  const auto arguments =
+      fmt::format("{}, {}", coerce(text, make_type(kString), call.time_zone).sql, pattern.sql);
+  Resolved moment{.sql = fmt::format("spark_try_parse_local({})", arguments),
+                  .type = make_type(kTimestampNtz)};
+  if (zoned) {
+    moment.sql = fmt::format(
+        "make_timestamp(epoch_us(TRY_CAST(spark_try_parse_zoned({}, {}) AS TIMESTAMPTZ)))",
+        arguments, sql_string(call.time_zone));
+    moment.type = make_type(kTimestamp);
+  }
+  return cast(moment, make_type(kind), call.time_zone);
+}
+
+/// to_date, to_timestamp and kin: text by a pattern, or anything by a cast.
 Resolved parse_with(std::vector<Resolved>& a, const CallContext& call, TypeKind kind) {
-  if (a.size() == 1) return cast(a[0], make_type(kind), call.time_zone);
-  const auto text = coerce(a[0], make_type(kString), call.time_zone).sql;
+  if (a.size() == 1 || (a[0].type.kind != kString && !a[0].is_null()))
+    return cast(a[0], make_type(kind), call.time_zone);
+  auto result = parsed(a[0], a[1], kind, call);
   const auto raise = raise_sql("CANNOT_PARSE_TIMESTAMP",
                                fmt::format("Text could not be parsed as a timestamp of the pattern "
                                            "{}. Use `try_to_timestamp` to tolerate invalid "
                                            "input string and return NULL instead.",
-                                           a[1].literal),
+                                           a[1].name),
                                call.span);
-  const auto parsed =
-      fmt::format("coalesce(try_strptime({0}, {1}), CASE WHEN {0} IS NOT NULL THEN {2} END)", text,
-                  sql_string(strftime_pattern(constant(a[1], call), call)), raise);
-  Resolved ntz{.sql = parsed, .type = make_type(kTimestampNtz), .nullable = a[0].nullable};
-  return cast(ntz, make_type(kind), call.time_zone);
-}
-Resolved to_date(std::vector<Resolved>& a, const CallContext& call) {
-  const auto name = fmt::format("to_date({}{})", a[0].name, a.size() > 1 ? ", " + a[1].name : "");
-  auto result = parse_with(a, call, kDate);
-  result.name = name;
+  result.sql = fmt::format("coalesce({}, CASE WHEN {} IS NOT NULL AND {} IS NOT NULL THEN {} END)",
+                           result.sql, a[0].sql, a[1].sql, raise);
+  result.nullable = true;
   return result;
 }
-Resolved to_timestamp(std::vector<Resolved>& a, const CallContext& call) {
+template <TypeKind kind>
+Resolved to_moment(std::vector<Resolved>& a, const CallContext& call) {
   const auto name =
-      fmt::format("to_timestamp({}{})", a[0].name, a.size() > 1 ? ", " + a[1].name : "");
-  auto result = parse_with(a, call, kTimestamp);
+      fmt::format("{}({}{})", call.name, a[0].name, a.size() > 1 ? ", " + a[1].name : "");
+  auto result = parse_with(a, call, kind);
   result.name = name;
   return result;
 }
@@ -300,7 +305,9 @@ Resolved current_date(std::vector<Resolved>&, const CallContext& call) {
 }
 
 Resolved date_part(std::vector<Resolved>& a, const CallContext& call) {
-  const auto name = fmt::format("date_part({}, {})", a[0].name, a[1].name);
+  const auto name = call.name == "datepart"
+                        ? fmt::format("datepart({} FROM {})", a[0].name, a[1].name)
+                        : fmt::format("date_part({}, {})", a[0].name, a[1].name);
   auto result = extract(a, call);
   result.name = name;
   return result;
@@ -311,16 +318,19 @@ Resolved current_timezone(std::vector<Resolved>&, const CallContext& call) {
 }
 
 Resolved from_unixtime(std::vector<Resolved>& a, const CallContext& call) {
-  const std::string format = a.size() > 1 ? constant(a[1], call) : "yyyy-MM-dd HH:mm:ss";
-  Resolved moment{.sql = fmt::format("make_timestamp({} * 1000000)", a[0].sql),
-                  .type = make_type(kTimestamp),
-                  .nullable = a[0].nullable};
-  const auto local = cast(moment, make_type(kTimestampNtz), call.time_zone);
-  return {
-      .sql = fmt::format("strftime({}, {})", local.sql, sql_string(strftime_pattern(format, call))),
-      .type = make_type(kString),
-      .nullable = a[0].nullable,
-      .name = fmt::format("from_unixtime({}, {})", a[0].name, format)};
+  const std::string otherwise = "yyyy-MM-dd HH:mm:ss";
+  const Resolved pattern = a.size() > 1 ? a[1]
+                                        : Resolved{.sql = sql_string(otherwise),
+                                                   .type = make_type(kString),
+                                                   .nullable = false,
+                                                   .literal = otherwise,
+                                                   .name = otherwise};
+  const Resolved moment{.sql = fmt::format("make_timestamp({} * 1000000)", a[0].sql),
+                        .type = make_type(kTimestamp),
+                        .nullable = a[0].nullable};
+  auto result = formatted(moment, pattern, call);
+  result.name = fmt::format("from_unixtime({}, {})", a[0].name, pattern.name);
+  return result;
 }
 
 /// A date or timestamp of its parts, or an error where they are none.
@@ -469,13 +479,285 @@ Resolved make_ym_interval(std::vector<Resolved>& a, const CallContext&) {
                               a.size() > 1 ? a[1].name : "0")};
 }
 
+/// make_interval([years, months, weeks, days, hours, minutes, seconds]); try_make_interval is null
+/// where a part is too large.
+Resolved make_interval(std::vector<Resolved>& a, const CallContext& call) {
+  static constexpr int64_t kSizes[] = {12, 1, 7, 1, 3600000000, 60000000, 1000000};
+  std::string parts[3], given;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < 7; ++i) {
+    names.push_back(i < a.size() ? a[i].name : i < 6 ? "0" : "0.000000");
+    if (i >= a.size()) continue;
+    const auto value = i < 6 ? fmt::format("CAST({} AS BIGINT)", a[i].sql)
+                             : coerce(a[i], decimal_type(18, 6), call.time_zone).sql;
+    auto& part = parts[i < 2 ? 0 : i < 4 ? 1 : 2];
+    part += fmt::format("{}{} * {}", part.empty() ? "" : " + ", value, kSizes[i]);
+    given += fmt::format("{}{} IS NOT NULL", i ? " AND " : "", a[i].sql);
+  }
+  for (auto& part : parts) part = part.empty() ? "0" : part;
+  Resolved result{
+      .sql = fmt::format("TRY(to_months(CAST({} AS INTEGER)) + to_days(CAST({} AS INTEGER)) + "
+                         "to_microseconds(CAST({} AS BIGINT)))",
+                         parts[0], parts[1], parts[2]),
+      .type = make_type(kCalendarInterval),
+      .name = fmt::format("{}({})", call.name, fmt::join(names, ", "))};
+  if (call.name == "make_interval" && !a.empty()) {
+    const auto large = raise_sql("ARITHMETIC_OVERFLOW",
+                                 "Overflow in the parts of an interval. Use `try_make_interval` to "
+                                 "tolerate overflow and return NULL instead.",
+                                 call.span);
+    result.sql = fmt::format("coalesce({}, CASE WHEN {} THEN {} END)", result.sql, given, large);
+  }
+  return result;
+}
+
+/// make_timestamp(year, month, day, hour, minute, second[, zone]) and kin; null where the parts are
+/// none and the name begins with try_.
 Resolved make_timestamp_of(std::vector<Resolved>& a, const CallContext& call) {
-  const auto parts = fmt::format("{}, {}, {}, {}, {}, {}", a[0].sql, a[1].sql, a[2].sql, a[3].sql,
-                                 a[4].sql, a[5].sql);
-  Resolved local{.sql = made_of("make_timestamp", parts, a, call),
-                 .type = make_type(kTimestampNtz)};
-  return {.sql = cast(local, make_type(kTimestamp), call.time_zone).sql,
-          .type = make_type(kTimestamp)};
+  const bool tolerant = call.name.starts_with("try_"), ntz = call.name.ends_with("_ntz");
+  const auto second = coerce(a[5], decimal_type(16, 6), call.time_zone).sql;
+  // A 60th second is the next minute's first; it has no fraction.
+  const auto made = fmt::format(
+      "TRY(make_timestamp({}, {}, {}, {}, {}, 0) + to_microseconds(CASE WHEN {} BETWEEN 0 AND 60 "
+      "THEN "
+      "CAST({} * 1000000 AS BIGINT) END))",
+      a[0].sql, a[1].sql, a[2].sql, a[3].sql, a[4].sql, second, second);
+  Resolved local{.sql = made, .type = make_type(kTimestampNtz)};
+  if (!tolerant) {
+    std::string given;
+    for (size_t i = 0; i < 6; ++i)
+      given += fmt::format("{}{} IS NOT NULL", i ? " AND " : "", a[i].sql);
+    const auto outside = raise_sql(
+        "DATETIME_FIELD_OUT_OF_BOUNDS.WITHOUT_SUGGESTION",
+        fmt::format("The fields of {} are no date or time of the calendar.", call.name), call.span);
+    const auto fraction = raise_sql(
+        "INVALID_FRACTION_OF_SECOND",
+        "Valid range for seconds is [0, 60] (inclusive), and 60 has no fraction.", call.span);
+    local.sql = fmt::format(
+        "coalesce({}, CASE WHEN {} THEN CASE WHEN {} > 60 AND {} < 61 THEN {} ELSE "
+        "{} END END)",
+        made, given, second, second, fraction, outside);
+  }
+  auto result = ntz ? local : cast(local, make_type(kTimestamp), call.time_zone);
+  if (a.size() > 6)
+    result.sql = fmt::format("timezone('UTC', timezone({}, {}))", a[6].sql, local.sql);
+  std::string names;
+  for (size_t i = 0; i < a.size() && (i < 6 || call.name != "try_make_timestamp"); ++i)
+    names += (i ? ", " : "") + a[i].name;
+  return {.sql = result.sql, .type = result.type, .name = fmt::format("{}({})", call.name, names)};
+}
+
+/// make_timestamp(date): its midnight.
+Resolved midnight(std::vector<Resolved>& a, const CallContext& call) {
+  const bool ntz = call.name.ends_with("_ntz");
+  return {.sql = cast(a[0], make_type(ntz ? kTimestampNtz : kTimestamp), call.time_zone).sql,
+          .type = make_type(ntz ? kTimestampNtz : kTimestamp),
+          .nullable = a[0].nullable};
+}
+
+/// make_timestamp(date, time[, zone])
+Resolved moment_of(std::vector<Resolved>& a, const CallContext& call) {
+  const bool ntz = call.name.ends_with("_ntz");
+  const Resolved local{.sql = fmt::format("({} + {})", a[0].sql, a[1].sql),
+                       .type = make_type(kTimestampNtz)};
+  auto result = ntz ? local : cast(local, make_type(kTimestamp), call.time_zone);
+  if (a.size() > 2)
+    result.sql = fmt::format("timezone('UTC', timezone({}, {}))", a[2].sql, local.sql);
+  std::vector<std::string> names;
+  for (const auto& value : a) names.push_back(value.name);
+  const auto function =
+      call.name.ends_with("_ltz") ? call.name.substr(0, call.name.size() - 4) : call.name;
+  result.name = fmt::format("{}({})", function, fmt::join(names, ", "));
+  return result;
+}
+
+constexpr std::pair<std::string_view, int64_t> kTimeUnits[] = {{"HOUR", 3600000000},
+                                                               {"MINUTE", 60000000},
+                                                               {"SECOND", 1000000},
+                                                               {"MILLISECOND", 1000},
+                                                               {"MICROSECOND", 1}};
+int64_t time_unit(const Resolved& unit, const CallContext& call) {
+  const auto wanted = upper_text(constant(unit, call));
+  for (const auto& [name, micros] : kTimeUnits) {
+    if (name == wanted) return micros;
+  }
+  throw Error("INVALID_PARAMETER_VALUE.TIME_UNIT",
+              fmt::format("The value of parameter `unit` in `{}` is invalid: expects one of the "
+                          "units HOUR, MINUTE, SECOND, MILLISECOND, MICROSECOND, but got '{}'.",
+                          call.name, unit.literal))
+      .at(call.span);
+}
+
+/// time_diff(unit, start, end): whole units between two times of day.
+Resolved time_difference(std::vector<Resolved>& a, const CallContext& call) {
+  return {.sql = fmt::format("CAST(trunc((epoch_us({}) - epoch_us({})) / {}) AS BIGINT)", a[2].sql,
+                             a[1].sql, time_unit(a[0], call)),
+          .type = make_type(kLong)};
+}
+
+/// time_trunc(unit, time)
+Resolved time_trunc(std::vector<Resolved>& a, const CallContext& call) {
+  if (a[1].type.kind != kTime) a[1] = coerce(a[1], make_type(kTime), call.time_zone);
+  const auto unit = time_unit(a[0], call);
+  return {.sql = time_sql(fmt::format("(epoch_us({0}) // {1}) * {1}", a[1].sql, unit)),
+          .type = a[1].type,
+          .nullable = a[0].nullable || a[1].nullable};
+}
+
+/// The time of so many microseconds, or an error where the day has none such.
+Resolved checked_time(const std::string& micros, const CallContext& call) {
+  const auto outside =
+      raise_sql("DATETIME_FIELD_OUT_OF_BOUNDS.WITHOUT_SUGGESTION",
+                fmt::format("The arguments of {} are no time of day.", call.name), call.span);
+  return {
+      .sql = fmt::format("CASE WHEN {0} BETWEEN 0 AND 86399999999 THEN {1} WHEN {0} IS NOT NULL "
+                         "THEN {2} END",
+                         micros, time_sql(micros), outside),
+      .type = make_type(kTime)};
+}
+Resolved make_time(std::vector<Resolved>& a, const CallContext& call) {
+  const auto second = coerce(a[2], decimal_type(16, 6), call.time_zone).sql;
+  // Minutes and seconds that are none make the whole none.
+  return checked_time(
+      fmt::format(
+          "CASE WHEN {1} BETWEEN 0 AND 59 AND {2} >= 0 AND {2} < 60 THEN CAST({0} AS BIGINT) * "
+          "3600000000 + CAST({1} AS BIGINT) * 60000000 + CAST({2} * 1000000 AS BIGINT) WHEN {0} IS "
+          "NOT NULL "
+          "AND {1} IS NOT NULL AND {2} IS NOT NULL THEN -1 END",
+          a[0].sql, a[1].sql, second),
+      call);
+}
+template <int64_t unit>
+Resolved time_from(std::vector<Resolved>& a, const CallContext& call) {
+  const auto value = a[0].type.is_integral() || a[0].is_null()
+                         ? fmt::format("CAST({} AS DECIMAL(20,0))", a[0].sql)
+                         : coerce(a[0], decimal_type(20, 6), call.time_zone).sql;
+  return checked_time(fmt::format("CAST({} * {} AS BIGINT)", value, unit), call);
+}
+
+/// to_time(text[, pattern]) and try_to_time
+Resolved to_time(std::vector<Resolved>& a, const CallContext& call) {
+  const bool tolerant = call.name == "try_to_time";
+  Resolved result{.sql = "", .type = make_type(kTime)};
+  if (a.size() > 1) {
+    check_pattern(a[1], true, call);
+    result.sql = fmt::format("CAST(spark_try_parse_local({}, {}) AS TIME)", a[0].sql, a[1].sql);
+  } else {
+    result.sql = time_sql(fmt::format("spark_try_time({})", a[0].sql));
+  }
+  const auto name = fmt::format("to_time({}{})", a[0].name, a.size() > 1 ? ", " + a[1].name : "");
+  result.name = tolerant ? fmt::format("try_to_time({})", name) : name;
+  if (tolerant) return result;
+  const auto wrong = raise_sql("CANNOT_PARSE_TIME",
+                               "The input string cannot be parsed to a TIME value. Use "
+                               "`try_to_time` to tolerate invalid input and return NULL instead.",
+                               call.span);
+  result.sql =
+      fmt::format("coalesce({}, CASE WHEN {} IS NOT NULL{} THEN {} END)", result.sql, a[0].sql,
+                  a.size() > 1 ? fmt::format(" AND {} IS NOT NULL", a[1].sql) : "", wrong);
+  return result;
+}
+
+/// current_time([precision]), on the session's clock.
+Resolved current_time(std::vector<Resolved>& a, const CallContext& call) {
+  const auto digits = a.empty() ? std::string("6") : a[0].literal;
+  if (digits.size() != 1 || digits[0] < '0' || digits[0] > '6') {
+    throw Error(digits.empty() ? "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT"
+                               : "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+                fmt::format("Cannot resolve \"current_time({0})\" due to data type mismatch: The "
+                            "precision must be between [0, 6] (current value = {0}).",
+                            a[0].name))
+        .at(call.span);
+  }
+  const Resolved now{
+      .sql = "make_timestamp(epoch_us(now()))", .type = make_type(kTimestamp), .nullable = false};
+  auto result = cast(now, time_type(digits[0] - '0'), call.time_zone);
+  result.name = fmt::format("current_time({})", digits);
+  return result;
+}
+
+/// localtimestamp(): the session's wall clock.
+Resolved local_timestamp(std::vector<Resolved>&, const CallContext& call) {
+  const Resolved now{
+      .sql = "make_timestamp(epoch_us(now()))", .type = make_type(kTimestamp), .nullable = false};
+  auto result = cast(now, make_type(kTimestampNtz), call.time_zone);
+  result.name = "localtimestamp()";
+  return result;
+}
+
+/// window_time(window): the last moment of a window.
+Resolved window_time(std::vector<Resolved>& a, const CallContext& call) {
+  const bool window = a[0].type.kind == kStruct && a[0].type.fields->size() == 2 &&
+                      (*a[0].type.fields)[1].name == "end";
+  if (!window) {
+    throw Error(
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+        fmt::format("Cannot resolve \"window_time({0})\" due to data type mismatch: The first "
+                    "parameter requires a window, however \"{0}\" has the type \"{1}\".",
+                    a[0].name, a[0].type.sql()))
+        .at(call.span);
+  }
+  return {.sql = fmt::format("(struct_extract({}, 'end') - to_microseconds(1))", a[0].sql),
+          .type = (*a[0].type.fields)[1].type,
+          .nullable = a[0].nullable};
+}
+
+/// time_bucket(size, moment[, origin]): the start of the bucket that a moment is in.
+Resolved time_bucket(std::vector<Resolved>& a, const CallContext& call) {
+  const bool months = a[0].type.kind == kYearMonthInterval;
+  if (!months && a[0].type.kind != kDayTimeInterval) {
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"time_bucket\" due to data type mismatch: The first "
+                            "parameter requires the \"INTERVAL\" type, however \"{}\" has the type "
+                            "\"{}\".",
+                            a[0].name, a[0].type.sql()))
+        .at(call.span);
+  }
+  const auto literal = std::string_view(a[0].name).substr(0, a[0].name.rfind('\''));
+  if (literal.starts_with("INTERVAL '") &&
+      (literal.find('-') == 10 || literal.find_first_of("123456789") == literal.npos)) {
+    throw Error(
+        "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+        fmt::format("Cannot resolve \"time_bucket\" due to data type mismatch: The bucketSize "
+                    "must be positive (current value = {}).",
+                    a[0].name))
+        .at(call.span);
+  }
+  const bool ntz = a[1].type.kind == kTimestampNtz;
+  const auto local = [&](const Resolved& moment) {
+    return cast(coerce(moment, make_type(ntz ? kTimestampNtz : kTimestamp), call.time_zone),
+                make_type(kTimestampNtz), call.time_zone)
+        .sql;
+  };
+  const auto moment = local(a[1]),
+             origin = a.size() > 2 ? local(a[2]) : std::string("TIMESTAMP '1970-01-01'");
+  std::string sql;
+  if (months) {
+    const auto size = fmt::format(
+        "CAST(date_part('year', {0}) * 12 + date_part('month', {0}) AS BIGINT)", a[0].sql);
+    // The bucket of the calendar's months, or the one before where the moment is not that late.
+    const auto between =
+        fmt::format("((year({0}) - year({1})) * 12 + month({0}) - month({1}))", moment, origin);
+    const auto start = [&](const std::string& buckets) {
+      return fmt::format("({} + to_months(CAST({} * {} AS INTEGER)))", origin, buckets, size);
+    };
+    const auto buckets = fmt::format("CAST(floor({} / {}) AS BIGINT)", between, size);
+    sql = fmt::format("CASE WHEN {0} > {1} THEN {2} ELSE {0} END", start(buckets), moment,
+                      start(fmt::format("({} - 1)", buckets)));
+  } else {
+    const auto size = fmt::format("epoch_us({})", a[0].sql),
+               since = fmt::format("(epoch_us({}) - epoch_us({}))", moment, origin);
+    sql = fmt::format("({0} - to_microseconds((({1}) % {2} + {2}) % {2}))", moment, since, size);
+  }
+  const Resolved bucket{.sql = sql, .type = make_type(kTimestampNtz)};
+  auto result = ntz ? bucket : cast(bucket, make_type(kTimestamp), call.time_zone);
+  std::vector<std::string> names;
+  for (const auto& value : a) names.push_back(value.name);
+  if (a.size() < 3)
+    names.push_back(ntz ? "TIMESTAMP_NTZ '1970-01-01 00:00:00'"
+                        : "TIMESTAMP '1970-01-01 00:00:00'");
+  result.name = fmt::format("time_bucket({}, {}, {})", names[0], names[1], names[2]);
+  return result;
 }
 
 Resolved months_between(std::vector<Resolved>& a, const CallContext& call) {
@@ -511,25 +793,15 @@ Resolved unix_timestamp(std::vector<Resolved>& a, const CallContext& call) {
 }
 
 /// try_to_date and try_to_timestamp: null where the text is none.
-Resolved try_parse(std::vector<Resolved>& a, const CallContext& call, TypeKind kind) {
+template <TypeKind kind>
+Resolved try_to_moment(std::vector<Resolved>& a, const CallContext& call) {
   const auto name =
       fmt::format("{}({}{})", call.name, a[0].name, a.size() > 1 ? ", " + a[1].name : "");
-  Resolved value = a[0];
-  if (a.size() > 1) {
-    value.sql =
-        fmt::format("try_strptime({}, {})", coerce(a[0], make_type(kString), call.time_zone).sql,
-                    sql_string(strftime_pattern(constant(a[1], call), call)));
-    value.type = make_type(kTimestampNtz);
-  }
-  auto result = cast(value, make_type(kind), call.time_zone, true);
+  const bool by_pattern = a.size() > 1 && a[0].type.kind == kString;
+  auto result = by_pattern ? parsed(a[0], a[1], kind, call)
+                           : cast(a[0], make_type(kind), call.time_zone, true);
   result.name = name;
   return result;
-}
-Resolved try_to_date(std::vector<Resolved>& a, const CallContext& call) {
-  return try_parse(a, call, kDate);
-}
-Resolved try_to_timestamp(std::vector<Resolved>& a, const CallContext& call) {
-  return try_parse(a, call, kTimestamp);
 }
 
 }  // namespace
@@ -544,6 +816,8 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Today, in the session's time zone.", .example = "curdate() > DATE'2020-01-01'", .gives = "true"},
     {.name = "current_date", .signature = "() -> date", .lower = current_date, .nulls = Nulls::kNever,
      .doc = "Today, in the session's time zone.", .example = "current_date() > DATE'2020-01-01'", .gives = "true"},
+    {.name = "current_time", .signature = "([precision: int]) -> time", .lower = current_time, .nulls = Nulls::kNever,
+     .doc = "The time of day, in the session's time zone.", .example = "current_time() >= TIME'00:00:00'", .gives = "true"},
     {.name = "current_timestamp", .signature = "() -> timestamp", .lowering = "make_timestamp(epoch_us(now()))", .nulls = Nulls::kNever,
      .doc = "Now.", .example = "current_timestamp() > TIMESTAMP'2020-01-01'", .gives = "true"},
     {.name = "current_timezone", .signature = "() -> string", .lower = current_timezone, .nulls = Nulls::kNever,
@@ -566,6 +840,8 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "The date a number of days later.", .example = "dateadd('2016-07-30', 1)", .gives = "2016-07-31"},
     {.name = "datediff", .signature = "(end: date, start: date) -> int", .lowering = "({0} - {1})",
      .doc = "Days from `start` to `end`.", .example = "datediff('2009-07-31', '2009-07-30')", .gives = "1"},
+    {.name = "datepart", .signature = "(field: string, source: any) -> any", .lower = date_part,
+     .doc = "A part of a date or timestamp.", .example = "datepart('YEAR', DATE'2019-08-12')", .gives = "2019"},
     {.name = "day", .signature = "(moment: any) -> int", .lower = day_of,
      .doc = "Day of the month.", .example = "day('2009-07-30')", .gives = "30"},
     {.name = "dayname", .signature = "(date: date) -> string", .lowering = "strftime({0}, '%a')",
@@ -586,12 +862,30 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Hour of the day, in the session's time zone.", .example = "hour('2009-07-30 12:58:59')", .gives = "12"},
     {.name = "last_day", .signature = "(date: date) -> date", .lower = last_day,
      .doc = "The last day of the month.", .example = "last_day('2009-01-12')", .gives = "2009-01-31"},
+    {.name = "localtime", .signature = "([precision: int]) -> time", .lower = current_time, .nulls = Nulls::kNever,
+     .doc = "The time of day, in the session's time zone.", .example = "localtime() >= TIME'00:00:00'", .gives = "true"},
+    {.name = "localtimestamp", .signature = "() -> timestamp_ntz", .lower = local_timestamp, .nulls = Nulls::kNever,
+     .doc = "The wall clock of the session's time zone.", .example = "localtimestamp() > TIMESTAMP_NTZ'2020-01-01 00:00:00'", .gives = "true"},
     {.name = "make_date", .signature = "(year: int, month: int, day: int) -> date", .lower = make_date_of, .nulls = Nulls::kAlways,
      .doc = "A date of its parts.", .example = "make_date(2013, 7, 15)", .gives = "2013-07-15"},
     {.name = "make_dt_interval", .signature = "([days: int], [hours: int], [minutes: int], [seconds: double]) -> any", .lower = make_dt_interval, .nulls = Nulls::kAlways,
      .doc = "A day-time interval of its parts.", .example = "make_dt_interval(1, 12, 30, 01.001001)", .gives = "INTERVAL '1 12:30:01.001001' DAY TO SECOND"},
-    {.name = "make_timestamp", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: double) -> timestamp", .lower = make_timestamp_of,
-     .doc = "A timestamp of its parts.", .example = "make_timestamp(2014, 12, 28, 6, 30, 45.887)", .gives = "2014-12-28 06:30:45.887"},
+    {.name = "make_interval", .signature = "([years: int], [months: int], [weeks: int], [days: int], [hours: int], [minutes: int], [seconds: any]) -> any", .lower = make_interval, .nulls = Nulls::kAlways,
+     .doc = "A calendar interval of its parts: months, days and time, each on its own.", .example = "make_interval(100, 11, 1, 1, 12, 30, 01.001001)", .gives = "100 years 11 months 8 days 12 hours 30 minutes 1.001001 seconds"},
+    {.name = "make_time", .signature = "(hour: int, minute: int, second: any) -> time", .lower = make_time, .nulls = Nulls::kAlways,
+     .doc = "A time of day of its parts.", .example = "make_time(6, 30, 45.887)", .gives = "06:30:45.887"},
+    {.name = "make_timestamp", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any, [zone: string]) -> timestamp", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
+     .doc = "A timestamp of its parts, on the wall clock of a zone or the session's.", .example = "make_timestamp(2014, 12, 28, 6, 30, 45.887)", .gives = "2014-12-28 06:30:45.887"},
+    {.name = "make_timestamp", .signature = "(date: date) -> timestamp", .lower = midnight, .nulls = Nulls::kAlways},
+    {.name = "make_timestamp", .signature = "(date: date, time: time, [zone: string]) -> timestamp", .lower = moment_of, .nulls = Nulls::kAlways},
+    {.name = "make_timestamp_ltz", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any, [zone: string]) -> timestamp", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
+     .doc = "A timestamp of its parts, on the wall clock of a zone or the session's.", .example = "make_timestamp_ltz(2014, 12, 28, 6, 30, 45.887, 'CET')", .gives = "2014-12-28 05:30:45.887"},
+    {.name = "make_timestamp_ltz", .signature = "(date: date) -> timestamp", .lower = midnight, .nulls = Nulls::kAlways},
+    {.name = "make_timestamp_ltz", .signature = "(date: date, time: time, [zone: string]) -> timestamp", .lower = moment_of, .nulls = Nulls::kAlways},
+    {.name = "make_timestamp_ntz", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any) -> timestamp_ntz", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
+     .doc = "A timestamp without time zone of its parts.", .example = "make_timestamp_ntz(2014, 12, 28, 6, 30, 45.887)", .gives = "2014-12-28 06:30:45.887"},
+    {.name = "make_timestamp_ntz", .signature = "(date: date) -> timestamp_ntz", .lower = midnight, .nulls = Nulls::kAlways},
+    {.name = "make_timestamp_ntz", .signature = "(date: date, time: time) -> timestamp_ntz", .lower = moment_of, .nulls = Nulls::kAlways},
     {.name = "make_ym_interval", .signature = "([years: int], [months: int]) -> any", .lower = make_ym_interval, .nulls = Nulls::kAlways,
      .doc = "A year-month interval of its parts.", .example = "make_ym_interval(1, 2)", .gives = "INTERVAL '1-2' YEAR TO MONTH"},
     {.name = "minute", .signature = "(moment: any) -> int", .lower = minute_of,
@@ -610,29 +904,75 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Quarter of the year.", .example = "quarter('2016-08-31')", .gives = "3"},
     {.name = "second", .signature = "(moment: any) -> int", .lower = second_of,
      .doc = "Second of the minute.", .example = "second('2009-07-30 12:58:59')", .gives = "59"},
+    {.name = "session_window", .signature = "(time: timestamp, gap: any) -> any", .of_resolver = true,
+     .doc = "The session that a time falls in: in GROUP BY, times less than a gap apart are one.", .example = "session_window(TIMESTAMP'2021-01-01 00:00:00', '5 minutes')", .gives = "{2021-01-01 00:00:00, 2021-01-01 00:05:00}"},
+    {.name = "time_bucket", .signature = "(size: any, moment: any, [origin: any]) -> any", .lower = time_bucket, .nulls = Nulls::kAlways,
+     .doc = "The start of the bucket of that size, from 1970 or an origin, that a moment is in.", .example = "time_bucket(INTERVAL '15' MINUTE, TIMESTAMP'2024-01-01 11:27:00')", .gives = "2024-01-01 11:15:00"},
+    {.name = "time_diff", .signature = "(unit: string, start: time, end: time) -> long", .lower = time_difference, .nulls = Nulls::kAlways,
+     .doc = "Whole units between two times of day.", .example = "time_diff('HOUR', TIME'20:30:29', TIME'12:00:00')", .gives = "-8"},
+    {.name = "time_from_micros", .signature = "(micros: long) -> time", .lower = time_from<1>, .nulls = Nulls::kAlways,
+     .doc = "The time so many microseconds after midnight.", .example = "time_from_micros(52200500000)", .gives = "14:30:00.5"},
+    {.name = "time_from_millis", .signature = "(millis: long) -> time", .lower = time_from<1000>, .nulls = Nulls::kAlways,
+     .doc = "The time so many milliseconds after midnight.", .example = "time_from_millis(52200500)", .gives = "14:30:00.5"},
+    {.name = "time_from_seconds", .signature = "(seconds: numeric) -> time", .lower = time_from<1000000>, .nulls = Nulls::kAlways,
+     .doc = "The time so many seconds after midnight.", .example = "time_from_seconds(52200.5)", .gives = "14:30:00.5"},
+    {.name = "time_to_micros", .signature = "(time: time) -> long", .lowering = "epoch_us({0})",
+     .doc = "Microseconds since midnight.", .example = "time_to_micros(TIME'14:30:00.5')", .gives = "52200500000"},
+    {.name = "time_to_millis", .signature = "(time: time) -> long", .lowering = "(epoch_us({0}) // 1000)",
+     .doc = "Milliseconds since midnight.", .example = "time_to_millis(TIME'14:30:00.5')", .gives = "52200500"},
+    {.name = "time_to_seconds", .signature = "(time: time) -> any", .lower = [](std::vector<Resolved>& a, const CallContext& call) {
+       return Resolved{.sql = cast(a[0], decimal_type(14, 6), call.time_zone).sql, .type = decimal_type(14, 6), .nullable = a[0].nullable};
+     },
+     .doc = "Seconds since midnight.", .example = "time_to_seconds(TIME'14:30:00.5')", .gives = "52200.500000"},
+    {.name = "time_trunc", .signature = "(unit: string, time: any) -> any", .lower = time_trunc, .nulls = Nulls::kAlways,
+     .doc = "The start of the time's hour, minute, second, millisecond or microsecond.", .example = "time_trunc('HOUR', TIME'09:32:05.359')", .gives = "09:00:00"},
     {.name = "timestamp_micros", .signature = "(value: long) -> timestamp", .lowering = "make_timestamp({0})",
      .doc = "The moment so many microseconds after 1970.", .example = "timestamp_micros(1230219000123123)", .gives = "2008-12-25 15:30:00.123123"},
     {.name = "timestamp_millis", .signature = "(value: long) -> timestamp", .lowering = "make_timestamp({0} * 1000)",
      .doc = "The moment so many milliseconds after 1970.", .example = "timestamp_millis(1230219000123)", .gives = "2008-12-25 15:30:00.123"},
+    {.name = "timestamp_nanos", .signature = "(value: long) -> timestamp", .unsupported = "there are no timestamps of nanoseconds; use those of microseconds",
+     .doc = "The moment so many nanoseconds after 1970."},
     {.name = "timestamp_seconds", .signature = "(value: numeric) -> timestamp", .lowering = "make_timestamp(CAST(CAST({0} AS DECIMAL(24,6)) * 1000000 AS BIGINT))",
      .doc = "The moment so many seconds after 1970.", .example = "timestamp_seconds(1230219000)", .gives = "2008-12-25 15:30:00"},
     {.name = "timestampadd", .signature = "(unit: string, amount: long, moment: any) -> any", .lower = timestamp_add, .nulls = Nulls::kAlways,
      .doc = "The moment so many units later: `timestampadd(HOUR, 1, x)`.", .example = "timestampadd(MONTH, 1, TIMESTAMP'2024-01-31')", .gives = "2024-02-29 00:00:00"},
     {.name = "timestampdiff", .signature = "(unit: string, start: any, end: any) -> long", .lower = timestamp_diff, .nulls = Nulls::kAlways,
      .doc = "Whole units between two moments: `timestampdiff(DAY, x, y)`.", .example = "timestampdiff(MONTH, DATE'2024-01-01', DATE'2024-03-01')", .gives = "2"},
-    {.name = "to_date", .signature = "(value: any, [format: string]) -> date", .lower = to_date,
+    {.name = "to_date", .signature = "(value: any, [format: string]) -> date", .lower = to_moment<kDate>,
      .doc = "Text as a date.", .example = "to_date('2016-12-31', 'yyyy-MM-dd')", .gives = "2016-12-31"},
-    {.name = "to_timestamp", .signature = "(value: any, [format: string]) -> timestamp", .lower = to_timestamp,
+    {.name = "to_time", .signature = "(str: string, [format: string]) -> time", .lower = to_time, .nulls = Nulls::kAlways,
+     .doc = "Text as a time of day.", .example = "to_time('12.10.05', 'HH.mm.ss')", .gives = "12:10:05"},
+    {.name = "to_timestamp", .signature = "(value: any, [format: string]) -> timestamp", .lower = to_moment<kTimestamp>,
      .doc = "Text as a timestamp.", .example = "to_timestamp('2016-12-31 00:12:00')", .gives = "2016-12-31 00:12:00"},
+    {.name = "to_timestamp_ltz", .signature = "(value: any, [format: string]) -> timestamp", .lower = to_moment<kTimestamp>,
+     .doc = "Text as a timestamp.", .example = "to_timestamp_ltz('2016-12-31', 'yyyy-MM-dd')", .gives = "2016-12-31 00:00:00"},
+    {.name = "to_timestamp_ntz", .signature = "(value: any, [format: string]) -> timestamp_ntz", .lower = to_moment<kTimestampNtz>,
+     .doc = "Text as a timestamp without time zone.", .example = "to_timestamp_ntz('2016-12-31', 'yyyy-MM-dd')", .gives = "2016-12-31 00:00:00"},
     {.name = "to_unix_timestamp", .signature = "(moment: any, [format: string]) -> long", .lower = unix_timestamp,
      .doc = "Seconds since 1970.", .example = "to_unix_timestamp('2016-04-08', 'yyyy-MM-dd')", .gives = "1460073600"},
     {.name = "to_utc_timestamp", .signature = "(moment: timestamp, zone: string) -> timestamp", .lowering = "timezone('UTC', timezone({1}, {0}))",
      .doc = "The UTC time of the wall clock of a zone.", .example = "to_utc_timestamp('2016-08-31', 'Asia/Seoul')", .gives = "2016-08-30 15:00:00"},
     {.name = "trunc", .signature = "(date: any, unit: string) -> date", .lower = trunc_date, .nulls = Nulls::kAlways,
      .doc = "The first day of the year, quarter, month or week.", .example = "trunc('2009-02-12', 'MM')", .gives = "2009-02-01"},
-    {.name = "try_to_date", .signature = "(value: any, [format: string]) -> date", .lower = try_to_date, .nulls = Nulls::kAlways,
+    {.name = "try_make_interval", .signature = "(years: int, [months: int], [weeks: int], [days: int], [hours: int], [minutes: int], [seconds: any]) -> any", .lower = make_interval, .nulls = Nulls::kAlways,
+     .doc = "A calendar interval of its parts; null where one is too large.", .example = "try_make_interval(2147483647)", .gives = "NULL"},
+    {.name = "try_make_timestamp", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any, [zone: string]) -> timestamp", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
+     .doc = "A timestamp of its parts; null where they are none.", .example = "try_make_timestamp(2024, 13, 22, 15, 30, 0)", .gives = "NULL"},
+    {.name = "try_make_timestamp", .signature = "(date: date) -> timestamp", .lower = midnight, .nulls = Nulls::kAlways},
+    {.name = "try_make_timestamp", .signature = "(date: date, time: time, [zone: string]) -> timestamp", .lower = moment_of, .nulls = Nulls::kAlways},
+    {.name = "try_make_timestamp_ltz", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any, [zone: string]) -> timestamp", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
+     .doc = "A timestamp of its parts; null where they are none.", .example = "try_make_timestamp_ltz(2024, 13, 22, 15, 30, 0)", .gives = "NULL"},
+    {.name = "try_make_timestamp_ltz", .signature = "(date: date) -> timestamp", .lower = midnight, .nulls = Nulls::kAlways},
+    {.name = "try_make_timestamp_ltz", .signature = "(date: date, time: time, [zone: string]) -> timestamp", .lower = moment_of, .nulls = Nulls::kAlways},
+    {.name = "try_make_timestamp_ntz", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any) -> timestamp_ntz", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
+     .doc = "A timestamp without time zone of its parts; null where they are none.", .example = "try_make_timestamp_ntz(2024, 13, 22, 15, 30, 0)", .gives = "NULL"},
+    {.name = "try_make_timestamp_ntz", .signature = "(date: date) -> timestamp_ntz", .lower = midnight, .nulls = Nulls::kAlways},
+    {.name = "try_make_timestamp_ntz", .signature = "(date: date, time: time) -> timestamp_ntz", .lower = moment_of, .nulls = Nulls::kAlways},
+    {.name = "try_to_date", .signature = "(value: any, [format: string]) -> date", .lower = try_to_moment<kDate>, .nulls = Nulls::kAlways,
      .doc = "Text as a date; null where it is none.", .example = "try_to_date('x')", .gives = "NULL"},
-    {.name = "try_to_timestamp", .signature = "(value: any, [format: string]) -> timestamp", .lower = try_to_timestamp, .nulls = Nulls::kAlways,
+    {.name = "try_to_time", .signature = "(str: string, [format: string]) -> time", .lower = to_time, .nulls = Nulls::kAlways,
+     .doc = "Text as a time of day; null where it is none.", .example = "try_to_time('x')", .gives = "NULL"},
+    {.name = "try_to_timestamp", .signature = "(value: any, [format: string]) -> timestamp", .lower = try_to_moment<kTimestamp>, .nulls = Nulls::kAlways,
      .doc = "Text as a timestamp; null where it is none.", .example = "try_to_timestamp('x')", .gives = "NULL"},
     {.name = "unix_date", .signature = "(date: date) -> int", .lowering = "({0} - DATE '1970-01-01')",
      .doc = "Days since 1970.", .example = "unix_date(DATE'1970-01-02')", .gives = "1"},
@@ -640,6 +980,8 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Microseconds since 1970.", .example = "unix_micros(TIMESTAMP'1970-01-01 00:00:01Z')", .gives = "1000000"},
     {.name = "unix_millis", .signature = "(moment: timestamp) -> long", .lowering = "epoch_ms({0})",
      .doc = "Milliseconds since 1970.", .example = "unix_millis(TIMESTAMP'1970-01-01 00:00:01Z')", .gives = "1000"},
+    {.name = "unix_nanos", .signature = "(moment: timestamp) -> long", .unsupported = "there are no timestamps of nanoseconds; use those of microseconds",
+     .doc = "Nanoseconds since 1970."},
     {.name = "unix_seconds", .signature = "(moment: timestamp) -> long", .lowering = "CAST(floor(epoch_us({0}) / 1e6) AS BIGINT)",
      .doc = "Seconds since 1970.", .example = "unix_seconds(TIMESTAMP'1970-01-01 00:00:01Z')", .gives = "1"},
     {.name = "unix_timestamp", .signature = "(moment: any, [format: string]) -> long", .lower = unix_timestamp,
@@ -648,6 +990,10 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Day of the week, from Monday = 0.", .example = "weekday('2009-07-30')", .gives = "3"},
     {.name = "weekofyear", .signature = "(moment: any) -> int", .lower = week_of,
      .doc = "ISO week of the year.", .example = "weekofyear('2008-02-20')", .gives = "8"},
+    {.name = "window", .signature = "(time: timestamp, duration: string, [slide: string], [start: string]) -> any", .of_resolver = true,
+     .doc = "The window of a fixed length that a time falls in; in GROUP BY, windows may overlap.", .example = "window(TIMESTAMP'2021-01-01 00:07:00', '5 minutes')", .gives = "{2021-01-01 00:05:00, 2021-01-01 00:10:00}"},
+    {.name = "window_time", .signature = "(window: any) -> any", .lower = window_time,
+     .doc = "The last moment of a window that `window()` made.", .example = "window_time(window(TIMESTAMP'2021-01-01 00:00:00', '5 minutes'))", .gives = "2021-01-01 00:04:59.999999"},
     {.name = "year", .signature = "(moment: any) -> int", .lower = year_of,
      .doc = "The year.", .example = "year('2016-07-30')", .gives = "2016"},
 };

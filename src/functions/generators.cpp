@@ -29,8 +29,6 @@ constexpr FunctionSpec kRows[] = {
      .doc = "A table of the numbers from `start` to before `end` in a column `id`.", .example = "(SELECT max(id) FROM range(5))", .gives = "4"},
     {.name = "stack", .signature = "(rows: int, value: any...) -> any", .of_resolver = true, .kind = FunctionKind::kGenerator,
      .doc = "The values as so many rows, filled row by row.", .example = "stack(1, 10)", .gives = "10"},
-    {.name = "window", .signature = "(time: timestamp, duration: string, [slide: string], [start: string]) -> any", .of_resolver = true,
-     .doc = "The window of time that a moment is in, as a struct of `start` and `end`; with a slide, each of them.", .example = "(SELECT window.start FROM VALUES (TIMESTAMP'2024-01-01 00:07:00') AS t(ts) GROUP BY window(ts, '5 minutes'))", .gives = "2024-01-01 00:05:00"},
 };
 // clang-format on
 static_assert(checked(kRows));

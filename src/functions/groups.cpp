@@ -8,6 +8,7 @@ std::span<const FunctionGroup> function_groups() {
       {"Operators and conditionals", operator_rows()},
       {"Mathematics", math_rows()},
       {"Strings", string_rows()},
+      {"Bytes, bitmaps and vectors", bytes_rows()},
       {"Dates and times", datetime_rows()},
       {"Arrays, maps and structs", collection_rows()},
       {"JSON", json_rows()},

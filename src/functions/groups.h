@@ -8,6 +8,7 @@ namespace firesteel {
 std::span<const FunctionSpec> operator_rows();
 std::span<const FunctionSpec> math_rows();
 std::span<const FunctionSpec> string_rows();
+std::span<const FunctionSpec> bytes_rows();
 std::span<const FunctionSpec> datetime_rows();
 std::span<const FunctionSpec> collection_rows();
 std::span<const FunctionSpec> json_rows();

@@ -114,6 +114,64 @@ Resolved shift(const Resolved& moment, const Resolved& interval, std::string_vie
   return result;
 }
 
+/// A moment plus or minus a calendar interval: its months and days are those of the session's
+/// calendar, the rest is exact time.
+Resolved shift_calendar(const Resolved& moment, const Resolved& interval, std::string_view op,
+                        const CallContext& call) {
+  const auto by = op == "-" ? fmt::format("(- {})", interval.sql) : interval.sql;
+  Resolved result;
+  if (moment.type.kind == kDate) {
+    const auto wrong =
+        raise_sql("INVALID_INTERVAL_WITH_MICROSECONDS_ADDITION",
+                  "Cannot add an interval to a date because its microseconds part is "
+                  "not 0. To resolve this, cast the input date to a timestamp.",
+                  call.span);
+    result =
+        made(fmt::format("CASE WHEN spark_calendar_part({0}, 2) <> 0 THEN {1} ELSE CAST({2} + {0} "
+                         "AS DATE) END",
+                         by, wrong, moment.sql),
+             moment.type, {moment, interval});
+  } else {
+    auto local = cast(moment, make_type(kTimestampNtz), call.time_zone);
+    local.sql = fmt::format(
+        "({0} + to_months(CAST(spark_calendar_part({1}, 0) AS INTEGER)) + "
+        "to_days(CAST(spark_calendar_part({1}, 1) AS INTEGER)))",
+        local.sql, by);
+    const auto shifted = cast(local, moment.type, call.time_zone).sql;
+    result = made(fmt::format("({} + to_microseconds(spark_calendar_part({}, 2)))", shifted, by),
+                  moment.type, {moment, interval});
+  }
+  result.name = fmt::format("{} {} {}", moment.name, op, interval.name);
+  return result;
+}
+
+/// A time of day plus or minus an interval; it does not go on at midnight.
+Resolved shift_time(const Resolved& time, const Resolved& interval, std::string_view op,
+                    const CallContext& call) {
+  const auto micros = fmt::format("(epoch_us({}) {} epoch_us({}))", time.sql, op, interval.sql);
+  auto result = made(
+      fmt::format("CASE WHEN {0} BETWEEN 0 AND 86399999999 THEN {1} WHEN {0} IS NOT NULL "
+                  "THEN {2} END",
+                  micros, time_sql(micros),
+                  raise_sql("DATETIME_OVERFLOW",
+                            "Datetime operation overflow: the time leaves its day.", call.span)),
+      make_type(kTime), {time, interval});
+  result.name = fmt::format("{} {} {}", time.name, op, interval.name);
+  return result;
+}
+
+/// multiply_interval and divide_interval, of a calendar interval.
+Resolved scaled_calendar(const Resolved& interval, const Resolved& number, const char* operation,
+                         const CallContext& call) {
+  const auto by = coerce(number, make_type(kDouble), call.time_zone);
+  auto result = made(fmt::format("spark_calendar_{}({}, {})", operation, interval.sql, by.sql),
+                     interval.type, {interval, number});
+  result.name = fmt::format("{}_interval({}, {})", operation, interval.name, number.name);
+  return result;
+}
+
+bool is_calendar(const Resolved& value) { return value.type.kind == kCalendarInterval; }
+
 /// A date plus or minus a number of days.
 Resolved shift_days(const Resolved& date, const Resolved& days, std::string_view op) {
   auto result = made(fmt::format("({} {} CAST({} AS INTEGER))", date.sql, op, days.sql), date.type,
@@ -153,6 +211,14 @@ std::string amount_of(const Resolved& interval) {
 }
 
 Resolved add(std::vector<Resolved>& a, const CallContext& call) {
+  for (int i : {0, 1}) {
+    if (is_calendar(a[i]) && a[1 - i].type.is_datetime())
+      return shift_calendar(a[1 - i], a[i], "+", call);
+    if (a[i].type.kind == kTime && a[1 - i].type.kind == kDayTimeInterval)
+      return shift_time(a[i], a[1 - i], "+", call);
+  }
+  if (is_calendar(a[0]) && is_calendar(a[1]))
+    return made(fmt::format("({} + {})", a[0].sql, a[1].sql), a[0].type, a);
   if (is_interval(a[1].type) && a[0].type.is_datetime()) return shift(a[0], a[1], "+", call);
   if (is_interval(a[0].type) && a[1].type.is_datetime()) return shift(a[1], a[0], "+", call);
   for (int i : {0, 1}) {
@@ -175,6 +241,19 @@ Resolved add(std::vector<Resolved>& a, const CallContext& call) {
 }
 
 Resolved subtract(std::vector<Resolved>& a, const CallContext& call) {
+  if (a[0].type.kind == kTime && a[1].type.kind == kDayTimeInterval)
+    return shift_time(a[0], a[1], "-", call);
+  if (a[0].type.kind == kTime && a[1].type.kind == kTime) {
+    DataType hours = make_type(kDayTimeInterval);
+    hours.start_field = 1;
+    auto result = made(
+        fmt::format("to_microseconds(epoch_us({}) - epoch_us({}))", a[0].sql, a[1].sql), hours, a);
+    result.name = fmt::format("{} - {}", a[0].name, a[1].name);
+    return result;
+  }
+  if (is_calendar(a[1]) && a[0].type.is_datetime()) return shift_calendar(a[0], a[1], "-", call);
+  if (is_calendar(a[0]) && is_calendar(a[1]))
+    return made(fmt::format("({} - {})", a[0].sql, a[1].sql), a[0].type, a);
   if (is_interval(a[1].type) && a[0].type.is_datetime()) return shift(a[0], a[1], "-", call);
   if (a[0].type.kind == kDate && a[1].type.is_integral()) return shift_days(a[0], a[1], "-");
   if (is_interval(a[0].type) && is_interval(a[1].type)) {
@@ -207,6 +286,8 @@ Resolved subtract(std::vector<Resolved>& a, const CallContext& call) {
 
 Resolved multiply(std::vector<Resolved>& a, const CallContext& call) {
   for (int i : {0, 1}) {
+    if (is_calendar(a[i]) && a[1 - i].type.is_numeric())
+      return scaled_calendar(a[i], a[1 - i], "multiply", call);
     if (is_interval(a[i].type) && a[1 - i].type.kind == kString)
       a[1 - i] = coerce(a[1 - i], make_type(kDouble), call.time_zone);
     if (is_interval(a[i].type) && a[1 - i].type.is_numeric()) {
@@ -224,6 +305,15 @@ Resolved multiply(std::vector<Resolved>& a, const CallContext& call) {
 }
 
 Resolved divide(std::vector<Resolved>& a, const CallContext& call) {
+  if (is_calendar(a[0]) && a[1].type.is_numeric()) {
+    auto result = scaled_calendar(a[0], a[1], "divide", call);
+    const auto zero = raise_sql(
+        "INTERVAL_DIVIDED_BY_ZERO",
+        "Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead.",
+        call.span);
+    result.sql = fmt::format("CASE WHEN {} = 0 THEN {} ELSE {} END", a[1].sql, zero, result.sql);
+    return result;
+  }
   if (is_interval(a[0].type) && a[1].type.kind == kString)
     a[1] = coerce(a[1], make_type(kDouble), call.time_zone);
   if (is_interval(a[0].type) && a[1].type.is_numeric()) {
@@ -301,6 +391,13 @@ Resolved compare(std::vector<Resolved>& a, const CallContext& call, Make make) {
   if (common->kind == kVariant) {
     throw Error("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
                 fmt::format("The `{}` does not support ordering on type \"VARIANT\".", call.name))
+        .at(call.span);
+  }
+  if (common->kind == kCalendarInterval) {
+    throw Error("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
+                fmt::format("Cannot resolve \"({0} {2} {1})\" due to data type mismatch: the `{2}` "
+                            "does not support ordering on type \"INTERVAL\".",
+                            a[0].name, a[1].name, call.name))
         .at(call.span);
   }
   if (!(common->kind == kDecimal)) {  // DuckDB compares decimals of any precision
@@ -431,7 +528,7 @@ Resolved if_else(std::vector<Resolved>& a, const CallContext& call) {
 Resolved negative(std::vector<Resolved>& a, const CallContext& call) {
   if (a[0].type.kind == kString || a[0].is_null())
     a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
-  if (!a[0].type.is_numeric() && !is_interval(a[0].type)) {
+  if (!a[0].type.is_numeric() && !is_interval(a[0].type) && !is_calendar(a[0])) {
     throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
                 fmt::format("Cannot resolve \"(- {0})\" due to data type mismatch: The first "
                             "parameter requires the (\"NUMERIC\" or "
@@ -530,6 +627,8 @@ Resolved try_remainder(std::vector<Resolved>& a, const CallContext& call) {
 constexpr FunctionSpec kOperators[] = {
     {.name = "!", .signature = "(expr: boolean) -> boolean", .lowering = "(NOT {0})", .print = "(NOT {0})",
      .doc = "Logical not.", .example = "!true", .gives = "false"},
+    {.name = "!=", .signature = "(left: any, right: any) -> boolean", .of_resolver = true,
+     .doc = "Not equal.", .example = "1 != 2", .gives = "true"},
     {.name = "%", .signature = "(left: any, right: any) -> any", .lower = remainder, .nulls = Nulls::kAlways, .print = "({0} % {1})",
      .doc = "Remainder; the sign is the dividend's.", .example = "-7 % 3", .gives = "-1"},
     {.name = "&", .signature = "(left: any, right: any) -> any", .lower = bit_and, .print = "({0} & {1})",
@@ -546,16 +645,26 @@ constexpr FunctionSpec kOperators[] = {
      .example = "7 / 2", .gives = "3.5"},
     {.name = "<", .signature = "(left: any, right: any) -> boolean", .lower = less, .print = "({0} < {1})",
      .doc = "Less than.", .example = "1 < 2", .gives = "true"},
+    {.name = "<<", .signature = "(value: any, bits: int) -> any", .of_resolver = true,
+     .doc = "Bits moved left.", .example = "1 << 3", .gives = "8"},
     {.name = "<=", .signature = "(left: any, right: any) -> boolean", .lower = less_or_equal, .print = "({0} <= {1})",
      .doc = "Less than or equal.", .example = "2 <= 1", .gives = "false"},
     {.name = "<=>", .signature = "(left: any, right: any) -> boolean", .lower = null_safe_equal, .print = "({0} <=> {1})",
      .doc = "Equal, where two nulls are equal.", .example = "NULL <=> NULL", .gives = "true"},
+    {.name = "<>", .signature = "(left: any, right: any) -> boolean", .of_resolver = true,
+     .doc = "Not equal.", .example = "1 <> 1", .gives = "false"},
+    {.name = "=", .signature = "(left: any, right: any) -> boolean", .lower = equal, .print = "({0} = {1})",
+     .doc = "Equal.", .example = "1 = 1", .gives = "true"},
     {.name = "==", .signature = "(left: any, right: any) -> boolean", .lower = equal, .print = "({0} = {1})",
      .doc = "Equal.", .example = "1 == '1'", .gives = "true"},
     {.name = ">", .signature = "(left: any, right: any) -> boolean", .lower = greater, .print = "({0} > {1})",
      .doc = "Greater than.", .example = "2 > 1", .gives = "true"},
     {.name = ">=", .signature = "(left: any, right: any) -> boolean", .lower = greater_or_equal, .print = "({0} >= {1})",
      .doc = "Greater than or equal.", .example = "1 >= 2", .gives = "false"},
+    {.name = ">>", .signature = "(value: any, bits: int) -> any", .of_resolver = true,
+     .doc = "Bits moved right, keeping the sign.", .example = "-8 >> 1", .gives = "-4"},
+    {.name = ">>>", .signature = "(value: any, bits: int) -> any", .of_resolver = true,
+     .doc = "Bits moved right, filled with zeros.", .example = "-8 >>> 28", .gives = "15"},
     {.name = "^", .signature = "(left: any, right: any) -> any", .lower = bit_xor, .print = "({0} ^ {1})",
      .doc = "Bitwise exclusive or.", .example = "5 ^ 3", .gives = "6"},
     {.name = "and", .signature = "(left: any, right: any) -> boolean", .lower = and_of, .print = "({0} AND {1})",
@@ -563,12 +672,30 @@ constexpr FunctionSpec kOperators[] = {
     {.name = "between", .signature = "(expr: any, low: any, high: any) -> boolean", .lower = between,
      .print = "between({0}, {1}, {2})",
      .doc = "Whether `low <= expr <= high`.", .example = "2 BETWEEN 1 AND 3", .gives = "true"},
+    {.name = "bigint", .signature = "(expr: any) -> long", .of_resolver = true,
+     .doc = "The value cast to BIGINT.", .example = "bigint('1')", .gives = "1"},
+    {.name = "binary", .signature = "(expr: any) -> binary", .of_resolver = true,
+     .doc = "The value cast to BINARY.", .example = "binary('abc')", .gives = "abc"},
+    {.name = "boolean", .signature = "(expr: any) -> boolean", .of_resolver = true,
+     .doc = "The value cast to BOOLEAN.", .example = "boolean('yes')", .gives = "true"},
+    {.name = "case", .signature = "(condition: any, value: any, rest: any...) -> any", .of_resolver = true,
+     .doc = "`CASE expr WHEN value THEN result … ELSE … END`.", .example = "CASE 1 WHEN 1 THEN 'a' ELSE 'b' END", .gives = "a"},
+    {.name = "cast", .signature = "(expr: any) -> any", .of_resolver = true,
+     .doc = "The value as another type: `CAST(expr AS type)`.", .example = "CAST('1' AS INT)", .gives = "1"},
     {.name = "coalesce", .signature = "(expr: any...) -> any", .lower = coalesce,
      .doc = "The first argument that is not null.", .example = "coalesce(NULL, 2, 3)", .gives = "2"},
+    {.name = "date", .signature = "(expr: any) -> date", .of_resolver = true,
+     .doc = "The value cast to DATE.", .example = "date('2024-02-29')", .gives = "2024-02-29"},
+    {.name = "decimal", .signature = "(expr: any) -> any", .of_resolver = true,
+     .doc = "The value cast to DECIMAL.", .example = "decimal('1.5')", .gives = "2"},
     {.name = "div", .signature = "(left: any, right: any) -> long", .lower = integral_divide, .nulls = Nulls::kAlways, .print = "({0} div {1})",
      .doc = "Quotient without its fraction.", .example = "7 div 2", .gives = "3"},
+    {.name = "double", .signature = "(expr: any) -> double", .of_resolver = true,
+     .doc = "The value cast to DOUBLE.", .example = "double('1')", .gives = "1.0"},
     {.name = "equal_null", .signature = "(left: any, right: any) -> boolean", .lower = null_safe_equal,
      .doc = "Equal, where two nulls are equal.", .example = "equal_null(3, 3)", .gives = "true"},
+    {.name = "float", .signature = "(expr: any) -> float", .of_resolver = true,
+     .doc = "The value cast to FLOAT.", .example = "float('1.5')", .gives = "1.5"},
     {.name = "greatest", .signature = "(first: any, rest: any...) -> any", .lower = greatest,
      .doc = "The greatest argument; nulls are skipped.", .example = "greatest(3, NULL, 7)", .gives = "7"},
     {.name = "if", .signature = "(condition: any, then: any, otherwise: any) -> any", .lower = if_else,
@@ -577,6 +704,8 @@ constexpr FunctionSpec kOperators[] = {
      .doc = "`otherwise` where the first is null.", .example = "ifnull(NULL, 'x')", .gives = "x"},
     {.name = "in", .signature = "(expr: any, value: any...) -> boolean", .lower = in_list,
      .doc = "Whether the list holds the value.", .example = "2 IN (1, 2)", .gives = "true"},
+    {.name = "int", .signature = "(expr: any) -> int", .of_resolver = true,
+     .doc = "The value cast to INT.", .example = "int('1')", .gives = "1"},
     {.name = "isnan", .signature = "(expr: double) -> boolean", .lowering = "coalesce(isnan({0}), false)", .nulls = Nulls::kNever,
      .doc = "Whether the number is NaN.", .example = "isnan(double('NaN'))", .gives = "true"},
     {.name = "isnotnull", .signature = "(expr: any) -> boolean", .lowering = "({0} IS NOT NULL)", .nulls = Nulls::kNever, .print = "({0} IS NOT NULL)",
@@ -614,6 +743,16 @@ constexpr FunctionSpec kOperators[] = {
     {.name = "shiftrightunsigned", .signature = "(value: int, bits: int) -> int", .lowering = "spark_shiftrightunsigned({0}, {1})",
      .doc = "Bits moved right, filled with zeros.", .example = "shiftrightunsigned(4, 1)", .gives = "2"},
     {.name = "shiftrightunsigned", .signature = "(value: long, bits: int) -> long", .lowering = "spark_shiftrightunsigned({0}, {1})"},
+    {.name = "smallint", .signature = "(expr: any) -> short", .of_resolver = true,
+     .doc = "The value cast to SMALLINT.", .example = "smallint('1')", .gives = "1"},
+    {.name = "string", .signature = "(expr: any) -> string", .of_resolver = true,
+     .doc = "The value cast to STRING.", .example = "string(1)", .gives = "1"},
+    {.name = "time", .signature = "(expr: any) -> time", .of_resolver = true,
+     .doc = "The value cast to TIME.", .example = "time('12:30')", .gives = "12:30:00"},
+    {.name = "timestamp", .signature = "(expr: any) -> timestamp", .of_resolver = true,
+     .doc = "The value cast to TIMESTAMP.", .example = "timestamp('2024-02-29')", .gives = "2024-02-29 00:00:00"},
+    {.name = "tinyint", .signature = "(expr: any) -> byte", .of_resolver = true,
+     .doc = "The value cast to TINYINT.", .example = "tinyint('1')", .gives = "1"},
     {.name = "try_add", .signature = "(left: any, right: any) -> any", .lower = try_sum, .nulls = Nulls::kAlways,
      .doc = "Sum, or null where it overflows.", .example = "try_add(2147483647, 1)", .gives = "NULL"},
     {.name = "try_divide", .signature = "(left: any, right: any) -> double", .lower = try_divide, .nulls = Nulls::kAlways,
@@ -630,6 +769,8 @@ constexpr FunctionSpec kOperators[] = {
      .doc = "Zero where the number is null.", .example = "zeroifnull(NULL)", .gives = "0"},
     {.name = "|", .signature = "(left: any, right: any) -> any", .lower = bit_or, .print = "({0} | {1})",
      .doc = "Bitwise or.", .example = "12 | 10", .gives = "14"},
+    {.name = "||", .signature = "(left: any, right: any) -> any", .of_resolver = true,
+     .doc = "Strings or arrays one after the other; null when one is null.", .example = "'a' || 'b'", .gives = "ab"},
     {.name = "~", .signature = "(expr: N) -> N", .lowering = "(~ {0})", .print = "~{0}",
      .doc = "Bitwise not.", .example = "~ 0", .gives = "-1"},
 };

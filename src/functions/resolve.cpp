@@ -1,6 +1,7 @@
 // From a row and resolved arguments to SQL and a type: signatures are matched, arguments cast,
 // templates filled.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
@@ -113,14 +114,21 @@ const Signature& signature_of(const FunctionSpec& spec) {
 using Bindings = std::map<std::string, DataType>;
 
 std::optional<DataType> concrete(const std::string& name) {
-  static const std::map<std::string, TypeKind> kinds = {
-      {"boolean", TypeKind::kBoolean},     {"byte", TypeKind::kByte},
-      {"short", TypeKind::kShort},         {"int", TypeKind::kInteger},
-      {"long", TypeKind::kLong},           {"float", TypeKind::kFloat},
-      {"double", TypeKind::kDouble},       {"string", TypeKind::kString},
-      {"binary", TypeKind::kBinary},       {"date", TypeKind::kDate},
-      {"timestamp", TypeKind::kTimestamp}, {"timestamp_ntz", TypeKind::kTimestampNtz},
-      {"variant", TypeKind::kVariant},     {"void", TypeKind::kNull}};
+  static const std::map<std::string, TypeKind> kinds = {{"boolean", TypeKind::kBoolean},
+                                                        {"byte", TypeKind::kByte},
+                                                        {"short", TypeKind::kShort},
+                                                        {"int", TypeKind::kInteger},
+                                                        {"long", TypeKind::kLong},
+                                                        {"float", TypeKind::kFloat},
+                                                        {"double", TypeKind::kDouble},
+                                                        {"string", TypeKind::kString},
+                                                        {"binary", TypeKind::kBinary},
+                                                        {"time", TypeKind::kTime},
+                                                        {"date", TypeKind::kDate},
+                                                        {"timestamp", TypeKind::kTimestamp},
+                                                        {"timestamp_ntz", TypeKind::kTimestampNtz},
+                                                        {"variant", TypeKind::kVariant},
+                                                        {"void", TypeKind::kNull}};
   const auto found = kinds.find(name);
   if (found == kinds.end()) return std::nullopt;
   return make_type(found->second);
@@ -282,9 +290,9 @@ std::string call_name(const FunctionSpec& spec, const std::vector<Resolved>& arg
     for (auto& argument : names) argument.sql = argument.name;
     return fill(spec.print, names);
   }
-  std::string inner;
-  for (size_t i = 0; i < arguments.size(); ++i) inner += (i ? ", " : "") + arguments[i].name;
-  return fmt::format("{}({})", spec.name, inner);
+  std::vector<std::string> names;
+  for (const auto& argument : arguments) names.push_back(argument.name);
+  return fmt::format("{}({})", spec.name, fmt::join(names, ", "));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "functions/coercion.h"
 #include "functions/groups.h"
+#include "functions/number_format.h"
 
 namespace firesteel {
 
@@ -145,59 +146,208 @@ Resolved mask(std::vector<Resolved>& a, const CallContext& call) {
       .name = name + ")"};
 }
 
-/// to_number(text, format) of the format's digits (0, 9), point (. D), commas (, G) and dollar
-/// sign.
-Resolved to_number(std::vector<Resolved>& a, const CallContext& call) {
-  std::string pattern = "^";
-  int digits = 0, scale = 0;
-  bool fraction = false;
-  const auto& format = a[1].literal;
-  for (size_t i = 0; i < format.size();) {
-    const char c = format[i];
-    if (c == '0' || c == '9') {
-      size_t count = 0;
-      for (; i < format.size() && (format[i] == '0' || format[i] == '9'); ++i) ++count;
-      digits += static_cast<int>(count);
-      if (fraction) scale += static_cast<int>(count);
-      pattern += c == '0' && !fraction ? fmt::format("\\d{{{}}}", count)
-                                       : fmt::format("\\d{{0,{}}}", count);
-      continue;
+/// Whether RE2 cannot run a pattern, or its rows have patterns of their own: then PCRE2 does.
+bool needs_pcre(const Resolved& pattern) {
+  if (pattern.literal.empty()) return pattern.sql != "''";
+  std::string_view text = pattern.literal;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto at = text.substr(i);
+    for (const std::string_view start : {"(?=", "(?!", "(?<", "(?>", "++", "*+", "?+", "}+", "&&"}) {
+      if (at.starts_with(start)) return true;
     }
-    if (c == '.' || c == 'D') {
-      pattern += "\\.?";
-      fraction = true;
-    } else if (c == ',' || c == 'G') {
-      pattern += ",?";
-    } else if (c == '$') {
-      pattern += "\\$";
-    } else {
-      throw Error(
-          "UNSUPPORTED_FEATURE.NUMBER_FORMAT",
-          fmt::format("The letter `{}` in the format of {} is not supported.", c, call.name))
-          .at(call.span);
-    }
-    ++i;
+    if (text[i] != '\\' || i + 1 == text.size()) continue;
+    const char next = text[++i];
+    if ((next >= '1' && next <= '9') || std::string_view("kuvhHRGZX").find(next) != text.npos)
+      return true;
+    if ((next == 'p' || next == 'P') && at.size() > 4 && std::islower(at[4])) return true;
   }
-  if (digits == 0)
-    throw Error("UNSUPPORTED_FEATURE.NUMBER_FORMAT",
-                fmt::format("The format of {} must be a literal with digits.", call.name))
+  return false;
+}
+
+/// rlike and its like, by the engine that can run the pattern.
+Resolved by_engine(const std::vector<Resolved>& a, DataType type, std::string re2,
+                   std::string pcre) {
+  return {.sql = needs_pcre(a[1]) ? std::move(pcre) : std::move(re2),
+          .type = std::move(type),
+          .exact = false};
+}
+
+Resolved regexp_like(std::vector<Resolved>& a, const CallContext&) {
+  const auto arguments = fmt::format("{}, {}", a[0].sql, a[1].sql);
+  auto result = by_engine(a, make_type(kBoolean), fmt::format("regexp_matches({})", arguments),
+                          fmt::format("spark_regexp_like({})", arguments));
+  result.exact = true;
+  return result;
+}
+Resolved regexp_count(std::vector<Resolved>& a, const CallContext&) {
+  const auto arguments = fmt::format("{}, {}", a[0].sql, a[1].sql);
+  return by_engine(a, make_type(kInteger), fmt::format("len(regexp_extract_all({}))", arguments),
+                   fmt::format("spark_regexp_count({})", arguments));
+}
+/// RE2 gives the match's text, not its place.
+Resolved regexp_instr(std::vector<Resolved>& a, const CallContext&) {
+  return {.sql = fmt::format("spark_regexp_instr({}, {})", a[0].sql, a[1].sql),
+          .type = make_type(kInteger)};
+}
+/// A match of nothing is none here.
+Resolved regexp_substr(std::vector<Resolved>& a, const CallContext&) {
+  auto result = by_engine(a, make_type(kString),
+                          fmt::format("nullif(regexp_extract({}, {}), '')", a[0].sql, a[1].sql),
+                          fmt::format("spark_regexp_substr({}, {})", a[0].sql, a[1].sql));
+  result.exact = true;
+  return result;
+}
+Resolved regexp_extract(std::vector<Resolved>& a, const CallContext& call) {
+  const bool all = call.name == "regexp_extract_all";
+  const auto arguments =
+      fmt::format("({}, {}, {})", a[0].sql, a[1].sql, a.size() > 2 ? a[2].sql : "1");
+  auto result = by_engine(a, make_type(kString), fmt::format("{}{}", call.name, arguments),
+                          fmt::format("spark_{}{}", call.name, arguments));
+  if (all) result.type = array_type(make_type(kString));
+  result.exact = true;
+  return result;
+}
+/// regexp_replace(str, pattern, replacement[, from which character])
+Resolved regexp_replace(std::vector<Resolved>& a, const CallContext& call) {
+  if (a.size() > 3 && (a[3].literal.starts_with('-') || a[3].literal == "0")) {
+    throw Error("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+                fmt::format("Cannot resolve \"{}\" due to data type mismatch: The position must be "
+                            "between (0, 2147483647] (current value = {}).",
+                            call.name, a[3].literal))
         .at(call.span);
-  const auto type = bounded_decimal(digits, scale);
-  const auto wrong = raise_sql(
-      "INVALID_FORMAT.MISMATCH_INPUT",
-      fmt::format("The format is invalid: '{}'. The input does not match the number format.",
-                  format),
-      call.span);
-  return {.sql = fmt::format("CASE WHEN regexp_full_match({0}, {1}) THEN CAST(replace(replace({0}, "
-                             "',', ''), '$', '') AS {2}) WHEN {0} IS NOT NULL THEN {3} END",
-                             a[0].sql, sql_string(pattern.substr(1)), duckdb_type(type), wrong),
-          .type = type,
-          .nullable = a[0].nullable};
+  }
+  const auto pcre = fmt::format("spark_regexp_replace({}, {}, {}, {})", a[0].sql, a[1].sql,
+                                a[2].sql, a.size() > 3 ? a[3].sql : "1");
+  // What names groups, or begins at a place, is Java's to say.
+  const bool plain = a.size() < 4 && (!a[2].literal.empty() || a[2].sql == "''") &&
+                     a[2].literal.find_first_of("$\\") == std::string::npos;
+  auto result = by_engine(
+      a, make_type(kString),
+      plain ? fmt::format("regexp_replace({}, {}, {}, 'g')", a[0].sql, a[1].sql, a[2].sql) : pcre,
+      pcre);
+  result.exact = true;
+  return result;
+}
+Resolved split(std::vector<Resolved>& a, const CallContext&) {
+  const auto limit = a.size() > 2 ? a[2].sql : "-1";
+  auto result =
+      by_engine(a, array_type(make_type(kString), false),
+                a.size() > 2 ? fmt::format("spark_split({}, {}, {})", a[0].sql, a[1].sql, limit)
+                             : fmt::format("regexp_split_to_array({}, {})", a[0].sql, a[1].sql),
+                fmt::format("spark_regexp_split({}, {}, {})", a[0].sql, a[1].sql, limit));
+  result.exact = true;
+  return result;
+}
+
+/// collate(str, name): UTF8_BINARY alone, by which strings are compared anyway.
+Resolved collate(std::vector<Resolved>& a, const CallContext& call) {
+  std::string name = a[1].literal;
+  std::transform(name.begin(), name.end(), name.begin(), ::toupper);
+  for (const std::string_view path : {"SYSTEM.", "BUILTIN."}) {
+    if (name.starts_with(path)) name.erase(0, path.size());
+  }
+  if (name != "UTF8_BINARY") {
+    throw Error(
+        "UNSUPPORTED_FEATURE.COLLATION",
+        fmt::format("The collation `{}` is not supported: strings are compared byte by byte "
+                    "(UTF8_BINARY). Compare lower(x), for instance, to leave case out.",
+                    a[1].literal))
+        .at(call.span);
+  }
+  return {.sql = a[0].sql,
+          .type = make_type(kString),
+          .nullable = a[0].nullable,
+          .name = fmt::format("collate({}, {})", a[0].name, a[1].literal)};
+}
+
+/// The parsed format of to_number and to_char, which must be a literal.
+NumberFormat number_format(const Resolved& format, const CallContext& call) {
+  if (format.literal.empty() && format.sql != "''") {
+    throw Error("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT",
+                fmt::format("Cannot resolve \"{}\" due to data type mismatch: the input `format` "
+                            "should be a foldable \"STRING\" expression; however, got \"{}\".",
+                            call.name, format.name))
+        .at(call.span);
+  }
+  try {
+    return NumberFormat(format.literal);
+  } catch (const Error& error) {
+    throw error.at(call.span);
+  }
+}
+
+/// to_number(text, format) and try_to_number: a decimal of the format's digits.
+Resolved number_of(std::vector<Resolved>& a, const CallContext& call, bool try_parse) {
+  const auto format = number_format(a[1], call);
+  const int precision = format.whole_digits() + format.scale();
+  if (precision > 38) {
+    throw Error("DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
+                fmt::format("Decimal precision {} exceeds max precision 38.", precision))
+        .at(call.span);
+  }
+  const auto type = decimal_type(precision, format.scale());
+  const auto attempt =
+      fmt::format("CAST(spark_try_to_number({}, {}) AS {})", a[0].sql, a[1].sql, duckdb_type(type));
+  Resolved result{.sql = attempt, .type = type};
+  if (try_parse) return result;
+  const auto wrong = raise_sql("INVALID_FORMAT.MISMATCH_INPUT",
+                               fmt::format("The format is invalid: '{}'. The input does not match "
+                                           "the number format.",
+                                           a[1].literal),
+                               call.span);
+  result.sql =
+      fmt::format("coalesce({}, CASE WHEN {} IS NOT NULL THEN {} END)", attempt, a[0].sql, wrong);
+  return result;
+}
+Resolved to_number(std::vector<Resolved>& a, const CallContext& call) {
+  return number_of(a, call, false);
+}
+Resolved try_to_number(std::vector<Resolved>& a, const CallContext& call) {
+  return number_of(a, call, true);
+}
+
+/// to_char(value, format): of a moment date_format, of bytes an encoding, of a number its format.
+Resolved to_char(std::vector<Resolved>& a, const CallContext& call) {
+  const auto delegate = [&](std::string_view function, std::vector<Resolved> arguments) {
+    return resolve_call(find_function(function), std::move(arguments),
+                        {.name = function, .span = call.span, .time_zone = call.time_zone});
+  };
+  if (a[0].type.is_datetime() || a[0].type.kind == kTime) return delegate("date_format", a);
+  if (a[0].type.kind == kBinary) {
+    std::string format = a[1].literal;
+    std::transform(format.begin(), format.end(), format.begin(), ::tolower);
+    if (format == "base64" || format == "hex") return delegate(format, {a[0]});
+    if (format == "utf-8") return delegate("decode", a);
+    throw Error("INVALID_PARAMETER_VALUE.BINARY_FORMAT",
+                fmt::format("The value of parameter `format` in `{}` is invalid: expects one of "
+                            "the binary formats 'base64', 'hex', 'utf-8', but got '{}'.",
+                            call.name, a[1].name))
+        .at(call.span);
+  }
+  const auto name = fmt::format("to_char({}, {})", a[0].name, a[1].name);
+  if (a[0].type.kind == kBoolean) {
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"{}\" due to data type mismatch: The first parameter "
+                            "requires the \"NUMERIC\" type, however \"{}\" has the type "
+                            "\"BOOLEAN\".",
+                            name, a[0].name))
+        .at(call.span);
+  }
+  number_format(a[1], call);
+  const auto type = a[0].type.kind == kDouble  ? decimal_type(30, 15)
+                    : a[0].type.kind == kFloat ? decimal_type(14, 7)
+                                               : decimal_for(a[0].type);
+  const auto number = coerce(a[0], type, call.time_zone);
+  return {.sql = fmt::format("spark_to_char({}, {})",
+                             coerce(number, make_type(kString), call.time_zone).sql, a[1].sql),
+          .type = make_type(kString),
+          .nullable = a[0].nullable,
+          .name = name};
 }
 
 /// parse_url(url, part[, key]), by the regular expression of RFC 3986.
 Resolved parse_url(std::vector<Resolved>& a, const CallContext& call) {
-  const auto name = fmt::format("parse_url({}, {}{})", a[0].name, a[1].name,
+  const auto name = fmt::format("{}({}, {}{})", call.name, a[0].name, a[1].name,
                                 a.size() > 2 ? ", " + a[2].name : "");
   const auto group = [&](int n) {
     return fmt::format(
@@ -223,10 +373,12 @@ Resolved parse_url(std::vector<Resolved>& a, const CallContext& call) {
                         group(7), a[2].sql);
   }
   if (sql.empty()) sql = "CAST(NULL AS VARCHAR)";
-  const auto wrong = raise_sql(
-      "INVALID_URL",
-      "The url is invalid. Use `try_parse_url` to tolerate invalid URL and return NULL instead.",
-      call.span);
+  const auto wrong = call.name == "try_parse_url"
+                         ? "NULL"
+                         : raise_sql("INVALID_URL",
+                                     "The url is invalid. Use `try_parse_url` to tolerate invalid "
+                                     "URL and return NULL instead.",
+                                     call.span);
   return {
       .sql = fmt::format("CASE WHEN regexp_matches({}, '[\\s<>\"{{}}|\\\\^`]') THEN {} ELSE {} END",
                          a[0].sql, wrong, sql),
@@ -254,6 +406,12 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Number of characters.", .example = "character_length('Spark SQL ')", .gives = "10"},
     {.name = "chr", .signature = "(code: long) -> string", .lowering = "CASE WHEN {0} < 0 THEN '' ELSE chr(CAST({0} % 256 AS INTEGER)) END",
      .doc = "The character of a code.", .example = "chr(65)", .gives = "A"},
+    {.name = "collate", .signature = "(str: string, collation: string) -> string", .lower = collate,
+     .doc = "The string in a collation: `UTF8_BINARY` alone.", .example = "collate('a', 'UTF8_BINARY')", .gives = "a"},
+    {.name = "collation", .signature = "(str: string) -> string", .lowering = "'SYSTEM.BUILTIN.UTF8_BINARY'", .nulls = Nulls::kNever,
+     .doc = "The collation of a string.", .example = "collation('a')", .gives = "SYSTEM.BUILTIN.UTF8_BINARY"},
+    {.name = "collations", .signature = "() -> any", .unsupported = "UTF8_BINARY is the one collation",
+     .doc = "The collations, as a table."},
     {.name = "concat", .signature = "([part: any...]) -> string", .lower = concat, .nulls = Nulls::kAnyArgument,
      .doc = "Strings (or arrays) one after the other; null when one is null.", .example = "concat('fire', 'steel')", .gives = "firesteel"},
     {.name = "concat_ws", .signature = "(separator: string, [part: any...]) -> string", .lower = concat_ws, .nulls = Nulls::kAlways,
@@ -281,6 +439,8 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Every word with a capital first letter.", .example = "initcap('sPark sql')", .gives = "Spark Sql"},
     {.name = "instr", .signature = "(str: string, substr: string) -> int", .lowering = "instr({0}, {1})",
      .doc = "Position of the first `substr` in `str`, from 1; 0 when absent.", .example = "instr('firesteel', 'steel')", .gives = "5"},
+    {.name = "jaro_winkler_similarity", .signature = "(left: string, right: string) -> double", .lowering = "spark_jaro_winkler({0}, {1})",
+     .doc = "How alike two strings are, from 0 to 1.", .example = "jaro_winkler_similarity('martha', 'marhta')", .gives = "0.9611111111111111"},
     {.name = "lcase", .signature = "(str: string) -> string", .lowering = "lower({0})",
      .doc = "In small letters.", .example = "lcase('FIRE')", .gives = "fire"},
     {.name = "left", .signature = "(str: string, length: int) -> string", .lowering = "CASE WHEN {1} <= 0 THEN '' ELSE left({0}, {1}) END",
@@ -317,19 +477,23 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Position of the first `substr`, from 1; 0 when absent.", .example = "position('bar', 'foobarbar')", .gives = "4"},
     {.name = "printf", .signature = "(format: string, argument: any...) -> string", .lower = format_string,
      .doc = "Arguments in a printf pattern.", .example = "printf('Hello World %d %s', 100, 'days')", .gives = "Hello World 100 days"},
-    {.name = "regexp_count", .signature = "(str: string, pattern: string) -> int", .lowering = "len(regexp_extract_all({0}, {1}))",
+    {.name = "quote", .signature = "(str: string) -> string", .lowering = "('''' || replace({0}, '''', '\\''') || '''')",
+     .doc = "As a string literal.", .example = "quote('Don\\'t')", .gives = "'Don\\'t'"},
+    {.name = "regexp", .signature = "(str: string, pattern: string) -> boolean", .lower = regexp_like, .nulls = Nulls::kAlways, .print = "REGEXP({0}, {1})",
+     .doc = "Whether the regular expression is found.", .example = "regexp('firesteel', '^f.*l$')", .gives = "true"},
+    {.name = "regexp_count", .signature = "(str: string, pattern: string) -> int", .lower = regexp_count, .nulls = Nulls::kAlways,
      .doc = "Number of matches.", .example = "regexp_count('Steven Jones and Stephen Smith', 'Ste(v|ph)en')", .gives = "2"},
-    {.name = "regexp_extract", .signature = "(str: string, pattern: string, [group: int]) -> string", .lowering = "regexp_extract({0}, {1}, {2?{2}}{2!1})", .print = "regexp_extract({0}, {1}, {2?{2}}{2!1})",
+    {.name = "regexp_extract", .signature = "(str: string, pattern: string, [group: int]) -> string", .lower = regexp_extract, .nulls = Nulls::kAlways, .print = "regexp_extract({0}, {1}, {2?{2}}{2!1})",
      .doc = "The group of the first match; empty without a match.", .example = "regexp_extract('100-200', '(\\\\d+)-(\\\\d+)', 2)", .gives = "200"},
-    {.name = "regexp_extract_all", .signature = "(str: string, pattern: string, [group: int]) -> array<string>", .lowering = "regexp_extract_all({0}, {1}, {2?{2}}{2!1})", .print = "regexp_extract_all({0}, {1}, {2?{2}}{2!1})",
+    {.name = "regexp_extract_all", .signature = "(str: string, pattern: string, [group: int]) -> array<string>", .lower = regexp_extract, .nulls = Nulls::kAlways, .print = "regexp_extract_all({0}, {1}, {2?{2}}{2!1})",
      .doc = "The group of every match.", .example = "regexp_extract_all('100-200, 300-400', '(\\\\d+)-(\\\\d+)', 1)", .gives = "[100, 300]"},
-    {.name = "regexp_instr", .signature = "(str: string, pattern: string) -> int", .lowering = "CASE WHEN regexp_matches({0}, {1}) THEN strpos({0}, regexp_extract({0}, {1})) WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN 0 END", .print = "regexp_instr({0}, {1}, 0)",
+    {.name = "regexp_instr", .signature = "(str: string, pattern: string) -> int", .lower = regexp_instr, .nulls = Nulls::kAlways, .print = "regexp_instr({0}, {1}, 0)",
      .doc = "Position of the first match, from 1; 0 without a match.", .example = "regexp_instr('abcd', 'c')", .gives = "3"},
-    {.name = "regexp_like", .signature = "(str: string, pattern: string) -> boolean", .lowering = "regexp_matches({0}, {1})", .print = "REGEXP_LIKE({0}, {1})",
+    {.name = "regexp_like", .signature = "(str: string, pattern: string) -> boolean", .lower = regexp_like, .nulls = Nulls::kAlways, .print = "REGEXP_LIKE({0}, {1})",
      .doc = "Whether the pattern is found.", .example = "regexp_like('firesteel', 'e.t')", .gives = "true"},
-    {.name = "regexp_replace", .signature = "(str: string, pattern: string, replacement: string) -> string", .lowering = "regexp_replace({0}, {1}, regexp_replace({2}, '\\$(\\d)', '\\\\\\1', 'g'), 'g')", .print = "regexp_replace({0}, {1}, {2}, 1)",
-     .doc = "Every match replaced; `$1` is a group.", .example = "regexp_replace('100-200', '(\\\\d+)', 'num')", .gives = "num-num"},
-    {.name = "regexp_substr", .signature = "(str: string, pattern: string) -> string", .lowering = "CASE WHEN regexp_matches({0}, {1}) THEN regexp_extract({0}, {1}) END", .nulls = Nulls::kAlways,
+    {.name = "regexp_replace", .signature = "(str: string, pattern: string, replacement: string, [position: int]) -> string", .lower = regexp_replace, .nulls = Nulls::kAlways, .print = "regexp_replace({0}, {1}, {2}, {3?{3}}{3!1})",
+     .doc = "Every match replaced, from a position on; `$1` is a group.", .example = "regexp_replace('100-200', '(\\\\d+)', 'num')", .gives = "num-num"},
+    {.name = "regexp_substr", .signature = "(str: string, pattern: string) -> string", .lower = regexp_substr, .nulls = Nulls::kAlways,
      .doc = "The first match; null without one.", .example = "regexp_substr('Steven Jones', 'e.')", .gives = "ev"},
     {.name = "repeat", .signature = "(str: string, times: int) -> string", .lowering = "repeat({0}, greatest({1}, 0))",
      .doc = "The string a number of times.", .example = "repeat('ab', 2)", .gives = "abab"},
@@ -340,7 +504,7 @@ constexpr FunctionSpec kStrings[] = {
     {.name = "reverse", .signature = "(value: string) -> string", .lowering = "reverse({0})"},
     {.name = "right", .signature = "(str: string, length: int) -> string", .lowering = "CASE WHEN {1} <= 0 THEN '' ELSE right({0}, {1}) END",
      .doc = "The last characters.", .example = "right('firesteel', 5)", .gives = "steel"},
-    {.name = "rlike", .signature = "(str: string, pattern: string) -> boolean", .lowering = "regexp_matches({0}, {1})", .print = "RLIKE({0}, {1})",
+    {.name = "rlike", .signature = "(str: string, pattern: string) -> boolean", .lower = regexp_like, .nulls = Nulls::kAlways, .print = "RLIKE({0}, {1})",
      .doc = "Whether the regular expression is found.", .example = "'firesteel' RLIKE '^f.*l$'", .gives = "true"},
     {.name = "rpad", .signature = "(str: string, length: int, [pad: string]) -> string", .lowering = "CASE WHEN {2?{2}}{2!' '} = '' THEN left({0}, greatest({1}, 0)) ELSE rpad({0}, greatest({1}, 0), {2?{2}}{2!' '}) END", .print = "rpad({0}, {1}, {2?{2}}{2! })",
      .doc = "Filled on the right, or cut, to a length.", .example = "rpad('hi', 5, 'xy')", .gives = "hixyx"},
@@ -353,7 +517,7 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Code of how the word sounds in English.", .example = "soundex('Miller')", .gives = "M460"},
     {.name = "space", .signature = "(n: int) -> string", .lowering = "repeat(' ', greatest({0}, 0))",
      .doc = "So many spaces.", .example = "concat(space(2), '1')", .gives = "  1"},
-    {.name = "split", .signature = "(str: string, pattern: string, [limit: int]) -> array<string>", .lowering = "{2?spark_split({0}, {1}, {2})}{2!regexp_split_to_array({0}, {1})}", .print = "split({0}, {1}, {2?{2}}{2!-1})",
+    {.name = "split", .signature = "(str: string, pattern: string, [limit: int]) -> array<string>", .lower = split, .print = "split({0}, {1}, {2?{2}}{2!-1})",
      .doc = "The parts between the matches of a regular expression, the last of at most `limit` holding the rest.", .example = "split('oneAtwoB', '[AB]')", .gives = "[one, two, ]"},
     {.name = "split_part", .signature = "(str: string, delimiter: string, part: int) -> string", .lowering = "split_part({0}, {1}, {2})",
      .doc = "The part at a position, from 1; negative from the end.", .example = "split_part('11.12.13', '.', 3)", .gives = "13"},
@@ -368,20 +532,33 @@ constexpr FunctionSpec kStrings[] = {
     {.name = "substring_index", .signature = "(str: string, delimiter: string, count: int) -> string",
      .lowering = "CASE WHEN {1} = '' OR {2} = 0 THEN '' WHEN {2} > 0 THEN array_to_string(list_slice(string_split({0}, {1}), 1, {2}), {1}) ELSE array_to_string(list_slice(string_split({0}, {1}), greatest(len(string_split({0}, {1})) + {2} + 1, 1), len(string_split({0}, {1}))), {1}) END",
      .doc = "The part before `count` delimiters, or behind the last -`count`.", .example = "substring_index('www.apache.org', '.', 2)", .gives = "www.apache"},
-    {.name = "to_number", .signature = "(str: string, format: string) -> any", .lower = to_number,
-     .doc = "A decimal of text in a format of digits (`9`, `0`), point, commas and `$`.", .example = "to_number('454', '999')", .gives = "454"},
+    {.name = "to_char", .signature = "(value: any, format: string) -> string", .lower = to_char,
+     .doc = "A number in a number format, a moment in a date pattern, bytes as `base64`, `hex` or `utf-8`.", .example = "to_char(-12454.8, '99G999D9S')", .gives = "12,454.8-"},
+    {.name = "to_number", .signature = "(str: string, format: string) -> any", .lower = to_number, .nulls = Nulls::kAlways,
+     .doc = "A decimal of text in a number format: digits (`9`, `0`), point (`.`, `D`), commas (`,`, `G`), `$`, signs (`S`, `MI`) and `PR` for brackets.", .example = "to_number('$78.12', '$99.99')", .gives = "78.12"},
+    {.name = "to_varchar", .signature = "(value: any, format: string) -> string", .lower = to_char,
+     .doc = "A number in a number format, a moment in a date pattern, bytes as `base64`, `hex` or `utf-8`.", .example = "to_varchar(12454, '99,999')", .gives = "12,454"},
     {.name = "translate", .signature = "(str: string, from: string, to: string) -> string", .lowering = "translate({0}, {1}, {2})",
      .doc = "Characters of `from` replaced by those of `to`.", .example = "translate('AaBbCc', 'abc', '123')", .gives = "A1B2C3"},
     {.name = "trim", .signature = "(str: string) -> string", .lowering = "trim({0}, ' ')",
      .doc = "Without leading and trailing spaces or characters.", .example = "trim('  fire  ')", .gives = "fire"},
     {.name = "trim", .signature = "(characters: string, str: string) -> string", .lowering = "trim({1}, {0})", .print = "TRIM(BOTH {0} FROM {1})"},
+    {.name = "try_parse_url", .signature = "(url: string, part: string, [key: string]) -> string", .lower = parse_url, .nulls = Nulls::kAlways,
+     .doc = "A part of a URL; null where it is none.", .example = "try_parse_url('inva lid://spark.apache.org', 'HOST')", .gives = "NULL"},
+    {.name = "try_to_number", .signature = "(str: string, format: string) -> any", .lower = try_to_number, .nulls = Nulls::kAlways,
+     .doc = "A decimal of text in a number format; null where it does not fit.", .example = "try_to_number('x', '999')", .gives = "NULL"},
+    {.name = "try_url_decode", .signature = "(str: string) -> string", .lowering = "spark_try_url_decode({0})", .nulls = Nulls::kAlways,
+     .doc = "Text of its URL form; null where it is none.", .example = "try_url_decode('%2')", .gives = "NULL"},
     {.name = "ucase", .signature = "(str: string) -> string", .lowering = "CASE WHEN contains({0}, 'ß') THEN upper(replace({0}, 'ß', 'SS')) ELSE upper({0}) END",
      .doc = "In capital letters.", .example = "ucase('fire')", .gives = "FIRE"},
     {.name = "unbase64", .signature = "(str: string) -> binary", .lowering = "from_base64({0})",
      .doc = "The bytes of base 64 text.", .example = "decode(unbase64('U3BhcmsgU1FM'), 'utf-8')", .gives = "Spark SQL"},
     {.name = "upper", .signature = "(str: string) -> string", .lowering = "CASE WHEN contains({0}, 'ß') THEN upper(replace({0}, 'ß', 'SS')) ELSE upper({0}) END",
      .doc = "In capital letters.", .example = "upper('fire')", .gives = "FIRE"},
-    {.name = "url_decode", .signature = "(str: string) -> string", .lowering = "url_decode(replace({0}, '+', ' '))",
+    {.name = "url_decode", .signature = "(str: string) -> string", .lower = [](std::vector<Resolved>& a, const CallContext& call) {
+       const auto wrong = raise_sql("CANNOT_DECODE_URL", "The provided URL cannot be decoded. Please ensure that the URL is properly formatted and try again.", call.span);
+       return Resolved{.sql = fmt::format("coalesce(spark_try_url_decode({0}), CASE WHEN {0} IS NOT NULL THEN {1} END)", a[0].sql, wrong), .type = make_type(kString), .nullable = a[0].nullable};
+     },
      .doc = "Text of its URL form.", .example = "url_decode('https%3A%2F%2Fspark.apache.org')", .gives = "https://spark.apache.org"},
     {.name = "url_encode", .signature = "(str: string) -> string", .lowering = "replace(url_encode({0}), '%20', '+')",
      .doc = "As part of a URL.", .example = "url_encode('https://spark.apache.org')", .gives = "https%3A%2F%2Fspark.apache.org"},

@@ -10,10 +10,11 @@ namespace firesteel {
 
 namespace {
 
-bool is_time_window(const proto::Expression& expression) {
+/// The name of window() and session_window(), which make columns of their own; else empty.
+std::string window_name(const proto::Expression& expression) {
   std::string name = expression.unresolved_function().function_name();
   std::transform(name.begin(), name.end(), name.begin(), ::tolower);
-  return expression.has_unresolved_function() && name == "window";
+  return name == "window" || name == "session_window" ? name : "";
 }
 
 /// Equal for expressions that differ in their places alone.
@@ -22,6 +23,45 @@ std::string without_places(const proto::Expression& expression) {
 }
 
 }  // namespace
+
+/// The last column, which is each row's own session, becomes the one that it is part of among the
+/// rows of equal other keys.
+void Resolver::merge_sessions(Query& input, const std::vector<proto::Expression>& keys,
+                              const proto::Expression& session) {
+  Scope scope{.levels = {&input.output, &input.hidden}, .is_key = true};
+  std::string partition;
+  for (const auto& key : keys) {
+    if (without_places(key) == without_places(session)) continue;
+    partition += (partition.empty() ? "PARTITION BY " : ", ") + expression(key, scope).sql;
+  }
+  const auto own = input.output.back();
+  const auto start = fmt::format("struct_extract({}, 'start')", own.sql),
+             end = fmt::format("struct_extract({}, 'end')", own.sql);
+  const auto columns = input.output.size();
+  const auto add = [&](std::string sql, const DataType& type) {
+    input.wrap();
+    input.output.push_back(made({.sql = std::move(sql), .type = type}, ""));
+    input.wrap();
+    return input.output.back().sql;
+  };
+  const auto ordered = fmt::format("{} ORDER BY {}, {} ROWS BETWEEN UNBOUNDED PRECEDING AND ",
+                                   partition, start, end);
+  const auto begins =
+      add(fmt::format("CAST(coalesce({} > max({}) OVER ({}1 PRECEDING), true) AS INTEGER)", start,
+                      end, ordered),
+          make_type(TypeKind::kInteger));
+  const auto number =
+      add(fmt::format("sum({}) OVER ({}CURRENT ROW)", begins, ordered), make_type(TypeKind::kLong));
+  const auto group =
+      fmt::format("OVER ({}{})", partition.empty() ? "PARTITION BY " : partition + ", ", number);
+  add(fmt::format("struct_pack(\"start\" := min({}) {}, \"end\" := max({}) {})", start, group, end,
+                  group),
+      own.type);
+  auto merged = input.output.back();
+  merged.name = own.name;
+  input.output.resize(columns);
+  input.output.back() = std::move(merged);
+}
 
 Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
   auto input = relation(aggregate.input());
@@ -82,11 +122,12 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
 
   // window(ts, …) is a column that other expressions take parts of.
   for (auto& key : keys) {
-    if (!is_time_window(key)) continue;
+    const auto name = window_name(key);
+    if (name.empty()) continue;
     Scope window_scope{.levels = {&input.output, &input.hidden}, .is_key = true};
     const auto call = without_places(key);
     const auto value = expression(key, window_scope);
-    input.output.push_back(made(value, "window"));
+    input.output.push_back(made(value, name));
     if (value.type.kind == TypeKind::kArray) {  // windows that overlap: the row is in each of them
       input.wrap();
       auto one = fresh("window", value.type.element(), true);
@@ -94,7 +135,7 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
                                       input.select.from, input.output.back().sql, one.sql);
       input.output.back() = std::move(one);
     }
-    const auto column = attribute_expression("`window`");
+    const auto column = attribute_expression(fmt::format("`{}`", name));
     for (auto& item : items) {
       if (without_places(item) == call) item = column;
     }
@@ -102,6 +143,7 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
     input.wrap();
     // Rows without a time are in no window.
     input.select.where.push_back(input.output.back().sql + " IS NOT NULL");
+    if (name == "session_window") merge_sessions(input, keys, column);
     break;
   }
 

@@ -250,10 +250,8 @@ Resolved Resolver::grouping(const std::string& name,
           .name = fmt::format("{}({})", name, names)};
 }
 
-/// rand(seed), randn(seed) and monotonically_increasing_id(): functions of the row's number.
-Resolved Resolver::numbered(const std::string& name,
-                            const proto::Expression::UnresolvedFunction& call, Scope& scope,
-                            Span span) {
+/// The row's number from 0, where rows have one.
+std::string Resolver::row_number(const std::string& name, Scope& scope, Span span) {
   if (scope.inside_aggregate) {
     throw Error("AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION",
                 fmt::format("Non-deterministic expression {}() should not appear in the arguments "
@@ -267,23 +265,141 @@ Resolved Resolver::numbered(const std::string& name,
         .at(span);
   }
   scope.uses_row = true;
-  const auto row = fmt::format("({} - 1)", scope.row.empty() ? "row_number() OVER ()" : scope.row);
-  if (name == "monotonically_increasing_id") {
-    return {.sql = row, .type = make_type(kLong), .nullable = false, .name = name + "()"};
-  }
-  const auto seed = expression(call.arguments(0), scope);
-  if (!seed.is_null() && (seed.literal.empty() || !seed.type.is_integral())) {
+  return fmt::format("({} - 1)", scope.row.empty() ? "row_number() OVER ()" : scope.row);
+}
+
+/// The seed of a random function, which must be a literal.
+std::string Resolver::seed(const std::string& name, const Resolved& given, Span span) {
+  if (!given.is_null() && (given.literal.empty() || !given.type.is_integral())) {
     throw Error(
         "SEED_EXPRESSION_IS_UNFOLDABLE",
         fmt::format("The seed expression \"{}\" of the expression \"{}({})\" must be foldable.",
-                    seed.name, name, seed.name))
+                    given.name, name, given.name))
         .at(span);
   }
-  return {.sql = fmt::format("spark_{}(CAST({} AS BIGINT), {})", name,
-                             seed.is_null() ? "0" : seed.literal, row),
+  return fmt::format("CAST({} AS BIGINT)", given.is_null() ? "0" : given.literal);
+}
+
+/// rand(seed), randn(seed) and monotonically_increasing_id(): functions of the row's number.
+Resolved Resolver::numbered(const std::string& name,
+                            const proto::Expression::UnresolvedFunction& call, Scope& scope,
+                            Span span) {
+  const auto row = row_number(name, scope, span);
+  if (name == "monotonically_increasing_id") {
+    return {.sql = row, .type = make_type(kLong), .nullable = false, .name = name + "()"};
+  }
+  const auto given = expression(call.arguments(0), scope);
+  return {.sql = fmt::format("spark_{}({}, {})", name, seed(name, given, span), row),
           .type = make_type(kDouble),
           .nullable = false,
-          .name = fmt::format("{}({})", name, seed.name)};
+          .name = fmt::format("{}({})", name, given.name)};
+}
+
+/// uniform(min, max[, seed]) and randstr(length[, seed]): drawn as rand(seed) is.
+Resolved Resolver::drawn(const std::string& name, const proto::Expression::UnresolvedFunction& call,
+                         Scope& scope, Span span) {
+  const int count = name == "uniform" ? 2 : 1;
+  if (call.arguments_size() < count || call.arguments_size() > count + 1) {
+    throw Error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+                fmt::format("The `{}` requires [{}, {}] parameters but the actual number is {}.",
+                            name, count, count + 1, call.arguments_size()))
+        .at(span);
+  }
+  std::vector<Resolved> arguments;
+  std::string names;
+  for (const auto& argument : call.arguments()) {
+    arguments.push_back(expression(argument, scope));
+    names += (names.empty() ? "" : ", ") + arguments.back().name;
+    if (arguments.back().sql.find('"') != std::string::npos) {  // it names a column
+      throw Error(
+          "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT",
+          fmt::format("Cannot resolve \"{}\" due to data type mismatch: the input should be "
+                      "foldable; however, got \"{}\".",
+                      name, arguments.back().name))
+          .at(span);
+    }
+  }
+  const bool seeded = call.arguments_size() > count;
+  const auto place = seeded ? fmt::format("{}, {}", seed(name, arguments[count], span),
+                                          row_number(name, scope, span))
+                            : "CAST(random() * 1e18 AS BIGINT), 0";
+  Resolved result{.sql = "", .nullable = false, .name = fmt::format("{}({})", name, names)};
+  if (name == "randstr") {
+    if (arguments[0].literal.starts_with('-')) {
+      throw Error("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+                  fmt::format("Cannot resolve \"{}\" due to data type mismatch: The length must be "
+                              "between [0, 2147483647] (current value = {}).",
+                              result.name, arguments[0].literal))
+          .at(span);
+    }
+    result.sql = fmt::format("spark_randstr({}, {})", arguments[0].sql, place);
+    result.type = make_type(kString);
+    return result;
+  }
+  const auto &low = arguments[0], &high = arguments[1];
+  const auto type = [&]() -> std::optional<DataType> {
+    const auto is_single = [](const Resolved& x) { return x.type.kind == kFloat; };
+    if ((is_single(low) && high.type.is_integral()) || (is_single(high) && low.type.is_integral()))
+      return make_type(kFloat);
+    const bool decimal = low.type.kind == kDecimal || high.type.kind == kDecimal;
+    return decimal && !low.type.is_fractional() && !high.type.is_fractional()
+               ? common_type(decimal_for(low), decimal_for(high))
+               : common_type(low.type, high.type);
+  }();
+  if (!type || !type->is_numeric()) {
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"{}\" due to data type mismatch: the bounds must be "
+                            "numbers, not \"{}\" and \"{}\".",
+                            result.name, low.type.sql(), high.type.sql()))
+        .at(span);
+  }
+  result.type = low.is_null() || high.is_null() ? make_type(kDouble) : *type;
+  result.nullable = low.is_null() || high.is_null();
+  const auto drawn =
+      fmt::format("(CAST({0} AS DOUBLE) + CAST({1} - {0} AS DOUBLE) * spark_rand({2}))", low.sql,
+                  high.sql, place);
+  result.sql =
+      fmt::format("CAST({} AS {})", result.type.is_integral() ? "trunc(" + drawn + ")" : drawn,
+                  duckdb_type(result.type));
+  return result;
+}
+
+/// shuffle(array[, seed]): with a seed, Spark's permutation for the row of that place in one
+/// partition, which depends on how many elements the rows before it have.
+Resolved Resolver::shuffled(const proto::Expression::UnresolvedFunction& call, Scope& scope,
+                            Span span) {
+  if (call.arguments_size() < 1 || call.arguments_size() > 2) {
+    throw Error("WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+                fmt::format("The `shuffle` requires [1, 2] parameters but the actual number is {}.",
+                            call.arguments_size()))
+        .at(span);
+  }
+  auto array = expression(call.arguments(0), scope);
+  if (array.is_null()) array = cast(array, array_type(make_type(kNull)), settings_.time_zone);
+  if (array.type.kind != kArray) {
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"shuffle({0})\" due to data type mismatch: The first "
+                            "parameter requires the \"ARRAY\" type, however \"{0}\" has the type "
+                            "\"{1}\".",
+                            array.name, array.type.sql()))
+        .at(span);
+  }
+  std::string start = "CAST(random() * 1e18 AS BIGINT)", before = "0";
+  if (call.arguments_size() > 1) {
+    start = seed("shuffle", expression(call.arguments(1), scope), span);
+    row_number("shuffle", scope, span);
+    before = fmt::format(
+        "CAST(coalesce(sum(len({})) OVER ({}ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) "
+        "AS "
+        "BIGINT)",
+        array.sql, scope.row.empty() ? "" : fmt::format("ORDER BY {} ", scope.row));
+  }
+  return {.sql = fmt::format(
+              "list_select({0}, spark_shuffled_order(CAST(len({0}) AS BIGINT), {1}, {2}))",
+              array.sql, start, before),
+          .type = array.type,
+          .nullable = array.nullable,
+          .name = fmt::format("shuffle({})", array.name)};
 }
 
 /// Microseconds of text such as '5 minutes'.
@@ -354,6 +470,39 @@ Resolved Resolver::time_window(const proto::Expression::UnresolvedFunction& call
           .name = "window"};
 }
 
+/// session_window(time, gap): the session of a time alone. GROUP BY merges those that meet.
+Resolved Resolver::session_window(const proto::Expression::UnresolvedFunction& call, Scope& scope,
+                                  Span span) {
+  if (call.arguments_size() != 2) {
+    throw Error(
+        "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+        fmt::format("The `session_window` requires 2 parameters but the actual number is {}.",
+                    call.arguments_size()))
+        .at(span);
+  }
+  auto time = expression(call.arguments(0), scope);
+  if (time.type.kind != kTimestampNtz)
+    time = coerce(time, make_type(kTimestamp), settings_.time_zone);
+  auto gap = expression(call.arguments(1), scope);
+  if (call.arguments(1).literal().has_string())
+    duration(call.arguments(1), "session_window", span);  // refuses what is none
+  if (gap.type.kind == kString) gap = cast(gap, make_type(kCalendarInterval), settings_.time_zone);
+  if (gap.type.kind != kCalendarInterval) {
+    throw Error("_LEGACY_ERROR_TEMP_1040",
+                fmt::format("Gap duration expression used in session window must be "
+                            "CalendarIntervalType, but got {}.",
+                            gap.type.sql()))
+        .at(span);
+  }
+  return {
+      .sql = fmt::format("CASE WHEN {0} + {1} > {0} THEN struct_pack(\"start\" := {0}, \"end\" := "
+                         "{0} + {1}) END",
+                         time.sql, gap.sql),
+      .type = struct_type({{"start", time.type, true}, {"end", time.type, true}}),
+      .nullable = true,
+      .name = "session_window"};
+}
+
 /// A timestamp literal of SQL that gives one: its name is its text in the session's time zone.
 Resolved Resolver::timestamp_literal(const std::string& sql, TypeKind kind) {
   Resolved result{.sql = sql, .type = make_type(kind), .nullable = false};
@@ -363,7 +512,7 @@ Resolved Resolver::timestamp_literal(const std::string& sql, TypeKind kind) {
   return result;
 }
 
-/// TIMESTAMP'…' and TIMESTAMP_NTZ'…', which the parser leaves as casts of their text.
+/// TIMESTAMP'…', TIMESTAMP_NTZ'…' and TIME'…', which the parser leaves as casts of their text.
 Resolved Resolver::typed_literal(const proto::Expression::Cast& cast_proto, Span span) {
   const auto type = type_from_proto(cast_proto.type());
   const auto text = literal(cast_proto.expr().literal());
@@ -374,6 +523,15 @@ Resolved Resolver::typed_literal(const proto::Expression::Cast& cast_proto, Span
                 fmt::format("The value of the typed literal \"{}\" is invalid: '{}'.", type.sql(),
                             text.literal))
         .at(span);
+  }
+  if (type.kind == kTime) {
+    const auto sql = time_sql(*micros);
+    return {
+        .sql = sql,
+        .type = type,
+        .nullable = false,
+        .name = fmt::format(
+            "TIME '{}'", catalog_.evaluate(fmt::format("CAST({} AS VARCHAR)", sql)).value_or(""))};
   }
   return timestamp_literal(fmt::format("make_timestamp({})", *micros), type.kind);
 }

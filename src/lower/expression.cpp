@@ -617,6 +617,12 @@ namespace {
 std::vector<DataType> lambda_types(std::string_view function,
                                    const std::vector<Resolved>& arguments) {
   const auto& first = arguments.at(0).type;
+  if (function == "map_zip_with") {
+    if (arguments.size() < 2 || first.kind != kMap || arguments[1].type.kind != kMap)
+      return std::vector(3, make_type(kNull));  // refused by the row
+    const auto key = common_type(first.key(), arguments[1].type.key());
+    return {key.value_or(first.key()), first.value(), arguments[1].type.value()};
+  }
   if (first.kind == kMap) return {first.key(), first.value()};
   if (first.kind != kArray) return {};
   if (function == "aggregate" || function == "reduce") {
@@ -712,6 +718,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   std::string name = call.function_name();
   std::transform(name.begin(), name.end(), name.begin(), ::tolower);
   if (call.is_internal()) return internal_function(name, call, scope, span);
+  if (name == "random") name = "rand";
   if (name == "not" && scope.is_column && call.arguments_size() == 1 &&
       call.arguments(0).has_subquery_expression()) {
     // NOT IN of a SELECT list: unknown is false too.
@@ -728,20 +735,28 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
       (name == "monotonically_increasing_id" && call.arguments_size() == 0)) {
     return numbered(name, call, scope, span);
   }
+  if (name == "uniform" || name == "randstr") return drawn(name, call, scope, span);
+  if (name == "shuffle") return shuffled(call, scope, span);
   if (name == "window") return time_window(call, scope, span);
+  if (name == "session_window") return session_window(call, scope, span);
   if (is_generator_name(name)) {
     throw Error("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
                 fmt::format("The generator `{}` is not supported: nested in expressions.", name))
         .at(span);
   }
   auto overloads = find_function(name);
+  if ((name == "percentile_cont" || name == "percentile_disc") && call.arguments_size() == 1) {
+    throw Error("INVALID_WITHIN_GROUP_EXPRESSION.WITHIN_GROUP_MISSING",
+                fmt::format("`{}` requires WITHIN GROUP (ORDER BY …).", name))
+        .at(span);
+  }
   if (overloads.empty() && name.find('.') != std::string::npos) {
     // system.builtin.abs
     const auto parts = split_name(name);
     const bool builtin = parts[parts.size() - 2] == "builtin";
     if (builtin) overloads = find_function(name = parts.back());
   }
-  if (overloads.empty()) {
+  if (overloads.empty() || overloads.front()->of_resolver) {
     const auto parts = split_name(call.function_name());
     if (const auto routine = catalog_.routine(parts, names_)) {
       if (routine->table) {
@@ -758,7 +773,8 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
         {"boolean", "boolean"}, {"tinyint", "tinyint"},       {"smallint", "smallint"},
         {"int", "int"},         {"bigint", "bigint"},         {"float", "float"},
         {"double", "double"},   {"decimal", "decimal(10,0)"}, {"string", "string"},
-        {"date", "date"},       {"timestamp", "timestamp"},   {"binary", "binary"}};
+        {"date", "date"},       {"timestamp", "timestamp"},   {"binary", "binary"},
+        {"time", "time"}};
     const auto cast_to = casts.find(name);
     if (cast_to != casts.end() && call.arguments_size() == 1) {
       auto value = expression(call.arguments(0), scope);

@@ -150,8 +150,17 @@ class Resolver {
   Resolved within_group(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
   Resolved grouping(const std::string& name, const proto::Expression::UnresolvedFunction& call,
                     Scope& scope, Span span);
+  std::string row_number(const std::string& name, Scope& scope, Span span);
+  std::string seed(const std::string& name, const Resolved& given, Span span);
   Resolved numbered(const std::string& name, const proto::Expression::UnresolvedFunction& call,
                     Scope& scope, Span span);
+  Resolved drawn(const std::string& name, const proto::Expression::UnresolvedFunction& call,
+                 Scope& scope, Span span);
+  Resolved shuffled(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
+  Resolved session_window(const proto::Expression::UnresolvedFunction& call, Scope& scope,
+                          Span span);
+  void merge_sessions(Query& input, const std::vector<proto::Expression>& keys,
+                      const proto::Expression& session);
   Resolved time_window(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
   int64_t duration(const proto::Expression& expression, const std::string& function, Span span);
   void enter_aggregate(const std::string& name, Scope& scope, Span span);

@@ -401,7 +401,8 @@ std::string Resolver::order_term(const proto::Expression::SortOrder& order, Scop
            suffix;
   }
   const auto value = expression(child, scope);
-  if (value.type.kind == TypeKind::kMap || value.type.kind == TypeKind::kVariant) {
+  if (value.type.kind == TypeKind::kMap || value.type.kind == TypeKind::kVariant ||
+      value.type.kind == TypeKind::kCalendarInterval) {
     throw Error(
         "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
         fmt::format(

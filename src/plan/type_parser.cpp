@@ -179,6 +179,7 @@ class TypeParser {
       return make_type(TypeKind::kString);  // its length is not kept
     }
     if (name == "interval") return interval(start);
+    if (name == "time") return time(start);
     if (name == "timestamp" && accept_word("without")) {
       if (!accept_word("time") || !accept_word("zone")) fail();
       return make_type(TypeKind::kTimestampNtz);
@@ -238,10 +239,35 @@ class TypeParser {
     return decimal_type(precision, scale);
   }
 
+  DataType time(size_t start) {
+    int precision = 6;
+    if (accept('(')) {
+      precision = integer();
+      expect(')');
+    }
+    if (accept_word("without") && (!accept_word("time") || !accept_word("zone"))) fail();
+    if (precision >= 0 && precision <= 6) return time_type(precision);
+    throw Error(
+        "UNSUPPORTED_TIME_PRECISION",
+        fmt::format("The seconds precision {} of the TIME data type is out of the supported "
+                    "range [0, 6].",
+                    precision))
+        .at({static_cast<int>(start), static_cast<int>(at_)})
+        .in(text_);
+  }
+
   DataType interval(size_t start) {
     static constexpr std::string_view kYearMonth[] = {"year", "month"};
     static constexpr std::string_view kDayTime[] = {"day", "hour", "minute", "second"};
+    const size_t behind = at_;
     const auto first = lower_case(take_word());
+    const auto is_field = [&](auto& names) {
+      return std::ranges::find(names, first) != std::end(names);
+    };
+    if (!is_field(kYearMonth) && !is_field(kDayTime)) {
+      at_ = behind;
+      return make_type(TypeKind::kCalendarInterval);
+    }
     const auto last = accept_word("to") ? lower_case(take_word()) : first;
     const auto pick = [&](auto& names, TypeKind kind) -> std::optional<DataType> {
       const auto from = std::ranges::find(names, first), to = std::ranges::find(names, last);

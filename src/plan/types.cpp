@@ -30,12 +30,14 @@ constexpr KindNames kKindNames[] = {
     {TypeKind::kDecimal, "decimal", "decimal"},
     {TypeKind::kString, "string", "string"},
     {TypeKind::kBinary, "binary", "binary"},
+    {TypeKind::kTime, "time", "time"},
     {TypeKind::kDate, "date", "date"},
     {TypeKind::kTimestamp, "timestamp", "timestamp"},
     {TypeKind::kTimestampNtz, "timestamp_ntz", "timestamp_ntz"},
     {TypeKind::kDayTimeInterval, "interval day to second", "interval day to second"},
     {TypeKind::kYearMonthInterval, "interval year to month", "interval year to month"},
     {TypeKind::kVariant, "variant", "variant"},
+    {TypeKind::kCalendarInterval, "interval", "interval"},
     {TypeKind::kArray, "array", "array"},
     {TypeKind::kMap, "map", "map"},
     {TypeKind::kStruct, "struct", "struct"},
@@ -67,6 +69,8 @@ std::string flat_name(const DataType& type, bool tree) {
   switch (type.kind) {
     case TypeKind::kDecimal:
       return fmt::format("decimal({},{})", type.precision, type.scale);
+    case TypeKind::kTime:
+      return fmt::format("time({})", type.precision);
     case TypeKind::kDayTimeInterval:
     case TypeKind::kYearMonthInterval:
       return interval_name(type);
@@ -238,11 +242,17 @@ DataType make_type(TypeKind kind) {
   if (kind == TypeKind::kDayTimeInterval) type.end_field = 3;
   if (kind == TypeKind::kYearMonthInterval) type.end_field = 1;
   if (kind == TypeKind::kDecimal) type.precision = 10;
+  if (kind == TypeKind::kTime) type.precision = 6;
   return type;
 }
 
 DataType decimal_type(int precision, int scale) {
   DataType type{.kind = TypeKind::kDecimal, .precision = precision, .scale = scale};
+  return type;
+}
+
+DataType time_type(int precision) {
+  DataType type{.kind = TypeKind::kTime, .precision = precision};
   return type;
 }
 
@@ -303,6 +313,8 @@ DataType type_from_proto(const spark::connect::DataType& proto) {
       return make_type(TypeKind::kString);
     case P::kBinary:
       return make_type(TypeKind::kBinary);
+    case P::kTime:
+      return time_type(proto.time().has_precision() ? proto.time().precision() : 6);
     case P::kDate:
       return make_type(TypeKind::kDate);
     case P::kTimestamp:
@@ -325,6 +337,8 @@ DataType type_from_proto(const spark::connect::DataType& proto) {
     }
     case P::kVariant:
       return make_type(TypeKind::kVariant);
+    case P::kCalendarInterval:
+      return make_type(TypeKind::kCalendarInterval);
     case P::kArray:
       return array_type(type_from_proto(proto.array().element_type()),
                         proto.array().contains_null());
@@ -382,6 +396,9 @@ void type_to_proto(const DataType& type, spark::connect::DataType* proto) {
     case TypeKind::kBinary:
       proto->mutable_binary();
       return;
+    case TypeKind::kTime:
+      proto->mutable_time()->set_precision(type.precision);
+      return;
     case TypeKind::kDate:
       proto->mutable_date();
       return;
@@ -401,6 +418,9 @@ void type_to_proto(const DataType& type, spark::connect::DataType* proto) {
       return;
     case TypeKind::kVariant:
       proto->mutable_variant();
+      return;
+    case TypeKind::kCalendarInterval:
+      proto->mutable_calendar_interval();
       return;
     case TypeKind::kArray:
       type_to_proto(type.element(), proto->mutable_array()->mutable_element_type());

@@ -27,12 +27,14 @@ enum class TypeKind {
   kDecimal,
   kString,
   kBinary,
+  kTime,
   kDate,
   kTimestamp,
   kTimestampNtz,
   kDayTimeInterval,
   kYearMonthInterval,
   kVariant,
+  kCalendarInterval,
   kArray,
   kMap,
   kStruct,
@@ -43,7 +45,7 @@ struct Field;
 /// A Spark type. Nested types share their children; values never change once made.
 struct DataType {
   TypeKind kind = TypeKind::kNull;
-  int precision = 0, scale = 0;        // kDecimal
+  int precision = 0, scale = 0;        // kDecimal; of kTime the digits of its second
   int start_field = 0, end_field = 0;  // intervals: 0 day (year) … 3 second (1 month)
   /// kStruct: its fields. kArray: one, "element". kMap: two, "key" and "value".
   std::shared_ptr<const std::vector<Field>> fields = {};
@@ -80,6 +82,7 @@ std::string year_month_text(int64_t months, int start_field, int end_field);
 
 DataType make_type(TypeKind kind);
 DataType decimal_type(int precision, int scale);
+DataType time_type(int precision);
 DataType array_type(DataType element, bool contains_null = true);
 DataType map_type(DataType key, DataType value, bool value_contains_null = true);
 DataType struct_type(std::vector<Field> fields);

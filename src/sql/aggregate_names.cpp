@@ -30,6 +30,7 @@ constexpr std::string_view kAggregates[] = {
     "bool_or",
     "collect_list",
     "collect_set",
+    "collect_union",
     "corr",
     "count",
     "count_if",
@@ -97,6 +98,8 @@ constexpr std::string_view kAggregates[] = {
     "var_pop",
     "var_samp",
     "variance",
+    "vector_avg",
+    "vector_sum",
     "within_group",
 };
 static_assert(std::ranges::is_sorted(kAggregates));

@@ -324,10 +324,13 @@ std::optional<Expression> Grammar::typed_literal() {
     const auto days = parse_date(text);
     if (!days) invalid(text);
     made.mutable_literal()->set_date(*days);
-  } else if (name == "TIMESTAMP" || name == "TIMESTAMP_NTZ" || name == "TIMESTAMP_LTZ") {
+  } else if (name == "TIMESTAMP" || name == "TIMESTAMP_NTZ" || name == "TIMESTAMP_LTZ" ||
+             name == "TIME") {
     in_.take();
     *made.mutable_cast()->mutable_expr() = string_literal();
-    const auto kind = name == "TIMESTAMP_NTZ" ? TypeKind::kTimestampNtz : TypeKind::kTimestamp;
+    const auto kind = name == "TIMESTAMP_NTZ" ? TypeKind::kTimestampNtz
+                      : name == "TIME"        ? TypeKind::kTime
+                                              : TypeKind::kTimestamp;
     type_to_proto(make_type(kind), made.mutable_cast()->mutable_type());
     // A cast, since the session's time zone is not known here; the mark tells it from a written
     // one.

@@ -24,7 +24,7 @@ static_assert(std::ranges::is_sorted(kClauseWords));
 /// Functions that SQL calls without parentheses.
 constexpr std::string_view kBareCalls[] = {
     "CURRENT_CATALOG",   "CURRENT_DATABASE", "CURRENT_DATE", "CURRENT_TIME",
-    "CURRENT_TIMESTAMP", "CURRENT_USER",     "SESSION_USER",
+    "CURRENT_TIMESTAMP", "CURRENT_USER",     "LOCALTIME",    "SESSION_USER",
 };
 static_assert(std::ranges::is_sorted(kBareCalls));
 
@@ -60,6 +60,15 @@ Expression Grammar::postfix() {
       value = located(std::move(made), start);
     } else if (in_.is(":") && (in_.is_name(1) || in_.is("[", 1))) {
       value = variant_path(std::move(value), start);
+    } else if (in_.is("COLLATE") && in_.is_name(1)) {
+      in_.take();
+      Expression made, name;
+      name.mutable_literal()->set_string(in_.take().value);
+      auto* call = made.mutable_unresolved_function();
+      call->set_function_name("collate");
+      *call->add_arguments() = std::move(value);
+      *call->add_arguments() = std::move(name);
+      value = located(std::move(made), start);
     } else if (in_.accept("::")) {
       Expression made;
       *made.mutable_cast()->mutable_type() = type();
@@ -325,7 +334,7 @@ Expression Grammar::parameter() {
 spark::connect::DataType Grammar::type() {
   const int start = in_.start();
   if (!in_.is_name()) in_.fail("a type");
-  const bool interval = in_.is("INTERVAL");
+  const bool interval = in_.is("INTERVAL"), clock = in_.is("TIME") || in_.is("TIMESTAMP");
   in_.take();
   if (interval && in_.is_name()) {
     in_.take();
@@ -334,6 +343,10 @@ spark::connect::DataType Grammar::type() {
   if (in_.is("(")) {
     in_.seek(in_.token().match);
     in_.expect(")");
+  }
+  if (clock && in_.accept("WITHOUT")) {
+    in_.expect("TIME");
+    in_.expect("ZONE");
   }
   if (in_.is("<>")) {
     in_.take();

@@ -144,7 +144,8 @@ std::string run_block(const Session& spark, const Block& block) {
 int main(int argc, char** argv) {
   if (argc == 2 && argv[1] == std::string_view("--examples")) {
     fmt::print(
-        "# Every function's example. Printed by run_slt --examples, recorded by record_slt.py.\n");
+        "# Every function's example. Printed by run_slt --examples, recorded by record_slt.py.\n\n"
+        "statement\nSET spark.sql.timeType.enabled = true\n");
     for (const auto& group : function_groups()) {
       for (const auto& row : group.rows) {
         if (!row.example.empty()) fmt::print("\nquery\nSELECT {} AS `{}`\n", row.example, row.name);
