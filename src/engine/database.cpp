@@ -333,6 +333,11 @@ Error from_duckdb(const std::string& message) {
     return Error("DISK_FULL", fmt::format("{}. Free space or choose another folder.",
                                           text.substr(0, text.find('\n'))));
   }
+  if (has("Failed to cast decimal value")) return Error("CAST_OVERFLOW", text);
+  if (has("The map key list does not align")) {
+    return Error("INVALID_PARAMETER_VALUE",
+                 "The key array and value array of a map must have the same length.");
+  }
   if (has("INT128") &&
       has("destination type INT64")) {  // what DuckDB's sum() of integers does not fit
     return Error("ARITHMETIC_OVERFLOW",

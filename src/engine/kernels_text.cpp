@@ -1,8 +1,10 @@
 // Functions of text and its bytes: base 32 and 64, UTF-8 as Java repairs it, URLs, similarity.
 #include <algorithm>
 #include <bit>
+#include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "engine/kernels.h"
 #include "engine/row_function.h"
 
@@ -201,6 +203,38 @@ std::optional<double> jaro_winkler(Arguments a) {
   return jaro + prefix * 0.1 * (1 - jaro);
 }
 
+/// Insertions, deletions and substitutions between two texts, in characters; -1 above a threshold.
+Number levenshtein(Arguments a) {
+  const auto x = characters(a[0].text), y = characters(a[1].text);
+  std::vector<int64_t> row(y.size() + 1);
+  for (size_t j = 0; j < row.size(); ++j) row[j] = static_cast<int64_t>(j);
+  for (size_t i = 0; i < x.size(); ++i) {
+    int64_t diagonal = std::exchange(row[0], static_cast<int64_t>(i + 1));
+    for (size_t j = 0; j < y.size(); ++j) {
+      const int64_t above = row[j + 1];
+      row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (x[i] != y[j])});
+      diagonal = above;
+    }
+  }
+  if (a.size() > 2 && row.back() > a[2].number) return -1;
+  return row.back();
+}
+
+/// What is no digit is passed over, as by Java's decoder of MIME.
+Text mime_base64(Arguments a) {
+  size_t digits = 0;
+  for (const char c : a[0].text) {
+    if (c == '=') break;
+    digits += kBase64.find(c) != std::string_view::npos;
+  }
+  if (digits % 4 == 1) {
+    throw Error("CONVERSION_INVALID_INPUT",
+                "The text cannot be read as base 64: its last group has one digit. Use `try_to_binary` "
+                "to tolerate it and return NULL instead.");
+  }
+  return decoded(a[0].text, kBase64, 6);
+}
+
 }  // namespace
 
 void register_text(duckdb::ExtensionLoader& loader) {
@@ -213,6 +247,9 @@ void register_text(duckdb::ExtensionLoader& loader) {
   add_row_function(loader, "spark_try_validate_utf8", "b>s", valid_utf8);
   add_row_function(loader, "spark_try_url_decode", "s>s", url_decode);
   add_row_function(loader, "spark_jaro_winkler", "ss>d", jaro_winkler);
+  add_row_function(loader, "spark_levenshtein", "ss>i", levenshtein);
+  add_row_function(loader, "spark_levenshtein_within", "ssi>i", levenshtein);
+  add_row_function(loader, "spark_unbase64", "s>b", mime_base64);
 }
 
 }  // namespace firesteel

@@ -53,6 +53,23 @@ Resolved day_of_week(std::vector<Resolved>& a, const CallContext& call) {
   return result;
 }
 /// … and in `weekday` from Monday = 0.
+Resolved next_day(std::vector<Resolved>& a, const CallContext& call) {
+  // Three names a day, Monday first.
+  constexpr std::string_view kDays =
+      "['MO', 'MON', 'MONDAY', 'TU', 'TUE', 'TUESDAY', 'WE', 'WED', 'WEDNESDAY', 'TH', 'THU', "
+      "'THURSDAY', 'FR', 'FRI', 'FRIDAY', 'SA', 'SAT', 'SATURDAY', 'SU', 'SUN', 'SUNDAY']";
+  const auto failure = raise_sql("ILLEGAL_DAY_OF_WEEK",
+                                 "Illegal input for day of week. Use `SU`, `SUN`, `SUNDAY`, …, `SA`, "
+                                 "`SAT` or `SATURDAY`.",
+                                 call.span);
+  return {.sql = fmt::format(
+              "CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN NOT list_contains({2}, upper({1})) "
+              "THEN CAST({3} AS DATE) ELSE {0} + CAST(((list_position({2}, upper({1})) - 1) // 3 + 1 - "
+              "isodow({0}) + 6) % 7 + 1 AS INTEGER) END",
+              a[0].sql, a[1].sql, kDays, failure),
+          .type = make_type(kDate)};
+}
+
 Resolved week_day(std::vector<Resolved>& a, const CallContext& call) {
   auto result = part(a, call, "isodow");
   result.sql = fmt::format("({} - 1)", result.sql);
@@ -896,7 +913,7 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Short name of the month.", .example = "monthname(DATE'2008-02-20')", .gives = "Feb"},
     {.name = "months_between", .signature = "(end: timestamp, start: timestamp, [round: boolean]) -> double", .lower = months_between,
      .doc = "Months from `start` to `end`, a day being 1/31.", .example = "months_between('1997-02-28 10:30:00', '1996-10-30')", .gives = "3.94959677"},
-    {.name = "next_day", .signature = "(start: date, day: string) -> date", .lowering = "({0} + CAST((list_position(['mo', 'tu', 'we', 'th', 'fr', 'sa', 'su'], lower(left({1}, 2))) - isodow({0}) + 6) % 7 + 1 AS INTEGER))", .nulls = Nulls::kAlways,
+    {.name = "next_day", .signature = "(start: date, day: string) -> date", .lower = next_day, .nulls = Nulls::kAlways,
      .doc = "The first such weekday after the date.", .example = "next_day('2015-01-14', 'TU')", .gives = "2015-01-20"},
     {.name = "now", .signature = "() -> timestamp", .lowering = "make_timestamp(epoch_us(now()))", .nulls = Nulls::kNever,
      .doc = "Now.", .example = "now() > TIMESTAMP'2020-01-01'", .gives = "true"},
@@ -966,7 +983,6 @@ constexpr FunctionSpec kDateTime[] = {
     {.name = "try_make_timestamp_ltz", .signature = "(date: date, time: time, [zone: string]) -> timestamp", .lower = moment_of, .nulls = Nulls::kAlways},
     {.name = "try_make_timestamp_ntz", .signature = "(year: int, month: int, day: int, hour: int, minute: int, second: any) -> timestamp_ntz", .lower = make_timestamp_of, .nulls = Nulls::kAlways,
      .doc = "A timestamp without time zone of its parts; null where they are none.", .example = "try_make_timestamp_ntz(2024, 13, 22, 15, 30, 0)", .gives = "NULL"},
-    {.name = "try_make_timestamp_ntz", .signature = "(date: date) -> timestamp_ntz", .lower = midnight, .nulls = Nulls::kAlways},
     {.name = "try_make_timestamp_ntz", .signature = "(date: date, time: time) -> timestamp_ntz", .lower = moment_of, .nulls = Nulls::kAlways},
     {.name = "try_to_date", .signature = "(value: any, [format: string]) -> date", .lower = try_to_moment<kDate>, .nulls = Nulls::kAlways,
      .doc = "Text as a date; null where it is none.", .example = "try_to_date('x')", .gives = "NULL"},
@@ -978,11 +994,11 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Days since 1970.", .example = "unix_date(DATE'1970-01-02')", .gives = "1"},
     {.name = "unix_micros", .signature = "(moment: timestamp) -> long", .lowering = "epoch_us({0})",
      .doc = "Microseconds since 1970.", .example = "unix_micros(TIMESTAMP'1970-01-01 00:00:01Z')", .gives = "1000000"},
-    {.name = "unix_millis", .signature = "(moment: timestamp) -> long", .lowering = "epoch_ms({0})",
+    {.name = "unix_millis", .signature = "(moment: timestamp) -> long", .lowering = "((epoch_us({0}) - ((epoch_us({0}) % 1000) + 1000) % 1000) // 1000)",
      .doc = "Milliseconds since 1970.", .example = "unix_millis(TIMESTAMP'1970-01-01 00:00:01Z')", .gives = "1000"},
     {.name = "unix_nanos", .signature = "(moment: timestamp) -> long", .unsupported = "there are no timestamps of nanoseconds; use those of microseconds",
      .doc = "Nanoseconds since 1970."},
-    {.name = "unix_seconds", .signature = "(moment: timestamp) -> long", .lowering = "CAST(floor(epoch_us({0}) / 1e6) AS BIGINT)",
+    {.name = "unix_seconds", .signature = "(moment: timestamp) -> long", .lowering = "((epoch_us({0}) - ((epoch_us({0}) % 1000000) + 1000000) % 1000000) // 1000000)",
      .doc = "Seconds since 1970.", .example = "unix_seconds(TIMESTAMP'1970-01-01 00:00:01Z')", .gives = "1"},
     {.name = "unix_timestamp", .signature = "(moment: any, [format: string]) -> long", .lower = unix_timestamp,
      .doc = "Seconds since 1970.", .example = "unix_timestamp(TIMESTAMP'1970-01-01 00:00:01Z')", .gives = "1"},

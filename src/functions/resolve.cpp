@@ -357,7 +357,20 @@ Resolved resolve_call(const std::vector<const FunctionSpec*>& overloads,
   }
   Resolved result;
   if (chosen->lower) {
-    result = chosen->lower(arguments, call);
+    try {
+      result = chosen->lower(arguments, call);
+    } catch (const Error& error) {
+      // A cast that nobody wrote: Spark speaks of the argument's type.
+      const bool own = name.find("variant") != std::string::npos ||
+                       std::any_of(arguments.begin(), arguments.end(), [](const Resolved& value) {
+                         return value.type.kind == TypeKind::kTime;
+                       });
+      if (own || !error.condition().starts_with("DATATYPE_MISMATCH.CAST_WITH")) throw;
+      throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                  fmt::format("Cannot resolve \"{}\" due to data type mismatch: {}", name,
+                              error.message()))
+          .at(call.span);
+    }
     if (result.name.empty()) result.name = name;
   } else {
     result.sql = fill(chosen->lowering, arguments);

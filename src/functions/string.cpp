@@ -81,6 +81,7 @@ Resolved format_string(std::vector<Resolved>& a, const CallContext& call) {
   for (auto& value : a) {
     const bool number = value.type.is_integral() || value.type.is_fractional();
     if (!number) value = coerce(value, make_type(kString), call.time_zone);
+    if (!number && &value != &a[0]) value.sql = fmt::format("coalesce({}, 'null')", value.sql);
     parts += (parts.empty() ? "" : ", ") + value.sql;
   }
   return {.sql = fmt::format("printf({})", parts),
@@ -450,7 +451,7 @@ constexpr FunctionSpec kStrings[] = {
     {.name = "length", .signature = "(str: string) -> int", .lowering = "length({0})",
      .doc = "Number of characters.", .example = "length('steel ')", .gives = "6"},
     {.name = "length", .signature = "(bytes: binary) -> int", .lowering = "octet_length({0})"},
-    {.name = "levenshtein", .signature = "(left: string, right: string) -> int", .lowering = "levenshtein({0}, {1})",
+    {.name = "levenshtein", .signature = "(left: string, right: string, [threshold: int]) -> int", .lowering = "{2?spark_levenshtein_within({0}, {1}, {2})}{2!spark_levenshtein({0}, {1})}",
      .doc = "Number of edits between two strings.", .example = "levenshtein('kitten', 'sitting')", .gives = "3"},
     {.name = "like", .signature = "(str: string, pattern: string, [escape: string]) -> boolean", .lower = like,
      .doc = "Whether the string fits the pattern: `%` any text, `_` one character.", .example = "'fire' LIKE 'f_r%'", .gives = "true"},
@@ -551,7 +552,7 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Text of its URL form; null where it is none.", .example = "try_url_decode('%2')", .gives = "NULL"},
     {.name = "ucase", .signature = "(str: string) -> string", .lowering = "CASE WHEN contains({0}, 'ß') THEN upper(replace({0}, 'ß', 'SS')) ELSE upper({0}) END",
      .doc = "In capital letters.", .example = "ucase('fire')", .gives = "FIRE"},
-    {.name = "unbase64", .signature = "(str: string) -> binary", .lowering = "from_base64({0})",
+    {.name = "unbase64", .signature = "(str: string) -> binary", .lowering = "spark_unbase64({0})",
      .doc = "The bytes of base 64 text.", .example = "decode(unbase64('U3BhcmsgU1FM'), 'utf-8')", .gives = "Spark SQL"},
     {.name = "upper", .signature = "(str: string) -> string", .lowering = "CASE WHEN contains({0}, 'ß') THEN upper(replace({0}, 'ß', 'SS')) ELSE upper({0}) END",
      .doc = "In capital letters.", .example = "upper('fire')", .gives = "FIRE"},
