@@ -206,6 +206,7 @@ void unary_kernel(DataChunk& input, ExpressionState&, Vector& result) {
 }
 
 double expm1_of(double x) { return std::expm1(x); }
+double log1p_of(double x) { return std::log1p(x); }
 
 /// exp as fdlibm (Java's StrictMath) computes it, whose last digit may differ from the C library's.
 double exp_of(double x) {
@@ -597,6 +598,7 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   loader.RegisterFunction(
       ScalarFunction("spark_sha2", {LogicalType::BLOB, integer}, string, sha2_kernel));
   loader.RegisterFunction(ScalarFunction("spark_expm1", {real}, real, unary_kernel<expm1_of>));
+  loader.RegisterFunction(ScalarFunction("spark_log1p", {real}, real, unary_kernel<log1p_of>));
   loader.RegisterFunction(ScalarFunction("spark_cbrt", {real}, real, unary_kernel<cbrt_of>));
   loader.RegisterFunction(ScalarFunction("spark_rint", {real}, real, unary_kernel<rint_of>));
   loader.RegisterFunction(ScalarFunction("spark_hypot", {real, real}, real, hypot_kernel));

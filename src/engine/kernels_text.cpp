@@ -235,6 +235,108 @@ Text mime_base64(Arguments a) {
   return decoded(a[0].text, kBase64, 6);
 }
 
+enum class Charset { kAscii, kLatin1, kUtf8, kUtf16, kUtf16Big, kUtf16Little, kUtf32 };
+
+Charset charset_named(std::string_view name, const char* function) {
+  static constexpr std::pair<std::string_view, Charset> kCharsets[] = {
+      {"US-ASCII", Charset::kAscii},   {"ISO-8859-1", Charset::kLatin1},
+      {"UTF-8", Charset::kUtf8},       {"UTF-16BE", Charset::kUtf16Big},
+      {"UTF-16LE", Charset::kUtf16Little}, {"UTF-16", Charset::kUtf16},
+      {"UTF-32", Charset::kUtf32}};
+  for (const auto& [known, charset] : kCharsets) {
+    if (std::equal(known.begin(), known.end(), name.begin(), name.end(),
+                   [](char a, char b) { return a == std::toupper(b); }))
+      return charset;
+  }
+  throw Error("INVALID_PARAMETER_VALUE.CHARSET",
+              "The value of parameter `charset` in `" + std::string(function) +
+                  "` is invalid: expects one of the iso-8859-1, us-ascii, utf-16, utf-16be, "
+                  "utf-16le, utf-32, utf-8, but got " +
+                  std::string(name) + ".");
+}
+
+[[noreturn]] void malformed(const char* function, std::string_view charset) {
+  throw Error("MALFORMED_CHARACTER_CODING", "Invalid value found when performing `" +
+                                                std::string(function) + "` with " +
+                                                std::string(charset) + ".");
+}
+
+void append_utf8(std::string& out, char32_t c) {
+  if (c < 0x80) {
+    out += static_cast<char>(c);
+    return;
+  }
+  const int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+  static constexpr unsigned char kFirst[] = {0, 0xC0, 0xE0, 0xF0};
+  out += static_cast<char>(kFirst[more] | c >> (6 * more));
+  for (int i = more - 1; i >= 0; --i) out += static_cast<char>(0x80 | (c >> (6 * i) & 0x3F));
+}
+
+Text encode(Arguments a) {
+  const auto charset = charset_named(a[1].text, "encode");
+  if (charset == Charset::kUtf8) return std::string(a[0].text);
+  std::string out = charset == Charset::kUtf16 && !a[0].text.empty() ? "\xFE\xFF" : "";
+  const auto unit = [&](char32_t value, int bytes) {
+    for (int i = 0; i < bytes; ++i) {
+      const int shift = charset == Charset::kUtf16Little ? 8 * i : 8 * (bytes - 1 - i);
+      out += static_cast<char>(value >> shift);
+    }
+  };
+  for (const char32_t c : characters(a[0].text)) {
+    if (charset == Charset::kAscii || charset == Charset::kLatin1) {
+      if (c >= (charset == Charset::kAscii ? 0x80U : 0x100U)) malformed("encode", a[1].text);
+      unit(c, 1);
+    } else if (charset == Charset::kUtf32) {
+      unit(c, 4);
+    } else if (c < 0x10000) {
+      unit(c, 2);
+    } else {
+      unit(0xD800 + ((c - 0x10000) >> 10), 2);
+      unit(0xDC00 + ((c - 0x10000) & 0x3FF), 2);
+    }
+  }
+  return out;
+}
+
+Text decode(Arguments a) {
+  const auto charset = charset_named(a[1].text, "decode");
+  auto bytes = a[0].text;
+  if (charset == Charset::kUtf8) {
+    if (repaired(bytes) != bytes) malformed("decode", a[1].text);
+    return std::string(bytes);
+  }
+  bool little = charset == Charset::kUtf16Little;
+  if (charset == Charset::kUtf16 && bytes.size() >= 2 &&
+      (bytes.substr(0, 2) == "\xFE\xFF" || bytes.substr(0, 2) == "\xFF\xFE")) {
+    little = bytes[0] == '\xFF';
+    bytes.remove_prefix(2);
+  }
+  const bool narrow = charset == Charset::kAscii || charset == Charset::kLatin1;
+  const size_t width = narrow ? 1 : charset == Charset::kUtf32 ? 4 : 2;
+  if (bytes.size() % width != 0) malformed("decode", a[1].text);
+  std::string out;
+  char32_t high = 0;
+  for (size_t at = 0; at < bytes.size(); at += width) {
+    char32_t c = 0;
+    for (size_t i = 0; i < width; ++i) {
+      const auto byte = static_cast<unsigned char>(bytes[at + (little ? width - 1 - i : i)]);
+      c = c << 8 | byte;
+    }
+    const bool is_high = width == 2 && c >= 0xD800 && c < 0xDC00,
+               is_low = width == 2 && c >= 0xDC00 && c < 0xE000;
+    if ((charset == Charset::kAscii && c >= 0x80) || c > 0x10FFFF || (high != 0) != is_low)
+      malformed("decode", a[1].text);
+    if (is_high) {
+      high = c;
+      continue;
+    }
+    if (is_low) c = 0x10000 + ((std::exchange(high, 0) - 0xD800) << 10) + (c - 0xDC00);
+    append_utf8(out, c);
+  }
+  if (high != 0) malformed("decode", a[1].text);
+  return out;
+}
+
 }  // namespace
 
 void register_text(duckdb::ExtensionLoader& loader) {
@@ -249,6 +351,8 @@ void register_text(duckdb::ExtensionLoader& loader) {
   add_row_function(loader, "spark_jaro_winkler", "ss>d", jaro_winkler);
   add_row_function(loader, "spark_levenshtein", "ss>i", levenshtein);
   add_row_function(loader, "spark_levenshtein_within", "ssi>i", levenshtein);
+  add_row_function(loader, "spark_encode", "ss>b", encode);
+  add_row_function(loader, "spark_decode", "bs>s", decode);
   add_row_function(loader, "spark_unbase64", "s>b", mime_base64);
 }
 

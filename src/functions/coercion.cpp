@@ -540,7 +540,7 @@ bool implicitly_castable(const Resolved& value, const DataType& to) {
   const DataType& from = value.type;
   if (from == to || from.kind == kNull) return true;
   if (from.kind == kVariant || to.kind == kVariant) return false;
-  if (from.kind == kString) return !to.is_nested() && to.kind != kNull;
+  if (from.kind == kString) return !to.is_nested() && to.kind != kNull && to.kind != kTime;
   if (to.kind == kString) return !from.is_nested() && from.kind != kBinary;
   if (from.is_numeric() && to.is_numeric()) {
     if (precedence(from.kind) <= precedence(to.kind)) return true;

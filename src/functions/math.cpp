@@ -173,7 +173,7 @@ constexpr FunctionSpec kMath[] = {
     {.name = "log", .signature = "(base: double, expr: double) -> double", .lowering = "CASE WHEN {1} > 0 AND {0} > 0 THEN ln({1}) / ln({0}) END", .nulls = Nulls::kAlways, .print = "LOG({0}, {1})"},
     {.name = "log10", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} > 0 THEN log10({0}) END", .nulls = Nulls::kAlways, .print = "LOG10({0})",
      .doc = "Logarithm to base 10.", .example = "log10(10)", .gives = "1.0"},
-    {.name = "log1p", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} > -1 THEN ln(1 + {0}) END", .nulls = Nulls::kAlways, .print = "LOG1P({0})",
+    {.name = "log1p", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} > -1 THEN spark_log1p({0}) END", .nulls = Nulls::kAlways, .print = "LOG1P({0})",
      .doc = "Natural logarithm of the number plus one.", .example = "log1p(0)", .gives = "0.0"},
     {.name = "log2", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} > 0 THEN log2({0}) END", .nulls = Nulls::kAlways, .print = "LOG2({0})",
      .doc = "Logarithm to base 2.", .example = "log2(2)", .gives = "1.0"},

@@ -89,6 +89,33 @@ Resolved format_string(std::vector<Resolved>& a, const CallContext& call) {
           .nullable = a[0].nullable};
 }
 
+/// decode(expr, search, result, …, default): null finds null.
+Resolved decode_cases(std::vector<Resolved>& a, const CallContext& call) {
+  DataType type = make_type(kNull);
+  const auto is_result = [&](size_t i) { return i % 2 == 0 || i + 1 == a.size(); };
+  for (size_t i = 2; i < a.size(); ++i) {
+    if (!is_result(i)) continue;
+    const auto wider = common_type(type, a[i].type);
+    if (!wider) {
+      throw Error("DATATYPE_MISMATCH.DATA_DIFF_TYPES",
+                  fmt::format("Cannot resolve \"decode\" due to data type mismatch: its results "
+                              "should be of one type, but they are \"{}\" and \"{}\".",
+                              type.sql(), a[i].type.sql()))
+          .at(call.span);
+    }
+    type = *wider;
+  }
+  std::string cases;
+  for (size_t i = 1; i + 1 < a.size(); i += 2) {
+    const auto same = resolve_call(find_function("<=>"), {a[0], a[i]}, call);
+    cases += fmt::format(" WHEN {} THEN {}", same.sql, coerce(a[i + 1], type, call.time_zone).sql);
+  }
+  const bool has_default = a.size() % 2 == 0;
+  return {.sql = fmt::format("CASE{} ELSE {} END", cases,
+                             has_default ? coerce(a.back(), type, call.time_zone).sql : "NULL"),
+          .type = type};
+}
+
 /// concat_ws(separator, part or array of parts, …)
 Resolved concat_ws(std::vector<Resolved>& a, const CallContext& call) {
   const auto text = make_type(kString);
@@ -419,12 +446,13 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Strings, or arrays of them, joined by a separator; nulls are skipped.", .example = "concat_ws('-', 'a', NULL, 'b')", .gives = "a-b"},
     {.name = "contains", .signature = "(str: string, part: string) -> boolean", .lowering = "contains({0}, {1})",
      .doc = "Whether the string holds the part.", .example = "contains('firesteel', 'est')", .gives = "true"},
-    {.name = "decode", .signature = "(bytes: binary, charset: string) -> string", .lowering = "decode({0})",
-     .doc = "Text of UTF-8 bytes.", .example = "decode(encode('abc', 'utf-8'), 'utf-8')", .gives = "abc"},
+    {.name = "decode", .signature = "(bytes: binary, charset: string) -> string", .lowering = "spark_decode({0}, {1})",
+     .doc = "Text of bytes in a character set: US-ASCII, ISO-8859-1, UTF-8, UTF-16, UTF-16BE, UTF-16LE or UTF-32. With more arguments: the result behind the first search value that is the expression's, or the default.", .example = "decode(encode('abc', 'utf-8'), 'utf-8')", .gives = "abc"},
+    {.name = "decode", .signature = "(expr: any, search: any, result: any, [more: any...]) -> any", .lower = decode_cases, .nulls = Nulls::kAlways},
     {.name = "elt", .signature = "(n: int, value: any...) -> string", .lower = elt, .nulls = Nulls::kAlways,
      .doc = "The value at a position, from 1.", .example = "elt(1, 'scala', 'java')", .gives = "scala"},
-    {.name = "encode", .signature = "(str: string, charset: string) -> binary", .lowering = "encode({0})",
-     .doc = "UTF-8 bytes of text.", .example = "encode('abc', 'utf-8')", .gives = "abc"},
+    {.name = "encode", .signature = "(str: string, charset: string) -> binary", .lowering = "spark_encode({0}, {1})",
+     .doc = "Bytes of text in a character set.", .example = "encode('abc', 'utf-8')", .gives = "abc"},
     {.name = "endswith", .signature = "(str: string, suffix: string) -> boolean", .lowering = "suffix({0}, {1})",
      .doc = "Whether the string ends with the suffix.", .example = "endswith('firesteel', 'steel')", .gives = "true"},
     {.name = "find_in_set", .signature = "(str: string, list: string) -> int", .lowering = "CASE WHEN contains({0}, ',') THEN 0 ELSE coalesce(list_position(string_split({1}, ','), {0}), CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN 0 END) END",
