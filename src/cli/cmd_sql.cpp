@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "sql/parser.h"
 
 namespace firesteel::cli {
 
@@ -31,39 +32,12 @@ void run_statement(const Session& spark, const std::string& text, const SqlOptio
   }
 }
 
-/// The statements of a text, split at semicolons outside quotes and comments.
-std::vector<std::string> statements(const std::string& text) {
-  std::vector<std::string> out(1);
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\'' || c == '"' || c == '`') {
-      size_t end = i + 1;
-      while (end < text.size() && text[end] != c) end += text[end] == '\\' && c != '`' ? 2 : 1;
-      out.back() += text.substr(i, end - i + 1);
-      i = end;
-    } else if (c == '-' && i + 1 < text.size() && text[i + 1] == '-') {
-      while (i < text.size() && text[i] != '\n') out.back() += text[i++];
-      out.back() += '\n';
-    } else if (c == '/' && i + 1 < text.size() && text[i + 1] == '*') {
-      const auto end = text.find("*/", i + 2);
-      const auto stop = end == std::string::npos ? text.size() : end + 2;
-      out.back() += text.substr(i, stop - i);
-      i = stop - 1;
-    } else if (c == ';') {
-      out.emplace_back();
-    } else {
-      out.back() += c;
-    }
-  }
-  std::erase_if(out, [](const std::string& s) {
-    return s.find_first_not_of(" \t\r\n") == std::string::npos;
-  });
-  return out;
-}
-
+/// Does the text end a statement? A semicolon within a script does not.
 bool complete(const std::string& text) {
   const auto end = text.find_last_not_of(" \t\r\n");
-  return end != std::string::npos && text[end] == ';';
+  if (end == std::string::npos || text[end] != ';') return false;
+  const auto with_more = split_statements(text + " more");
+  return with_more.back() == "more";
 }
 
 const char* prompt_text = "firesteel> ";
@@ -93,7 +67,7 @@ int shell(const Session& spark, const SqlOptions& options) {
     if (!complete(text)) continue;
     ::history(history, &event, H_ENTER, text.c_str());
     ::history(history, &event, H_SAVE, history_file.c_str());
-    for (const auto& statement : statements(text)) {
+    for (const auto& statement : split_statements(text)) {
       try {
         interrupted() = false;
         run_statement(spark, statement, options);
@@ -133,7 +107,7 @@ Run sql_command(CLI::App& app, const GlobalOptions& options) {
     const auto spark = open_session(options);
     if (sql->text.empty() && isatty(STDIN_FILENO)) return shell(spark, *sql);
     if (sql->text.empty()) sql->text.assign(std::istreambuf_iterator<char>(std::cin), {});
-    const auto all = statements(sql->text);
+    const auto all = split_statements(sql->text);
     if (all.empty())
       throw Error("PARSE_EMPTY_STATEMENT",
                   "There is no statement. Give one, e.g. firesteel sql \"SELECT 1\".");

@@ -38,7 +38,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   proto::Relation sql(std::string_view text) override;
   proto::Relation import(ArrowStream rows) override;
   std::string explain(const proto::Relation& relation, std::string_view mode) override;
-  void interrupt() override { database_.interrupt(); }
+  void interrupt() override;
   double progress() override { return database_.progress(); }
   void set_config(const std::string& key, const std::string& value) override;
   std::string config(const std::string& key) override;
@@ -120,11 +120,21 @@ class EmbeddedExecutor : public Executor, public Environment {
   proto::Relation run(const Variable& statement);
   proto::Relation run(const ExecuteImmediate& statement);
   proto::Relation run(const Explain& statement);
+  proto::Relation run(const Script& script);
   void drop_table(const TableEntry& table);
   void change_partitions(const AlterTable& statement, const TableEntry& table);
   Rows describe_table(const Describe& statement);
   std::string create_table_text(const TableEntry& table);
   Rows list_tables(const Show& statement);
+
+  // script.cpp
+  enum class Flow { kNext, kLeave, kIterate };
+  Flow run_steps(const std::vector<ScriptStep>& steps, proto::Relation& result, std::string& label);
+  Flow run_block(const std::vector<ScriptStep>& steps, proto::Relation& result, std::string& label);
+  Flow run_step(const ScriptStep& step, proto::Relation& result, std::string& label);
+  Flow run_rows(const ScriptStep& step, proto::Relation& result, std::string& label);
+  bool holds(const proto::Relation& condition);
+  proto::Relation materialized(const proto::Relation& rows);
 
   // tables.cpp
   proto::Relation run(const Insert& statement);
@@ -148,6 +158,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   struct SessionVariable {
     DataType type;
     std::string table;  // of one row with a column `v`
+    int depth = 0;      // of the script's block that it belongs to; 0: the session
   };
 
   Database database_;
@@ -168,6 +179,8 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::string current_database_ = "default";
   std::map<std::string, std::pair<std::string, Scan>> scans_;
   std::atomic<int> next_import_{0};
+  std::atomic<bool> interrupted_{false};  // a script
+  int script_depth_ = 0;
 };
 
 std::string lower_case(std::string text);

@@ -182,6 +182,11 @@ std::string EmbeddedExecutor::explain(const proto::Relation& relation, std::stri
   return out + database_.explain(plan.sql, mode == "analyze");
 }
 
+void EmbeddedExecutor::interrupt() {
+  interrupted_ = true;
+  database_.interrupt();
+}
+
 void EmbeddedExecutor::set_config(const std::string& key, const std::string& value) {
   if (key == "spark.sql.session.timeZone") {
     try {

@@ -724,7 +724,9 @@ proto::Relation EmbeddedExecutor::run(const Variable& statement) {
                     fmt::format("Cannot resolve variable {} on search path `system`.`session`.",
                                 quoted(parts)));
       }
-      if (!statement.assigns && found != variables_.end() && !statement.replace) {
+      // Within a script a declaration hides what is outside its block.
+      const bool hides = found != variables_.end() && found->second.depth < script_depth_;
+      if (!statement.assigns && found != variables_.end() && !statement.replace && !hides) {
         throw Error("VARIABLE_ALREADY_EXISTS",
                     fmt::format("Cannot create the variable `system`.`session`.`{}` because it "
                                 "already exists. Choose a different name, or drop or replace the "
@@ -742,8 +744,10 @@ proto::Relation EmbeddedExecutor::run(const Variable& statement) {
                                   cast(value, type, time_zone()).sql));
     std::lock_guard lock(mutex_);
     auto& kept = variables_[name];
-    if (!kept.table.empty()) database_.execute("DROP TABLE " + sql_name(kept.table));
-    kept = {type, table};
+    const int depth = statement.assigns ? kept.depth : script_depth_;
+    if (!kept.table.empty() && kept.depth == depth)
+      database_.execute("DROP TABLE " + sql_name(kept.table));
+    kept = {type, table, depth};
   }
   database_.execute("DROP TABLE " + sql_name(values));
   return no_rows();

@@ -46,7 +46,7 @@ class Grammar {
   Statement describe();
   Statement explain();
   Statement variable();
-  Statement assignment();
+  Statement assignments();
   Statement execute_immediate();
   std::optional<std::string> pattern();
   std::string text_value();
@@ -54,6 +54,12 @@ class Grammar {
   void expect_end();
   void mark_text(Relation& root) const;
   [[noreturn]] void unsupported(std::string_view what, int start);
+
+  // script.cpp
+  Script script();
+  std::vector<ScriptStep> script_steps(std::string_view until);
+  ScriptStep script_step();
+  Relation script_value();
 
   // ddl.cpp
   Statement create();

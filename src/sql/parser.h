@@ -28,4 +28,7 @@ spark::connect::Relation parse_query(std::string_view sql, const SqlParameters& 
 /// One expression, as `filter("…")` and `selectExpr` take it; `x AS name` and `*` too.
 spark::connect::Expression parse_expression(std::string_view sql);
 
+/// The statements of a text, which semicolons end; those within a script (BEGIN … END) do not.
+std::vector<std::string> split_statements(std::string_view text);
+
 }  // namespace firesteel

@@ -223,9 +223,27 @@ struct Explain {
   std::string statement;  // its text
 };
 
+/// A step of a script. `branches` are conditions (rows of one boolean; of kFor the query that is
+/// gone through) with what they lead to.
+struct ScriptStep {
+  enum class Kind { kStatement, kBlock, kIf, kWhile, kRepeat, kLoop, kFor, kLeave, kIterate };
+  Kind kind = Kind::kStatement;
+  std::string label;  // l: WHILE …
+  std::string name;   // of LEAVE's and ITERATE's label; of FOR's rows
+  std::string text;   // kStatement
+  std::vector<std::pair<spark::connect::Relation, std::vector<ScriptStep>>> branches;
+  std::vector<ScriptStep> otherwise;
+};
+
+/// BEGIN … END.
+struct Script {
+  std::string label;
+  std::vector<ScriptStep> steps;
+};
+
 using Statement = std::variant<spark::connect::Plan, CreateDatabase, CreateTable, CreateView,
                                CreateFunction, DropObject, AlterTable, AlterDatabase, SetComment,
                                Insert, Rewrite, Merge, Truncate, Show, Describe, SetConfig, Use,
-                               Cache, Analyze, Variable, ExecuteImmediate, Explain>;
+                               Cache, Analyze, Variable, ExecuteImmediate, Explain, Script>;
 
 }  // namespace firesteel

@@ -89,6 +89,7 @@ Statement Grammar::statement() {
     *plan.mutable_root() = query();
     return plan;
   }
+  if (in_.is("BEGIN") || (in_.is(":", 1) && in_.is("BEGIN", 2))) return script();
   using Method = Statement (Grammar::*)();
   static constexpr std::pair<std::string_view, Method> kStatements[] = {
       {"ALTER", &Grammar::alter},       {"ANALYZE", &Grammar::analyze},
@@ -108,7 +109,7 @@ Statement Grammar::statement() {
   for (const auto& [word, method] : kStatements) {
     if (in_.is(word)) return (this->*method)();
   }
-  for (const auto name : {"ADD", "BEGIN", "CALL", "GRANT", "LIST", "LOAD", "REVOKE"}) {
+  for (const auto name : {"ADD", "CALL", "GRANT", "LIST", "LOAD", "REVOKE"}) {
     if (in_.is(name)) unsupported(name, start);
   }
   in_.fail();
@@ -140,7 +141,10 @@ std::optional<std::string> Grammar::pattern() {
 /// SET, SET key, SET key = value; RESET, RESET key; SET VARIABLE, SET TIME ZONE, SET CATALOG.
 Statement Grammar::set() {
   const bool reset = in_.take().upper == "RESET";
-  if (!reset && (in_.is("VARIABLE") || in_.is("VAR")) && !in_.is("=", 1)) return assignment();
+  if (!reset && (in_.is("VARIABLE") || in_.is("VAR")) && !in_.is("=", 1)) {
+    in_.take();
+    return assignments();
+  }
   if (!reset && in_.accept("CATALOG")) {
     const bool text = in_.token().kind == TokenKind::kString;
     return Use{.name = text ? text_value() : alias_name(), .catalog = true};
@@ -397,8 +401,7 @@ Statement Grammar::variable() {
 }
 
 /// SET VARIABLE a = 1, b = DEFAULT; SET VARIABLE (a, b) = (SELECT 1, 2).
-Statement Grammar::assignment() {
-  in_.take();
+Statement Grammar::assignments() {
   const int start = in_.start();
   Variable made{.names = {}, .assigns = true, .type = {}, .value = {}};
   if (in_.accept("(")) {
