@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dataframe/session.h"
 #include "engine/database.h"
@@ -17,8 +18,9 @@ namespace firesteel::cli {
 /// Options before the subcommand, shared by all.
 struct GlobalOptions {
   DatabaseOptions database;
-  std::string time_zone = "UTC";
-  char** arguments = nullptr;  // the whole command line
+  std::string time_zone = "UTC", warehouse;
+  std::vector<std::string> settings;  // key=value
+  char** arguments = nullptr;         // the whole command line
 };
 
 /// A session on the embedded engine, with Ctrl-C stopping its queries.

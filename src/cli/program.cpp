@@ -15,6 +15,17 @@ namespace firesteel::cli {
 Session open_session(const GlobalOptions& options) {
   auto executor = make_embedded_executor(options.database);
   executor->set_config("spark.sql.session.timeZone", options.time_zone);
+  if (!options.warehouse.empty())
+    executor->set_config("spark.sql.warehouse.dir", options.warehouse);
+  for (const auto& setting : options.settings) {
+    const auto equals = setting.find('=');
+    if (equals == std::string::npos) {
+      throw Error("INVALID_OPTION", fmt::format("--conf takes key=value, not '{}', e.g. --conf "
+                                                "spark.sql.caseSensitive=true.",
+                                                setting));
+    }
+    executor->set_config(setting.substr(0, equals), setting.substr(equals + 1));
+  }
   interrupt_on_signal(executor);
   return Session(executor);
 }
@@ -37,6 +48,10 @@ int run_program(int argc, char** argv, const std::map<std::string_view, Command>
   app.add_option("--temp-limit", options.database.temp_size_limit,
                  "Most that is spilled, e.g. 50GB");
   app.add_option("--timezone", options.time_zone, "Session time zone (default: UTC)");
+  app.add_option("--warehouse", options.warehouse,
+                 "Folder of the catalog and its tables (default: spark-warehouse)");
+  app.add_option("--conf", options.settings, "A session setting, key=value; may be repeated")
+      ->allow_extra_args(false);
   app.footer(
       "Examples:\n  firesteel sql \"SELECT 1 + 1\"\n  firesteel run "
       "examples/flights/pipeline.toml\n"

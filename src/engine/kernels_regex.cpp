@@ -278,7 +278,8 @@ void list_kernel(duckdb::DataChunk& input, duckdb::ExpressionState&, duckdb::Vec
       for (const auto part : parts)
         duckdb::ListVector::PushBack(result, duckdb::Value(std::string(part)));
     } catch (const Error& error) {
-      throw duckdb::InvalidInputException(raised_text(error.condition(), error.message(), error.span()));
+      throw duckdb::InvalidInputException(
+          raised_text(error.condition(), error.message(), error.span()));
     }
   }
   if (input.AllConstant()) result.SetVectorType(duckdb::VectorType::CONSTANT_VECTOR);

@@ -228,9 +228,10 @@ Text mime_base64(Arguments a) {
     digits += kBase64.find(c) != std::string_view::npos;
   }
   if (digits % 4 == 1) {
-    throw Error("CONVERSION_INVALID_INPUT",
-                "The text cannot be read as base 64: its last group has one digit. Use `try_to_binary` "
-                "to tolerate it and return NULL instead.");
+    throw Error(
+        "CONVERSION_INVALID_INPUT",
+        "The text cannot be read as base 64: its last group has one digit. Use `try_to_binary` "
+        "to tolerate it and return NULL instead.");
   }
   return decoded(a[0].text, kBase64, 6);
 }
@@ -239,8 +240,8 @@ enum class Charset { kAscii, kLatin1, kUtf8, kUtf16, kUtf16Big, kUtf16Little, kU
 
 Charset charset_named(std::string_view name, const char* function) {
   static constexpr std::pair<std::string_view, Charset> kCharsets[] = {
-      {"US-ASCII", Charset::kAscii},   {"ISO-8859-1", Charset::kLatin1},
-      {"UTF-8", Charset::kUtf8},       {"UTF-16BE", Charset::kUtf16Big},
+      {"US-ASCII", Charset::kAscii},       {"ISO-8859-1", Charset::kLatin1},
+      {"UTF-8", Charset::kUtf8},           {"UTF-16BE", Charset::kUtf16Big},
       {"UTF-16LE", Charset::kUtf16Little}, {"UTF-16", Charset::kUtf16},
       {"UTF-32", Charset::kUtf32}};
   for (const auto& [known, charset] : kCharsets) {

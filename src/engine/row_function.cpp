@@ -109,7 +109,8 @@ void run(RowFunction<Result> function, duckdb::DataChunk& input, Vector& result)
     try {
       if (given) value = function(arguments);
     } catch (const Error& error) {
-      throw duckdb::InvalidInputException(raised_text(error.condition(), error.message(), error.span()));
+      throw duckdb::InvalidInputException(
+          raised_text(error.condition(), error.message(), error.span()));
     }
     if (value) {
       write(result, row, *value);

@@ -1,5 +1,5 @@
-// Scripts step by step. A script's own variables are the session's while their block runs, which then
-// gets back those that they hid.
+// Scripts step by step. A script's own variables are the session's while their block runs, which
+// then gets back those that they hid.
 #include <fmt/format.h>
 
 #include "engine/embedded.h"
@@ -130,11 +130,11 @@ EmbeddedExecutor::Flow EmbeddedExecutor::run_rows(const ScriptStep& step, proto:
     columns += fmt::format(", c{}", i);
     fields += fmt::format("{}{} := c{}", i ? ", " : "", sql_name(plan.schema[i].name), i);
   }
-  database_.execute(fmt::format(
-      "CREATE TABLE {} AS SELECT row_number() OVER () AS n, * FROM ({}) AS t({})", rows, plan.sql,
-      columns.substr(2)));
-  const auto count = std::stoll(
-      database_.rows("SELECT count(*) FROM " + rows).at(0).at(0).value_or("0"));
+  database_.execute(
+      fmt::format("CREATE TABLE {} AS SELECT row_number() OVER () AS n, * FROM ({}) AS t({})", rows,
+                  plan.sql, columns.substr(2)));
+  const auto count =
+      std::stoll(database_.rows("SELECT count(*) FROM " + rows).at(0).at(0).value_or("0"));
   std::map<std::string, SessionVariable> before;
   {
     std::lock_guard lock(mutex_);
@@ -184,9 +184,9 @@ proto::Relation EmbeddedExecutor::materialized(const proto::Relation& rows) {
   table.mutable_read()->mutable_named_table()->set_unparsed_identifier(name);
   std::vector<proto::Expression> columns;
   for (size_t i = 0; i < plan.schema.size(); ++i) {
-    columns.push_back(build::alias(build::cast(build::column(fmt::format("c{}", i)),
-                                               plan.schema[i].type),
-                                   plan.schema[i].name));
+    columns.push_back(
+        build::alias(build::cast(build::column(fmt::format("c{}", i)), plan.schema[i].type),
+                     plan.schema[i].name));
   }
   return build::project(std::move(table), std::move(columns));
 }

@@ -362,8 +362,8 @@ Resolved assert_true(std::vector<Resolved>& a, const CallContext& call) {
           .name = fmt::format("assert_true({}, {})", a[0].name, message)};
 }
 Resolved current_path(std::vector<Resolved>&, const CallContext& call) {
-  return {.sql = sql_string(fmt::format("system.builtin,system.session,spark_catalog.{}",
-                                        call.database)),
+  return {.sql = sql_string(
+              fmt::format("system.builtin,system.session,spark_catalog.{}", call.database)),
           .type = make_type(TypeKind::kString),
           .nullable = false};
 }

@@ -58,16 +58,18 @@ Resolved next_day(std::vector<Resolved>& a, const CallContext& call) {
   constexpr std::string_view kDays =
       "['MO', 'MON', 'MONDAY', 'TU', 'TUE', 'TUESDAY', 'WE', 'WED', 'WEDNESDAY', 'TH', 'THU', "
       "'THURSDAY', 'FR', 'FRI', 'FRIDAY', 'SA', 'SAT', 'SATURDAY', 'SU', 'SUN', 'SUNDAY']";
-  const auto failure = raise_sql("ILLEGAL_DAY_OF_WEEK",
-                                 "Illegal input for day of week. Use `SU`, `SUN`, `SUNDAY`, …, `SA`, "
-                                 "`SAT` or `SATURDAY`.",
-                                 call.span);
-  return {.sql = fmt::format(
-              "CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN NOT list_contains({2}, upper({1})) "
-              "THEN CAST({3} AS DATE) ELSE {0} + CAST(((list_position({2}, upper({1})) - 1) // 3 + 1 - "
-              "isodow({0}) + 6) % 7 + 1 AS INTEGER) END",
-              a[0].sql, a[1].sql, kDays, failure),
-          .type = make_type(kDate)};
+  const auto failure =
+      raise_sql("ILLEGAL_DAY_OF_WEEK",
+                "Illegal input for day of week. Use `SU`, `SUN`, `SUNDAY`, …, `SA`, "
+                "`SAT` or `SATURDAY`.",
+                call.span);
+  return {
+      .sql = fmt::format(
+          "CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN NOT list_contains({2}, upper({1})) "
+          "THEN CAST({3} AS DATE) ELSE {0} + CAST(((list_position({2}, upper({1})) - 1) // 3 + 1 - "
+          "isodow({0}) + 6) % 7 + 1 AS INTEGER) END",
+          a[0].sql, a[1].sql, kDays, failure),
+      .type = make_type(kDate)};
 }
 
 Resolved week_day(std::vector<Resolved>& a, const CallContext& call) {

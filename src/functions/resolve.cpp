@@ -366,9 +366,9 @@ Resolved resolve_call(const std::vector<const FunctionSpec*>& overloads,
                          return value.type.kind == TypeKind::kTime;
                        });
       if (own || !error.condition().starts_with("DATATYPE_MISMATCH.CAST_WITH")) throw;
-      throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-                  fmt::format("Cannot resolve \"{}\" due to data type mismatch: {}", name,
-                              error.message()))
+      throw Error(
+          "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+          fmt::format("Cannot resolve \"{}\" due to data type mismatch: {}", name, error.message()))
           .at(call.span);
     }
     if (result.name.empty()) result.name = name;

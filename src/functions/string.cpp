@@ -180,7 +180,8 @@ bool needs_pcre(const Resolved& pattern) {
   std::string_view text = pattern.literal;
   for (size_t i = 0; i < text.size(); ++i) {
     const auto at = text.substr(i);
-    for (const std::string_view start : {"(?=", "(?!", "(?<", "(?>", "++", "*+", "?+", "}+", "&&"}) {
+    for (const std::string_view start :
+         {"(?=", "(?!", "(?<", "(?>", "++", "*+", "?+", "}+", "&&"}) {
       if (at.starts_with(start)) return true;
     }
     if (text[i] != '\\' || i + 1 == text.size()) continue;

@@ -8,12 +8,16 @@ namespace firesteel::cli {
 
 Run explain_command(CLI::App& app, const GlobalOptions& options) {
   struct Options {
-    std::string query, step;
+    std::string query, step, mode = "formatted";
   };
   auto explain = std::make_shared<Options>();
   app.add_option("query", explain->query, "Spark SQL, or a pipeline file")->required();
   app.add_option("step", explain->step,
                  "A source or step of the pipeline (default: the rows features are made of)");
+  app.add_option("--mode", explain->mode,
+                 "simple, extended, codegen, cost, formatted (default), or analyze: run it, with "
+                 "each operator's time and rows")
+      ->check(CLI::IsMember({"simple", "extended", "codegen", "cost", "formatted", "analyze"}));
   return [explain, &options] {
     const auto spark = open_session(options);
     const bool is_file = explain->query.ends_with(".toml");
@@ -25,7 +29,7 @@ Run explain_command(CLI::App& app, const GlobalOptions& options) {
     const auto df =
         is_file ? pipeline_rows(parse_pipeline(explain->query), spark.executor(), explain->step)
                 : spark.sql(explain->query);
-    fmt::print("{}\n{}", schema_tree(df.schema()), df.explain());
+    fmt::print("{}\n{}", schema_tree(df.schema()), df.explain(explain->mode));
     return 0;
   };
 }

@@ -67,7 +67,8 @@ Script Grammar::script() {
 std::vector<ScriptStep> Grammar::script_steps(std::string_view until) {
   std::vector<ScriptStep> steps;
   while (!at_end_of(in_, "") && !(until == "IF" && in_.is_any("ELSE", "ELSEIF")) &&
-         !(until == "CASE" && in_.is_any("WHEN", "ELSE")) && !(until == "REPEAT" && in_.is("UNTIL"))) {
+         !(until == "CASE" && in_.is_any("WHEN", "ELSE")) &&
+         !(until == "REPEAT" && in_.is("UNTIL"))) {
     if (in_.at_end()) in_.fail("END");
     steps.push_back(script_step());
     in_.expect(";");

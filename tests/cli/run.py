@@ -173,6 +173,87 @@ class Case(unittest.TestCase):
         return found
 
 
+class Catalog(Case):
+    """Databases, tables, views and functions, which outlive the program and a kill of it."""
+
+    def sql(self, text, **settings):
+        return self.good("sql", "--format", "csv", text, **settings).out
+
+    def test_outlives_the_program(self):
+        self.sql("CREATE DATABASE shop; CREATE TABLE shop.t (a INT, p STRING) USING parquet PARTITIONED BY (p); "
+                 "INSERT INTO shop.t VALUES (1, 'x'), (2, 'y'); CREATE VIEW shop.v AS SELECT sum(a) AS s FROM shop.t; "
+                 "CREATE FUNCTION shop.twice(n INT) RETURNS INT RETURN n * 2")
+        self.assertEqual(self.sql("SELECT s, shop.twice(CAST(s AS INT)) AS t FROM shop.v"), "s,t\n3,6\n")
+        self.assertEqual(self.sql("SHOW PARTITIONS shop.t"), "partition\np=x\np=y\n")
+        self.sql("UPDATE shop.t SET a = 10 WHERE p = 'x'; DELETE FROM shop.t WHERE a = 2")
+        self.assertEqual(self.sql("SELECT * FROM shop.t"), "a,p\n10,x\n")
+        self.assertTrue((self.folder / "spark-warehouse/shop.db/t/p=x").is_dir())
+        self.refused("SCHEMA_NOT_EMPTY", call=["sql", "DROP DATABASE shop"])
+        self.sql("DROP DATABASE shop CASCADE")
+        self.assertFalse((self.folder / "spark-warehouse/shop.db").exists())
+
+    def test_another_warehouse(self):
+        self.good("--warehouse", "w", "sql", "CREATE TABLE t USING parquet AS SELECT 1 AS a")
+        self.assertTrue((self.folder / "w/t/_SUCCESS").exists())
+        self.refused("TABLE_OR_VIEW_NOT_FOUND", "`t`", call=["sql", "SELECT * FROM t"])
+        self.assertIn("1", self.good("--warehouse", "w", "sql", "SELECT a FROM t").out)
+        self.refused("INVALID_OPTION", "key=value", call=["--conf", "oops", "sql", "SELECT 1"])
+
+    def test_killed_while_writing(self):
+        self.sql("CREATE TABLE t USING parquet AS SELECT id FROM range(1000)")
+        for after in (0.05, 0.1, 0.2, 0.3, 0.4):
+            run = start(["sql", "INSERT INTO t SELECT id FROM range(3000000); INSERT OVERWRITE t SELECT id FROM range(1000)"],
+                        self.env, cwd=self.folder, stderr=subprocess.DEVNULL)
+            time.sleep(after)
+            run.kill()
+            run.wait()
+            for entry in self.temp.iterdir():  # a killed program cannot clean up
+                shutil.rmtree(entry, ignore_errors=True)
+            count = int(self.sql("SELECT count(*) AS n FROM t").split()[1])
+            self.assertIn((count - 1000) % 3000000, (0,), f"killed after {after} s: {count} rows")
+        self.sql("INSERT OVERWRITE t SELECT 1L; ")
+        self.assertEqual(self.sql("SELECT * FROM t"), "id\n1\n")
+
+    def test_refusals(self):
+        self.sql("CREATE TABLE t (a INT) USING parquet")
+        self.refused("TABLE_OR_VIEW_ALREADY_EXISTS", "`t`", call=["sql", "CREATE TABLE t (a INT)"])
+        self.refused("INCOMPATIBLE_DATA_FOR_TABLE", "`a`", call=["sql", "INSERT INTO t VALUES ('x')"])
+        self.refused("INSERT_COLUMN_ARITY_MISMATCH", call=["sql", "INSERT INTO t VALUES (1, 2)"])
+        self.refused("SCHEMA_NOT_FOUND", "`nowhere`", call=["sql", "USE nowhere"])
+        self.refused("DATA_SOURCE_NOT_FOUND", "delta", call=["sql", "CREATE TABLE u (a INT) USING delta"])
+        (self.folder / "spark-warehouse/.firesteel/default/table/t.json").write_text("{")
+        self.refused("CATALOG_DAMAGED", "t.json", call=["sql", "SELECT * FROM t"])
+
+    def test_scripts_and_several_statements(self):
+        script = self.folder / "s.sql"
+        script.write_text("CREATE TEMP VIEW v AS SELECT ';' AS s; -- a; comment\n"
+                          "BEGIN DECLARE n INT DEFAULT 0; WHILE n < 3 DO SET n = n + 1; END WHILE; "
+                          "SELECT n, CASE WHEN n > 2 THEN s ELSE 'no' END AS s FROM v; END; SELECT 2 AS two")
+        self.assertEqual(self.good("sql", "--format", "csv", "-f", script).out, "n,s\n3,;\ntwo\n2\n")
+
+
+class Spilling(Case):
+    """Ten times more data than memory."""
+
+    ROWS = "SELECT id, hash(id) AS h, repeat(CAST(id AS STRING), 24) AS s FROM range(4000000)"  # 800 MB
+    QUERIES = {
+        "sort": f"SELECT count(*), max(s) FROM (SELECT * FROM ({ROWS}) ORDER BY h, s LIMIT 3999999)",
+        "aggregate": f"SELECT count(*), sum(n) FROM (SELECT s, count(*) AS n, max(h) FROM ({ROWS}) GROUP BY s)",
+        "join": f"SELECT count(*), max(a.h) FROM ({ROWS}) a JOIN ({ROWS}) b ON a.s = b.s",
+        "window": f"SELECT sum(m), max(s) FROM (SELECT s, max(h) OVER (PARTITION BY id % 100000 ORDER BY s) AS m FROM ({ROWS}))",
+    }
+
+    def test_finishes(self):
+        for name, query in self.QUERIES.items():
+            with self.subTest(name):
+                self.good("--memory", "80MB", "--temp", self.temp, "sql", "--format", "csv", query)
+
+    def test_a_full_temporary_folder(self):
+        limits = ["--memory", "40MB", "--temp-limit", "10MB", "--temp", self.temp]
+        sort = "SELECT count(*), max(h) FROM (SELECT id, xxhash64(id) AS h FROM range(8000000) ORDER BY h LIMIT 7999999)"
+        self.refused("OUT_OF_MEMORY", "--memory", call=[*limits, "sql", sort])
+
+
 class Inputs(Case):
     """Files that are missing, empty, damaged or not what they are said to be."""
 

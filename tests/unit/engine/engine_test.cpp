@@ -98,5 +98,18 @@ TEST_F(EngineTest, FilesThatCannotBeRead) {
             "FAILED_READ_FILE.NO_HINT");
 }
 
+TEST_F(EngineTest, LivesOnAfterWhatDoesNotFit) {
+  const auto small = make_embedded_executor({.memory_limit = "20MB",
+                                             .threads = 2,
+                                             .temp_directory = path("temp"),
+                                             .temp_size_limit = "1MB"});
+  const std::string sort =
+      "SELECT id, hash(id) AS h FROM range(8000000) ORDER BY h DESC LIMIT 4000000";
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(condition_of([&] { count(*small, sort); }), "OUT_OF_MEMORY");
+    EXPECT_EQ(count(*small, "SELECT id FROM range(1000)").first, 1000);
+  }
+}
+
 }  // namespace
 }  // namespace firesteel
