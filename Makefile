@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo test test-all asan reference bench-flights bench-loader bench-quality bench-query bench-training docs install clean
+.PHONY: setup peers build demo test test-all asan reference bench-flights bench-loader bench-quality bench-tpc bench-training docs install clean
 
 setup:
 	@tools/setup.sh
@@ -41,8 +41,8 @@ bench-flights: build reference
 bench-loader: build reference
 	@.deps/reference/bin/python bench/loader/compare.py
 
-bench-query: build reference
-	@.deps/reference/bin/python bench/query/compare.py
+bench-tpc: build reference
+	@.deps/reference/bin/python bench/tpc/compare.py
 
 bench-quality: build reference
 	@.deps/reference/bin/python bench/quality/compare.py

@@ -19,11 +19,11 @@ using spark::connect::Join;
 
 /// Words that go on after a table, so that none is taken for its bare alias.
 constexpr std::string_view kNeverTableAlias[] = {
-    "ANTI",    "AS",     "CLUSTER", "CROSS",     "DISTRIBUTE", "EXCEPT",      "FULL",
-    "GROUP",   "HAVING", "INNER",   "INTERSECT", "JOIN",       "LATERAL",     "LEFT",
-    "LIMIT",   "MINUS",  "NATURAL", "OFFSET",    "ON",         "ORDER",       "PIVOT",
-    "QUALIFY", "RIGHT",  "SELECT",  "SEMI",      "SORT",       "TABLESAMPLE", "UNION",
-    "UNPIVOT", "USING",  "WHERE",   "WINDOW",    "WITH",
+    "ANTI",  "AS",      "CLUSTER", "CROSS",   "DISTRIBUTE", "DO",   "EXCEPT",
+    "FULL",  "GROUP",   "HAVING",  "INNER",   "INTERSECT",  "JOIN", "LATERAL",
+    "LEFT",  "LIMIT",   "MINUS",   "NATURAL", "OFFSET",     "ON",   "ORDER",
+    "PIVOT", "QUALIFY", "RIGHT",   "SELECT",  "SEMI",       "SORT", "TABLESAMPLE",
+    "UNION", "UNPIVOT", "USING",   "WHERE",   "WINDOW",     "WITH",
 };
 static_assert(std::ranges::is_sorted(kNeverTableAlias));
 

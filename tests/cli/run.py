@@ -224,6 +224,11 @@ class Catalog(Case):
         (self.folder / "spark-warehouse/.firesteel/default/table/t.json").write_text("{")
         self.refused("CATALOG_DAMAGED", "t.json", call=["sql", "SELECT * FROM t"])
 
+    def test_every_statement_of_the_documentation(self):
+        page = (pathlib.Path(__file__).parents[2] / "docs/sql.md").read_text()
+        (self.folder / "page.sql").write_text("\n".join(re.findall(r"(?s)```sql\n(.*?)```", page)))
+        self.good("sql", "-f", "page.sql")
+
     def test_scripts_and_several_statements(self):
         script = self.folder / "s.sql"
         script.write_text("CREATE TEMP VIEW v AS SELECT ';' AS s; -- a; comment\n"
@@ -247,11 +252,6 @@ class Spilling(Case):
         for name, query in self.QUERIES.items():
             with self.subTest(name):
                 self.good("--memory", "80MB", "--temp", self.temp, "sql", "--format", "csv", query)
-
-    def test_a_full_temporary_folder(self):
-        limits = ["--memory", "40MB", "--temp-limit", "10MB", "--temp", self.temp]
-        sort = "SELECT count(*), max(h) FROM (SELECT id, xxhash64(id) AS h FROM range(8000000) ORDER BY h LIMIT 7999999)"
-        self.refused("OUT_OF_MEMORY", "--memory", call=[*limits, "sql", sort])
 
 
 class Inputs(Case):

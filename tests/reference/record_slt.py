@@ -17,8 +17,8 @@ from pyspark.sql import SparkSession
 WAREHOUSE = tempfile.mkdtemp(prefix="record_slt_")
 
 
-def session():
-    return (SparkSession.builder.master("local[1]")
+def session(master="local[1]"):
+    return (SparkSession.builder.master(master)
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.driver.extraJavaOptions", "-Duser.timezone=UTC")
             .config("spark.ui.enabled", "false")

@@ -16,6 +16,7 @@ SCALE = {"tpch": 0.1, "tpcds": 0.1}
 
 def main():
     firesteel, folder, *rest = sys.argv[1:]
+    os.makedirs(folder, exist_ok=True)
     firesteel, folder = os.path.abspath(firesteel), os.path.abspath(folder)
     whole = "--all" in rest
     suites = [word for word in rest if word in SCALE] or list(SCALE)
