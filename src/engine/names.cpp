@@ -156,10 +156,15 @@ std::optional<NamedRelation> EmbeddedExecutor::relation(const std::vector<std::s
   if (!entry) return std::nullopt;
   if (entry->kind == TableKind::kView) return view_relation(*entry);
   auto scan = scan_table(*entry);
-  std::lock_guard lock(mutex_);
-  if (const auto cached = cached_.find(database + "." + table); cached != cached_.end()) {
+  bool caches = false;
+  {
+    std::lock_guard lock(mutex_);
+    caches = cached_.contains(database + "." + table);
+  }
+  if (caches) {
     scan = kept(scan);
-    cached->second.scan = scan;
+    std::lock_guard lock(mutex_);
+    cached_[database + "." + table].scan = scan;
   }
   return NamedRelation{std::move(scan), nullptr, {}, {"spark_catalog", database, table}};
 }

@@ -29,6 +29,10 @@ constexpr FunctionSpec kRows[] = {
      .doc = "A table of the numbers from `start` to before `end` in a column `id`.", .example = "(SELECT max(id) FROM range(5))", .gives = "4"},
     {.name = "stack", .signature = "(rows: int, value: any...) -> any", .of_resolver = true, .kind = FunctionKind::kGenerator,
      .doc = "The values as so many rows, filled row by row.", .example = "stack(1, 10)", .gives = "10"},
+    {.name = "variant_explode", .signature = "(variant: variant) -> any", .of_resolver = true, .kind = FunctionKind::kGenerator,
+     .doc = "A row per element of a variant's array or field of its object: `pos`, `key`, `value`.", .example = "(SELECT CAST(value AS INT) FROM variant_explode(parse_json('[7]')))", .gives = "7"},
+    {.name = "variant_explode_outer", .signature = "(variant: variant) -> any", .of_resolver = true, .kind = FunctionKind::kGenerator,
+     .doc = "`variant_explode`, but one row of nulls when there is no element.", .example = "(SELECT pos FROM variant_explode_outer(parse_json('[7]')))", .gives = "0"},
 };
 // clang-format on
 static_assert(checked(kRows));

@@ -59,6 +59,17 @@ Query Resolver::table_function(const proto::UnresolvedTableValuedFunction& funct
   const std::string base = outer ? name.substr(0, name.size() - 6) : name;
   if (base == "stack") return stack_rows(arguments, span);
   if (base == "json_tuple") return json_tuple_rows(arguments, span);
+  if (base == "variant_explode") {
+    if (arguments.size() != 1) wrong_count(name, "1", arguments.size(), span);
+    if (arguments[0].type.kind != kVariant) wrong_type(name, arguments[0], "\"VARIANT\"", span);
+    // Its entries as structs of position, key and value.
+    arguments[0].sql = fmt::format("spark_variant_entries({}, 'VOID', '', {})", arguments[0].sql,
+                                   sql_string(settings_.time_zone));
+    arguments[0].type = array_type(struct_type({{"pos", make_type(kInteger), false},
+                                                {"key", make_type(kString), true},
+                                                {"value", make_type(kVariant), false}}));
+    return exploded_rows("inline", name, arguments[0], outer, span);
+  }
   if (base == "explode" || base == "posexplode" || base == "inline") {
     if (arguments.size() != 1) wrong_count(name, "1", arguments.size(), span);
     return exploded_rows(base, name, arguments[0], outer, span);
