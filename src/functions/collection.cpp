@@ -65,6 +65,15 @@ Resolved named_struct(std::vector<Resolved>& a, const CallContext& call) {
   Schema fields;
   std::string parts;
   for (size_t i = 0; i + 1 < a.size(); i += 2) {
+    if (a[i].type.kind != kString || a[i].literal.empty()) {
+      throw Error(
+          "DATATYPE_MISMATCH.CREATE_NAMED_STRUCT_WITHOUT_FOLDABLE_STRING",
+          fmt::format("Cannot resolve \"named_struct\" due to data type mismatch: Only foldable "
+                      "`STRING` expressions are allowed to appear at odd position, but it is "
+                      "\"{}\".",
+                      a[i].name))
+          .at(call.span);
+    }
     fields.push_back({a[i].literal, a[i + 1].type, a[i + 1].nullable});
     parts +=
         fmt::format("{}{} := {}", parts.empty() ? "" : ", ", sql_name(a[i].literal), a[i + 1].sql);

@@ -144,17 +144,26 @@ bool in_class(const std::string& name, const DataType& type) {
   return false;
 }
 
+/// Among the bindings when a variable is that of an array's or a map's elements.
+constexpr const char* kElements = "elements";
+
 /// Binds `pattern` to a type. `loose` allows implicit casts.
 bool match(const Pattern& pattern, const Resolved& value, bool loose, Bindings& bound) {
   if (pattern.is_variable()) {
     auto [entry, is_new] = bound.try_emplace(pattern.name, value.type);
     if (is_new) return true;
     const auto common = common_type(entry->second, value.type);
+    // A text beside something else has no common type where elements are compared.
+    const auto &a = entry->second, &b = value.type;
+    if (bound.contains(kElements) && a.kind != b.kind && a.kind != TypeKind::kNull &&
+        b.kind != TypeKind::kNull && (a.kind == TypeKind::kString || b.kind == TypeKind::kString))
+      return false;
     if (!common || (!loose && *common != entry->second && !entry->second.is_nested())) return false;
     entry->second = *common;
     return true;
   }
   if (pattern.name == "array" || pattern.name == "map") {
+    bound[kElements] = make_type(TypeKind::kNull);
     if (value.is_null()) {
       for (const auto& inner : pattern.inner) match(inner, value, loose, bound);
       return true;
@@ -319,8 +328,14 @@ Resolved resolve_call(const std::vector<const FunctionSpec*>& overloads,
       for (size_t i = 0; i < arguments.size() && fits; ++i) {
         fits = match(parameter_of(signature, i)->pattern, arguments[i], loose, bound);
         if (!fits && loose && !mismatch) {
+          const auto& pattern = parameter_of(signature, i)->pattern;
+          const bool element = pattern.is_variable() && bound.contains(kElements),
+                     arrays = i > 0 && pattern.name == "array" &&
+                              arguments[i].type.kind == TypeKind::kArray;
           mismatch =
-              Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+              Error(element  ? "DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES"
+                    : arrays ? "DATATYPE_MISMATCH.BINARY_ARRAY_DIFF_TYPES"
+                             : "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
                     fmt::format("Cannot resolve \"{}\" due to data type mismatch: The {} "
                                 "parameter requires the {} type, however \"{}\" has the type "
                                 "\"{}\".",

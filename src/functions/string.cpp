@@ -258,6 +258,8 @@ Resolved regexp_replace(std::vector<Resolved>& a, const CallContext& call) {
   return result;
 }
 Resolved split(std::vector<Resolved>& a, const CallContext&) {
+  if (a.size() > 2 && a[2].literal == "NULL")
+    return {.sql = "CAST(NULL AS VARCHAR[])", .type = array_type(make_type(kString), false)};
   const auto limit = a.size() > 2 ? a[2].sql : "-1";
   auto result =
       by_engine(a, array_type(make_type(kString), false),
