@@ -9,6 +9,32 @@ namespace firesteel {
 
 namespace {
 
+/// How often a message's relations name a table.
+int uses_of(const std::string& name, const google::protobuf::Message& message) {
+  if (message.GetDescriptor() == proto::Read::NamedTable::descriptor()) {
+    const auto& given = static_cast<const proto::Read::NamedTable&>(message).unparsed_identifier();
+    const auto parts = split_name(given);
+    return parts.size() == 1 && std::equal(name.begin(), name.end(), parts[0].begin(),
+                                           parts[0].end(), [](unsigned char a, unsigned char b) {
+                                             return std::tolower(a) == std::tolower(b);
+                                           });
+  }
+  int uses = 0;
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  const auto* reflection = message.GetReflection();
+  reflection->ListFields(message, &fields);
+  for (const auto* field : fields) {
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE || field->is_map())
+      continue;
+    const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      uses += uses_of(name, field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i)
+                                                 : reflection->GetMessage(message, field));
+    }
+  }
+  return uses;
+}
+
 /// The union of a recursive query's first and repeated part, below the names of its columns.
 const proto::Relation* recursive_union(const proto::Relation& body) {
   if (body.has_to_df()) return recursive_union(body.to_df().input());
@@ -245,6 +271,7 @@ Query Resolver::named_table(const proto::Read& read, const proto::Relation& rela
       if (!same_name(named_plans_[i].name, parts[0])) continue;
       if (named_plans_[i].so_far) return scan(*named_plans_[i].so_far, {parts[0]});
       if (named_plans_[i].recursive) return recursive(i);
+      if (named_plans_[i].shared) return shared(i);
       const size_t visible = visible_plans_;
       visible_plans_ = named_plans_[i].visible;
       auto query = this->relation(*named_plans_[i].plan);
@@ -272,6 +299,35 @@ Query Resolver::named_table(const proto::Read& read, const proto::Relation& rela
                   quoted(parts),
                   nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)))
       .at(span_of(relation));
+}
+
+std::string Resolver::common_tables() const {
+  return common_tables_.empty() ? "" : fmt::format("WITH {} ", fmt::join(common_tables_, ", "));
+}
+
+Query Resolver::shared(size_t named_plan) {
+  if (!named_plans_[named_plan].rows) {
+    const auto plan = named_plans_[named_plan];
+    const size_t visible = std::exchange(visible_plans_, plan.visible);
+    auto outer = std::exchange(outer_, {});
+    const auto query = relation(*plan.plan);
+    outer_ = std::move(outer);
+    visible_plans_ = visible;
+    Scan scan{.from = sql_name(fmt::format("{}#{}", plan.name, ++next_id_)), .columns = {}};
+    std::string list;
+    for (const auto& column : query.output) {
+      const Resolved value{.sql = column.sql, .type = column.type, .exact = column.exact};
+      const auto name = sql_name(fmt::format("c#{}", ++next_id_));
+      list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ",
+                          coerce(value, column.type, settings_.time_zone).sql, name);
+      scan.columns.push_back({{column.name, column.type, column.nullable}, name});
+    }
+    common_tables_.push_back(fmt::format("{} AS (SELECT {} FROM ({}))", scan.from,
+                                         list.empty() ? "NULL" : list, query.print(query.output)));
+    named_plans_[named_plan].rows = std::make_shared<const Scan>(std::move(scan));
+  }
+  const auto rows = named_plans_[named_plan].rows;
+  return scan(*rows, {named_plans_[named_plan].name});
 }
 
 /// A recursive query by DuckDB's own: first the rows of the union's left side, then again and again
@@ -448,6 +504,9 @@ Query Resolver::with_relations(const proto::WithRelations& with) {
       // Names stand behind those that are visible here, so that inner ones shadow.
       named_plans_.resize(std::max(visible, named_before));
       named_plans_.push_back({reference.subquery_alias().alias(), &reference, named_plans_.size()});
+      // What is named several times is worked out once, unless it may name columns around it.
+      named_plans_.back().shared =
+          outer_.empty() && uses_of(reference.subquery_alias().alias(), with) > 1;
       named_plans_.back().recursive =
           reference.common().origin().jvm_origin().object_type() == "RECURSIVE" &&
           recursive_union(reference.subquery_alias().input());
@@ -749,6 +808,7 @@ LoweredPlan lower(const proto::Relation& plan, Environment& environment,
     result.schema.push_back({attribute.name, attribute.type, attribute.nullable});
   }
   result.sql =
+      resolver.common_tables() +
       fmt::format("SELECT {} FROM ({})", list.empty() ? "NULL" : list, query.print(query.output));
   return result;
 }

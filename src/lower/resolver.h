@@ -50,6 +50,8 @@ class Resolver {
       : catalog_(catalog), settings_(settings), names_{settings.database, settings.temporary} {}
 
   Query relation(const proto::Relation& relation);
+  /// `WITH …` of what `relation` has made so far; empty when there is nothing.
+  std::string common_tables() const;
   Resolved expression(const proto::Expression& expression, Scope& scope);
 
  private:
@@ -58,6 +60,7 @@ class Resolver {
   Query named_table(const proto::Read& read, const proto::Relation& relation);
   Query view(const NamedRelation& view);
   Query recursive(size_t named_plan);
+  Query shared(size_t named_plan);
   Query scan(const Scan& scan, std::vector<std::string> qualifiers);
   Query project(const proto::Project& project);
   Query filter(const proto::Filter& filter);
@@ -198,11 +201,14 @@ class Resolver {
     const proto::Relation* plan;
     size_t visible;  // how many named plans it may itself refer to
     bool recursive = false;
+    bool shared = false;  // named several times: lowered once, as a CTE of the statement
+    std::shared_ptr<const Scan> rows = {};
     /// While the recursive part is resolved: what the name stands for in it.
     const Scan* so_far = nullptr;
   };
   std::vector<NamedPlan> named_plans_;
   size_t visible_plans_ = SIZE_MAX;
+  std::vector<std::string> common_tables_;  // name AS (query)
   /// Scopes of the queries around a subquery.
   std::vector<Scope*> outer_;
 };
