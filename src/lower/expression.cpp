@@ -633,6 +633,11 @@ std::vector<DataType> lambda_types(std::string_view function,
   return {first.element(), make_type(kInteger)};
 }
 
+bool takes_lambda(std::string_view function) {
+  return function == "exists" || function == "filter" || function == "forall" ||
+         function == "transform";
+}
+
 }  // namespace
 
 Resolved Resolver::lambda(const proto::Expression::LambdaFunction& lambda,
@@ -811,11 +816,25 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
     } else if (argument.has_lambda_function()) {
       const auto& lambda_proto = argument.lambda_function();
       arguments.push_back(lambda(lambda_proto, lambda_types(name, arguments), scope));
+    } else if (arguments.size() == 1 && takes_lambda(name)) {
+      // A plain expression is a function that does not look at its argument.
+      proto::Expression::LambdaFunction constant;
+      *constant.mutable_function() = argument;
+      constant.add_arguments()->add_name_parts("unused");
+      arguments.push_back(lambda(constant, lambda_types(name, arguments), scope));
     } else {
       arguments.push_back(expression(argument, scope));
     }
   }
   scope.inside_aggregate = inside;
+  if (takes_lambda(name) && name != "transform" && arguments.size() > 1 &&
+      arguments[1].type.kind != kBoolean && !arguments[1].is_null()) {
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"{}\" due to data type mismatch: The second parameter "
+                            "requires the \"BOOLEAN\" type, however \"{}\" has the type \"{}\".",
+                            name, arguments[1].name, arguments[1].type.sql()))
+        .at(span);
+  }
   for (size_t i = overloads.front()->constants_from; i < arguments.size(); ++i) {
     fold_constant(arguments[i]);
   }
