@@ -327,6 +327,10 @@ Scan EmbeddedExecutor::kept(const Scan& scan) {
                         sql_name(column.field.name));
     out.columns.push_back({column.field, sql_name(column.field.name)});
   }
+  if (!scan.file.empty()) {
+    out.file = "__file";
+    list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", scan.file, out.file);
+  }
   database_.execute(fmt::format("CREATE TABLE {} AS SELECT {} FROM {}", out.from, list, scan.from));
   return out;
 }

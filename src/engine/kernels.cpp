@@ -586,6 +586,7 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   register_csv(loader);
   register_xml(loader);
   register_sketches(loader);
+  register_records(loader);
   register_text(loader);
   register_crypto(loader);
   register_vectors(loader);
