@@ -294,6 +294,7 @@ void EmbeddedExecutor::write_rows(const proto::Relation& rows, WriteRequest requ
   const auto plan = lowered(rows);
   request.sql = plan.sql;
   request.schema = plan.schema;
+  request.time_zone = time_zone();
   try {
     write_files(request, database_);
   } catch (const Error& error) {

@@ -33,6 +33,7 @@ void register_csv(duckdb::ExtensionLoader& loader);
 void register_xml(duckdb::ExtensionLoader& loader);
 void register_sketches(duckdb::ExtensionLoader& loader);
 void register_records(duckdb::ExtensionLoader& loader);
+void register_orc(duckdb::ExtensionLoader& loader);
 
 /// Those that DuckDB's own SQL can say.
 inline constexpr const char* kKernelMacros =

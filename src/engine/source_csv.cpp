@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <optional>
 
@@ -215,6 +216,23 @@ Scan scan_fast(const SourceRequest& request, const SourceFiles& files, Database&
           .file = kFileColumn};
 }
 
+constexpr uintmax_t kLookedThroughBytesMax = 64 << 20;
+
+/// DuckDB's reader takes doubled quotes by default, Spark's a backslash before them. Large files
+/// are not looked through.
+bool has_escaped_quotes(const SourceRequest& request, const SourceFiles& files,
+                        Database& database) {
+  if (request.options.contains("escape")) return false;
+  uintmax_t bytes = 0;
+  for (const auto& path : files.paths) bytes += std::filesystem::file_size(path);
+  if (bytes > kLookedThroughBytesMax) return false;
+  return !database
+              .rows(fmt::format("SELECT 1 FROM {} WHERE contains(record, {}) LIMIT 1",
+                                records_of(request, files, ""),
+                                sql_string("\\" + text_option(request, {"quote"}, "\""))))
+              .empty();
+}
+
 /// Options that DuckDB's reader cannot do, or does otherwise.
 bool needs_records(const SourceRequest& request, const SourceFiles& files) {
   static constexpr const char* kOptions[] = {"dateformat", "timestampformat", "timestampntzformat",
@@ -313,35 +331,7 @@ Scan scan_records(const SourceRequest& request, const SourceFiles& files, Databa
 }  // namespace
 
 Scan scan_csv(const SourceRequest& request, const SourceFiles& files, Database& database) {
-  check_options(request, {"header",
-                          "sep",
-                          "delimiter",
-                          "quote",
-                          "escape",
-                          "nullvalue",
-                          "inferschema",
-                          "mode",
-                          "comment",
-                          "ignoreleadingwhitespace",
-                          "ignoretrailingwhitespace",
-                          "multiline",
-                          "encoding",
-                          "charset",
-                          "emptyvalue",
-                          "columnnameofcorruptrecord",
-                          "dateformat",
-                          "timestampformat",
-                          "timestampntzformat",
-                          "nanvalue",
-                          "positiveinf",
-                          "negativeinf",
-                          "maxcharspercolumn",
-                          "maxcolumns",
-                          "linesep",
-                          "enforceschema",
-                          "samplingratio",
-                          "unescapedquotehandling",
-                          "preferdate"});
+  check_options(request);
   const auto quotes = text_option(request, {"unescapedquotehandling"}, "STOP_AT_DELIMITER");
   if (quotes != "STOP_AT_DELIMITER") {
     throw Error("INVALID_OPTION",
@@ -350,7 +340,8 @@ Scan scan_csv(const SourceRequest& request, const SourceFiles& files, Database& 
                             quotes));
   }
   flag_option(request, "multiline", false);  // quoted line breaks are read either way
-  if (needs_records(request, files)) return scan_records(request, files, database);
+  if (needs_records(request, files) || has_escaped_quotes(request, files, database))
+    return scan_records(request, files, database);
   auto scan = scan_fast(request, files, database);
   add_read_partitions(scan, files);
   return scan;

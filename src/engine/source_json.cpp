@@ -61,39 +61,27 @@ std::optional<Scan> scan_fast(const SourceFiles& files, Database& database) {
   return scan;
 }
 
+/// Options that DuckDB's reader cannot do, or does otherwise.
+bool needs_records(const SourceRequest& request, const SourceFiles& files) {
+  static constexpr const char* kOptions[] = {
+      "multiline",  "primitivesasstring", "prefersdecimal",    "dropfieldifallnull",
+      "linesep",    "encoding",           "charset",           "infertimestamp",
+      "dateformat", "timestampformat",    "ignorecorruptfiles"};
+  const bool named = std::any_of(std::begin(kOptions), std::end(kOptions),
+                                 [&](const char* name) { return request.options.contains(name); });
+  const bool allows = std::any_of(request.options.begin(), request.options.end(),
+                                  [](const auto& o) { return o.first.starts_with("allow"); });
+  return named || allows ||
+         std::any_of(files.paths.begin(), files.paths.end(),
+                     [](const std::string& path) { return path.ends_with(".bz2"); });
+}
+
 }  // namespace
 
 Scan scan_json(const SourceRequest& request, const SourceFiles& files, Database& database) {
-  static const std::vector<std::string> without_effect = {"samplingratio", "mode", "path",
-                                                          "columnnameofcorruptrecord"};
-  check_options(request, {"multiline",
-                          "mode",
-                          "columnnameofcorruptrecord",
-                          "primitivesasstring",
-                          "prefersdecimal",
-                          "dropfieldifallnull",
-                          "allowcomments",
-                          "allowunquotedfieldnames",
-                          "allowsinglequotes",
-                          "allownumericleadingzeros",
-                          "allownonnumericnumbers",
-                          "allowbackslashescapinganycharacter",
-                          "allowunquotedcontrolchars",
-                          "dateformat",
-                          "timestampformat",
-                          "timestampntzformat",
-                          "infertimestamp",
-                          "linesep",
-                          "encoding",
-                          "charset",
-                          "samplingratio"});
+  check_options(request);
   const MalformedRecords malformed(request);
-  const bool plain =
-      std::all_of(request.options.begin(), request.options.end(), [&](const auto& option) {
-        return std::find(without_effect.begin(), without_effect.end(), option.first) !=
-               without_effect.end();
-      });
-  if (plain && request.schema.empty()) {
+  if (request.schema.empty() && !needs_records(request, files)) {
     if (auto scan = scan_fast(files, database)) return *scan;
   }
   const auto records = records_of(

@@ -29,15 +29,16 @@ std::string path_list(const std::vector<std::string>& files);
 std::string text_option(const SourceRequest& request, std::initializer_list<const char*> names,
                         const std::string& otherwise);
 bool flag_option(const SourceRequest& request, const char* name, bool otherwise);
-/// Refuses options that are not `known`, or common to all files. Throws INVALID_OPTION.
-void check_options(const SourceRequest& request, std::vector<std::string> known);
+/// Refuses options that neither reading nor writing has. Throws INVALID_OPTION.
+void check_options(const SourceRequest& request);
 /// The options as kernels take them.
 std::string kernel_options(const SourceRequest& request);
 /// DuckDB's name of the text's encoding.
 std::string encoding_option(const SourceRequest& request);
 std::string separator_of_records(const SourceRequest& request);
 
-/// Arguments of DuckDB's readers: partitions and the file's column.
+/// Arguments of DuckDB's readers: partitions, and with the file's column.
+std::string partition_arguments(const SourceFiles& files);
 std::string reader_arguments(const SourceFiles& files);
 /// What a reader gives, without partitions and the file's column. Throws FAILED_READ_FILE.
 Scan described(Database& database, const std::string& from, const SourceFiles& files,
@@ -66,6 +67,8 @@ struct MalformedRecords {
 Scan scan_csv(const SourceRequest& request, const SourceFiles& files, Database& database);
 Scan scan_json(const SourceRequest& request, const SourceFiles& files, Database& database);
 Scan scan_parquet(const SourceRequest& request, const SourceFiles& files, Database& database);
+Scan scan_orc(const SourceRequest& request, const SourceFiles& files, Database& database);
+Scan scan_avro(const SourceRequest& request, const SourceFiles& files, Database& database);
 Scan scan_text(const SourceRequest& request, const SourceFiles& files);
 Scan scan_binary_file(const SourceRequest& request, const SourceFiles& files);
 

@@ -7,7 +7,7 @@
 namespace firesteel {
 
 Scan scan_text(const SourceRequest& request, const SourceFiles& files) {
-  check_options(request, {"wholetext", "linesep", "encoding"});
+  check_options(request);
   const auto schema = data_schema(request, files);
   if (schema.size() > 1 || (!schema.empty() && schema[0].type.kind != TypeKind::kString)) {
     throw Error("UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE",
@@ -25,7 +25,7 @@ Scan scan_text(const SourceRequest& request, const SourceFiles& files) {
 }
 
 Scan scan_binary_file(const SourceRequest& request, const SourceFiles& files) {
-  check_options(request, {});
+  check_options(request);
   Scan scan{.from = fmt::format("read_blob({})", path_list(files.paths)),
             .columns = {{{"path", make_type(TypeKind::kString), true},
                          "'file:' || substring(spark_file_uri(filename), 8)"},

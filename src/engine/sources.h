@@ -23,9 +23,10 @@ struct SourceRequest {
   std::string time_zone = "UTC";  // of timestamps whose text has no offset
 };
 
-inline constexpr std::string_view kSourceFormats[] = {"parquet", "csv", "json", "text",
-                                                      "binaryfile"};
+inline constexpr std::string_view kSourceFormats[] = {"parquet", "csv",  "json",      "text",
+                                                      "orc",     "avro", "binaryfile"};
 bool is_source_format(std::string_view format);
+void check_options(const std::string& format, const std::map<std::string, std::string>& options);
 
 /// How DuckDB reads the files. Throws PATH_NOT_FOUND, UNABLE_TO_INFER_SCHEMA, INVALID_OPTION …
 Scan scan_source(const SourceRequest& request, Database& database);
