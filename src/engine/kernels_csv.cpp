@@ -239,7 +239,7 @@ TypedRow make_to_csv(const Typed& typed, const Zone& zone) {
       if (i > 0) out += rules.separator;
       const auto& type = (*typed.type.fields)[i].type;
       if (parts[i].IsNull()) {
-        out += rules.null_value;
+        out += all ? rules.quote + rules.null_value + rules.quote : rules.null_value;
         continue;
       }
       const auto text = rules.trimmed(shown(parts[i], type, typed, zone));

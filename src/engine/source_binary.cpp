@@ -1,8 +1,6 @@
 // ORC by Arrow, Avro by DuckDB's extension.
 #include <fmt/format.h>
 
-#include <filesystem>
-
 #include "engine/source_reader.h"
 #include "functions/coercion.h"
 
@@ -18,9 +16,12 @@ Scan scan_orc(const SourceRequest& request, const SourceFiles& files, Database& 
   }
   auto scan =
       described(database, "(" + from + ")", files, fmt::format("ORC of {}", files.paths[0]));
-  for (auto& column : scan.columns) {  // moments, as Spark takes them
-    if (column.field.type.kind == TypeKind::kTimestampNtz)
-      column.field.type = make_type(TypeKind::kTimestamp);
+  // A timestamp without a zone is the wall clock's of the session's.
+  for (auto& column : scan.columns) {
+    if (column.field.type.kind != TypeKind::kTimestampNtz) continue;
+    column.field.type = make_type(TypeKind::kTimestamp);
+    column.sql = fmt::format("make_timestamp(epoch_us(timezone({}, {})))",
+                             sql_string(request.time_zone), column.sql);
   }
   add_partitions(scan, files, request);
   return scan;

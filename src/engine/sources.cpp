@@ -154,7 +154,7 @@ Scan described(Database& database, const std::string& from, const SourceFiles& f
   } catch (const Error& error) {
     throw Error(
         error.condition() == "INTERNAL_ERROR" ? "FAILED_READ_FILE.NO_HINT" : error.condition(),
-        fmt::format("{} ({})", error.message(), what));
+        fmt::format("{} ({})", error.message().substr(0, error.message().find("\n\nLINE ")), what));
   }
   return scan;
 }
@@ -281,6 +281,40 @@ Partitions partitions_of(const SourceRequest& request, const std::vector<FoundFi
   return out;
 }
 
+/// Does Spark's Parquet reader give values of a file's type as those of another?
+bool parquet_reads(const DataType& file, const DataType& wanted) {
+  using enum TypeKind;
+  const auto whole = [](TypeKind kind) {
+    return kind == kByte || kind == kShort || kind == kInteger;
+  };
+  if (file.is_nested() || wanted.is_nested()) return file.kind == wanted.kind;
+  if (file.kind == wanted.kind && file.kind != kDecimal) return true;
+  const int digits = wanted.precision - wanted.scale;
+  switch (wanted.kind) {
+    case kByte:
+    case kShort:
+    case kInteger:
+    case kLong:
+      return whole(file.kind);
+    case kDouble:
+      return whole(file.kind) || file.kind == kFloat;
+    case kDecimal:
+      if (file.kind == kDecimal)
+        return wanted.scale >= file.scale && digits >= file.precision - file.scale;
+      return (whole(file.kind) && digits >= 10) || (file.kind == kLong && digits >= 20);
+    case kString:
+      return file.kind == kBinary;
+    case kBinary:
+      return file.kind == kString;
+    case kTimestampNtz:
+      return file.kind == kDate || file.kind == kTimestamp;
+    case kTimestamp:
+      return file.kind == kTimestampNtz;
+    default:
+      return file.kind == kNull;
+  }
+}
+
 /// The user's schema in place of the file's: columns by name, cast, absent ones null.
 Scan with_schema(Scan scan, const Schema& schema, const SourceRequest& request) {
   if (schema.empty()) return scan;
@@ -297,7 +331,19 @@ Scan with_schema(Scan scan, const Schema& schema, const SourceRequest& request) 
     }
     Resolved value{.sql = fmt::format("CAST(NULL AS {})", duckdb_type(field.type)),
                    .type = field.type};
-    if (found != scan.columns.end()) {
+    const bool refused = found != scan.columns.end() && request.format == "parquet" &&
+                         !parquet_reads(found->field.type, field.type);
+    if (refused) {
+      value.sql = fmt::format(
+          "CAST({} AS {})",
+          raise_sql("FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH",
+                    fmt::format("Encountered error while reading a file: Data type mismatches when "
+                                "reading Parquet column `{}`. Expected Spark type {}, actual {}.",
+                                field.name, field.type.simple_string(),
+                                found->field.type.simple_string()),
+                    {}),
+          duckdb_type(field.type));
+    } else if (found != scan.columns.end()) {
       value = cast({.sql = found->sql, .type = found->field.type, .name = field.name}, field.type,
                    request.time_zone, !failfast);
     }
@@ -311,10 +357,19 @@ Scan with_schema(Scan scan, const Schema& schema, const SourceRequest& request) 
 
 Scan scan_parquet(const SourceRequest& request, const SourceFiles& files, Database& database) {
   check_options(request);
-  const auto reader =
-      fmt::format("read_parquet({}, union_by_name = {}{})", path_list(files.paths),
-                  flag_option(request, "mergeschema", false), partition_arguments(files));
+  const auto reader = fmt::format("read_parquet({}, union_by_name = {}{})", path_list(files.paths),
+                                  files.paths.size() > 1, partition_arguments(files));
   auto scan = described(database, reader, files, fmt::format("Parquet of {}", files.paths[0]));
+  if (files.paths.size() > 1 && request.schema.empty() &&
+      !flag_option(request, "mergeschema", false)) {  // the columns of one file
+    const auto first = database.describe(
+        fmt::format("SELECT * FROM read_parquet({})", sql_string(files.paths[0])));
+    std::erase_if(scan.columns, [&](const auto& column) {
+      return std::none_of(first.begin(), first.end(), [&](const auto& other) {
+        return equal_ignoring_case(other.name, column.field.name);
+      });
+    });
+  }
   // The reader's own column of this name, not one that it adds: with that, DuckDB 1.5 fails where
   // it takes an aggregate from the files' statistics.
   const bool named = std::any_of(scan.columns.begin(), scan.columns.end(), [](const auto& column) {
@@ -447,6 +502,22 @@ Scan no_rows(const Schema& schema) {
   return scan;
 }
 
+/// Files that cannot be opened as what they should be.
+void leave_out_corrupt(const SourceRequest& request, SourceFiles& files, Database& database) {
+  const auto* reader = request.format == "parquet" ? "read_parquet"
+                       : request.format == "orc"   ? "spark_orc"
+                                                   : nullptr;
+  if (!reader) return;
+  std::erase_if(files.paths, [&](const std::string& path) {
+    try {
+      database.describe(fmt::format("SELECT * FROM {}({})", reader, sql_string(path)));
+      return false;
+    } catch (const Error&) {
+      return true;
+    }
+  });
+}
+
 Scan scan_format(const SourceRequest& request, const SourceFiles& files, Database& database) {
   auto scan = request.format == "csv"    ? scan_csv(request, files, database)
               : request.format == "json" ? scan_json(request, files, database)
@@ -481,10 +552,13 @@ Scan scan_source(const SourceRequest& request, Database& database) {
   }
   SourceFiles files{.paths = {}, .partitions = partitions_of(request, found)};
   for (const auto& file : found) files.paths.push_back(file.path);
-  if (request.format == "parquet" && files.paths.size() == 1 &&
-      fs::file_size(files.paths[0]) == 0) {
+  if (flag_option(request, "ignorecorruptfiles", false))
+    leave_out_corrupt(request, files, database);
+  if (files.paths.empty() && !request.schema.empty()) return no_rows(request.schema);
+  if (files.paths.empty() || (request.format == "parquet" && files.paths.size() == 1 &&
+                              fs::file_size(files.paths[0]) == 0)) {
     throw Error("UNABLE_TO_INFER_SCHEMA",
-                fmt::format("Unable to infer schema: the file {} is empty.", files.paths[0]));
+                fmt::format("Unable to infer schema: the file {} is empty.", found[0].path));
   }
   if (request.format == "text") return scan_text(request, files);
   if (request.format == "binaryfile") return scan_binary_file(request, files);
