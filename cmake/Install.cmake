@@ -21,7 +21,8 @@ install(FILES ${CMAKE_SOURCE_DIR}/src/engine/engine.h ${CMAKE_SOURCE_DIR}/src/en
 get_filename_component(torch_libraries ${TORCH_INSTALL_PREFIX}/lib ABSOLUTE)
 file(GLOB borrowed ${torch_libraries}/libtorch.so ${torch_libraries}/libtorch_cpu.so ${torch_libraries}/libtorch_cuda.so
   ${torch_libraries}/libc10*.so ${torch_libraries}/libgomp*.so* ${torch_libraries}/libshm.so)
-install(FILES ${borrowed} ${FIRESTEEL_DEPS}/duckdb/lib/libduckdb.so ${arrow_library} DESTINATION lib/firesteel)
+install(FILES ${borrowed} ${FIRESTEEL_DEPS}/duckdb/lib/libduckdb.so ${arrow_library}
+  ${FIRESTEEL_DEPS}/duckdb/extensions/avro.duckdb_extension DESTINATION lib/firesteel)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/FiresteelConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 file(WRITE ${CMAKE_BINARY_DIR}/FiresteelConfig.cmake
   "include(\${CMAKE_CURRENT_LIST_DIR}/FiresteelTargets.cmake)\n")

@@ -67,6 +67,20 @@ duckdb_library() {
   done_with duckdb "$stamp"
 }
 
+avro_extension() {
+  local version=1.5.5 stamp
+  stamp=$(stamp_of avro <(echo "$version"))
+  [ -e "$stamp" ] && [ -e "$deps/duckdb/extensions/avro.duckdb_extension" ] && return
+  say "DuckDB's extension for Avro $version"
+  rm -rf "$deps/avro.part" && mkdir -p "$deps/avro.part" "$deps/duckdb/extensions"
+  "$deps/venv/bin/python" -m pip download -q --no-deps -d "$deps/avro.part" "duckdb-extension-avro==$version" \
+    2> >(grep -v '^WARNING' >&2)
+  "$deps/venv/bin/python" -m zipfile -e "$deps"/avro.part/*.whl "$deps/avro.part"
+  mv "$deps"/avro.part/duckdb_extension_avro/extensions/v*/avro.duckdb_extension "$deps/duckdb/extensions/"
+  rm -rf "$deps/avro.part"
+  done_with avro "$stamp"
+}
+
 datasketches_headers() {
   local version=4.1.0 stamp
   stamp=$(stamp_of datasketches <(echo "$version"))
@@ -109,6 +123,7 @@ case ${1:-build} in
     debian_packages
     virtual_environment venv packages/requirements.txt
     duckdb_library
+    avro_extension
     datasketches_headers
     spark_protocol
     flights_data

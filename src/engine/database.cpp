@@ -1,9 +1,11 @@
 // DuckDB's C++ API: connections, streams, types and errors.
 #include "engine/database.h"
 
+#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <mutex>
 #include <set>
 
@@ -308,6 +310,19 @@ double Database::progress() {
     if (share >= 0) return share / 100;
   }
   return -1;
+}
+
+std::string Database::extension(const std::string& name) {
+  namespace fs = std::filesystem;
+  Dl_info library{};
+  if (!::dladdr(reinterpret_cast<const void*>(&duckdb::DuckDB::LibraryVersion), &library))
+    return "";
+  const auto folder = fs::absolute(library.dli_fname).parent_path();
+  for (const auto& place : {folder, folder / "../extensions"}) {
+    const auto file = place / (name + ".duckdb_extension");
+    if (fs::exists(file)) return file.lexically_normal().string();
+  }
+  return "";
 }
 
 std::string Database::version() { return duckdb::DuckDB::LibraryVersion(); }

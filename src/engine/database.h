@@ -50,6 +50,8 @@ class Database {
   void interrupt();
   double progress();
   static std::string version();
+  /// The path of a DuckDB extension that stands by its library; empty when there is none.
+  static std::string extension(const std::string& name);
 
  private:
   struct State;

@@ -299,6 +299,7 @@ void EmbeddedExecutor::write_rows(const proto::Relation& rows, WriteRequest requ
   const auto plan = lowered(rows);
   request.sql = plan.sql;
   request.schema = plan.schema;
+  request.time_zone = time_zone();
   try {
     write_files(request, database_);
   } catch (const Error& error) {
@@ -331,6 +332,10 @@ Scan EmbeddedExecutor::kept(const Scan& scan) {
     list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", column.sql,
                         sql_name(column.field.name));
     out.columns.push_back({column.field, sql_name(column.field.name)});
+  }
+  if (!scan.file.empty()) {
+    out.file = "__file";
+    list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", scan.file, out.file);
   }
   database_.execute(fmt::format("CREATE TABLE {} AS SELECT {} FROM {}", out.from, list, scan.from));
   return out;

@@ -11,18 +11,6 @@
 
 namespace firesteel {
 
-namespace {
-
-constexpr size_t kLevelsMax = 1000;  // Jackson's StreamReadConstraints
-constexpr size_t kDigitsMax = 1000;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-bool is_name_byte(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '$' ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
-
 void append_utf8(std::string& out, uint32_t code) {
   if (code < 0x80) {
     out += static_cast<char>(code);
@@ -39,6 +27,18 @@ void append_utf8(std::string& out, uint32_t code) {
     out += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
     out += static_cast<char>(0x80 | (code & 0x3f));
   }
+}
+
+namespace {
+
+constexpr size_t kLevelsMax = 1000;  // Jackson's StreamReadConstraints
+constexpr size_t kDigitsMax = 1000;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool is_name_byte(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '$' ||
+         static_cast<unsigned char>(c) >= 0x80;
 }
 
 bool is_high_surrogate(uint32_t unit) { return unit >= 0xd800 && unit < 0xdc00; }

@@ -10,6 +10,8 @@
 
 namespace firesteel {
 
+void append_utf8(std::string& out, uint32_t code);
+
 enum class JsonToken {
   kEnd,  // nothing follows
   kStartObject,

@@ -587,6 +587,8 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   register_csv(loader);
   register_xml(loader);
   register_sketches(loader);
+  register_records(loader);
+  register_orc(loader);
   register_text(loader);
   register_crypto(loader);
   register_vectors(loader);

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace duckdb {
 class DatabaseInstance;
@@ -14,6 +16,8 @@ namespace firesteel {
 void register_kernels(duckdb::DatabaseInstance& database);
 /// Spark's Murmur3 of bytes.
 uint32_t murmur3(const char* data, size_t size, uint32_t seed);
+/// Bytes with U+FFFD for what is no UTF-8.
+std::string repaired_utf8(std::string_view bytes);
 /// Called by register_kernels, each in a file of its own.
 void register_statistics(duckdb::ExtensionLoader& loader);
 void register_random(duckdb::ExtensionLoader& loader);
@@ -28,6 +32,8 @@ void register_variant(duckdb::ExtensionLoader& loader);
 void register_csv(duckdb::ExtensionLoader& loader);
 void register_xml(duckdb::ExtensionLoader& loader);
 void register_sketches(duckdb::ExtensionLoader& loader);
+void register_records(duckdb::ExtensionLoader& loader);
+void register_orc(duckdb::ExtensionLoader& loader);
 
 /// Those that DuckDB's own SQL can say.
 inline constexpr const char* kKernelMacros =

@@ -17,7 +17,7 @@ using enum TypeKind;
 using Arguments = std::vector<Value>;
 
 struct CsvRules {
-  std::string separator, quote, escape, comment, null_value;
+  std::string separator, quote, escape, comment, null_value, empty_value;
   bool trim_left, trim_right;
 
   CsvRules(const Options& options, bool trims)
@@ -26,6 +26,7 @@ struct CsvRules {
         escape(options.get("escape", "\\")),
         comment(options.get("comment", "")),
         null_value(options.get("nullValue", "")),
+        empty_value(options.get("emptyValue", "")),
         trim_left(options.flag("ignoreLeadingWhiteSpace", trims)),
         trim_right(options.flag("ignoreTrailingWhiteSpace", trims)) {
     if (separator == "\\t") separator = "\t";
@@ -69,7 +70,7 @@ std::vector<std::optional<std::string>> fields_of(std::string_view line, const C
       size_t after = std::min(i + 1, line.size());
       while (after < line.size() && line[after] == ' ' && !ends(after)) ++after;
       if (ends(after)) {
-        field = text;
+        field = text.empty() ? rules.empty_value : text;
         end = after;
       }
     }
@@ -126,39 +127,69 @@ std::optional<Value> field_value(const std::string& text, const DataType& type, 
   }
 }
 
+/// What is done with records that are malformed.
+struct Modes {
+  std::string corrupt;
+  bool strict, drops;
+
+  explicit Modes(const Options& options)
+      : corrupt(options.get("columnNameOfCorruptRecord", "_corrupt_record")) {
+    const auto mode = lower_case(options.get("mode", "PERMISSIVE"));
+    strict = mode == "failfast";
+    drops = mode == "dropmalformed";
+  }
+};
+
+/// A record as a struct; `bad` when it is malformed.
+Value row_of(const std::string& text, const Schema& schema, const CsvRules& rules,
+             const Modes& modes, const Typed& typed, const Zone& zone, bool& bad) {
+  const auto fields = fields_of(text, rules);
+  size_t wanted = 0;
+  for (const auto& field : schema) wanted += field.name != modes.corrupt;
+  bad = fields.size() != wanted;
+  duckdb::child_list_t<Value> values;
+  size_t next = 0;
+  for (const auto& field : schema) {
+    values.emplace_back(field.name, null_of(field.type));
+    if (field.name == modes.corrupt) continue;
+    const size_t index = next++;
+    if (index >= fields.size() || !fields[index] || *fields[index] == rules.null_value) continue;
+    const auto value = field_value(*fields[index], field.type, typed, zone);
+    bad = bad || !value;
+    if (value) values.back().second = *value;
+  }
+  for (auto& [name, value] : values) {
+    if (bad && name == modes.corrupt) value = Value(text);
+  }
+  return Value::STRUCT(std::move(values));
+}
+
 TypedRow make_from_csv(const Typed& typed, const Zone& zone) {
-  const CsvRules rules(typed.options, false);
-  const auto corrupt = typed.options.get("columnNameOfCorruptRecord", "_corrupt_record");
-  auto mode = typed.options.get("mode", "PERMISSIVE");
-  std::transform(mode.begin(), mode.end(), mode.begin(), ::toupper);
-  return [&typed, &zone, rules, corrupt, strict = mode == "FAILFAST"](const Arguments& a) {
-    const auto text = text_in(a[0]);
-    const auto fields = fields_of(text, rules);
-    size_t wanted = 0;
-    for (const auto& field : *typed.type.fields) wanted += field.name != corrupt;
-    bool bad = fields.size() != wanted;
-    duckdb::child_list_t<Value> values;
-    size_t next = 0;
-    for (const auto& field : *typed.type.fields) {
-      values.emplace_back(field.name, null_of(field.type));
-      if (field.name == corrupt) continue;
-      const size_t index = next++;
-      if (index >= fields.size() || !fields[index] || *fields[index] == rules.null_value) continue;
-      const auto value = field_value(*fields[index], field.type, typed, zone);
-      bad = bad || !value;
-      if (value) values.back().second = *value;
+  return [&typed, &zone, rules = CsvRules(typed.options, false),
+          modes = Modes(typed.options)](const Arguments& a) {
+    bool bad = false;
+    auto row =
+        row_of(std::string(text_in(a[0])), *typed.type.fields, rules, modes, typed, zone, bad);
+    if (bad && modes.strict) raise(kMalformedRecord, malformed_record(text_in(a[0])));
+    return row;
+  };
+}
+
+/// The rows of a record of a file: one, or none when it is malformed and such are dropped.
+TypedRow make_csv_rows(const Typed& typed, const Zone& zone) {
+  return [&typed, &zone, rules = CsvRules(typed.options, false),
+          modes = Modes(typed.options)](const Arguments& a) {
+    bool bad = false;
+    const auto& type = typed.type.element();
+    duckdb::vector<Value> rows;
+    rows.push_back(
+        row_of(std::string(text_in(a[0])), *type.fields, rules, modes, typed, zone, bad));
+    if (bad && modes.strict) {
+      raise("FAILED_READ_FILE.NO_HINT", fmt::format("Encountered error while reading a file: {}",
+                                                    malformed_record(text_in(a[0]))));
     }
-    if (bad && strict) {
-      raise("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION",
-            fmt::format("Malformed records are detected in record parsing: {}. Parse Mode: "
-                        "FAILFAST. To process malformed records as null result, try setting the "
-                        "option 'mode' as 'PERMISSIVE'.",
-                        text));
-    }
-    for (auto& [name, value] : values) {
-      if (bad && name == corrupt) value = Value(std::string(text));
-    }
-    return Value::STRUCT(std::move(values));
+    if (bad && modes.drops) rows.clear();
+    return Value::LIST(logical_type(type), std::move(rows));
   };
 }
 
@@ -208,7 +239,7 @@ TypedRow make_to_csv(const Typed& typed, const Zone& zone) {
       if (i > 0) out += rules.separator;
       const auto& type = (*typed.type.fields)[i].type;
       if (parts[i].IsNull()) {
-        out += rules.null_value;
+        out += all ? rules.quote + rules.null_value + rules.quote : rules.null_value;
         continue;
       }
       const auto text = rules.trimmed(shown(parts[i], type, typed, zone));
@@ -264,10 +295,75 @@ TypedRow make_schema_of_csv(const Typed& typed, const Zone& zone) {
   };
 }
 
+TypedRow make_csv_fields(const Typed& typed, const Zone&) {
+  return [rules = CsvRules(typed.options, false)](const Arguments& a) {
+    duckdb::vector<Value> fields;
+    for (const auto& field : fields_of(text_in(a[0]), rules))
+      fields.push_back(field ? Value(*field) : Value(duckdb::LogicalType::VARCHAR));
+    return Value::LIST(duckdb::LogicalType::VARCHAR, std::move(fields));
+  };
+}
+
+/// The types of a record's fields, void where there is no value.
+TypedRow make_csv_type(const Typed& typed, const Zone& zone) {
+  return [&typed, &zone, rules = CsvRules(typed.options, false)](const Arguments& a) {
+    Schema fields;
+    for (const auto& field : fields_of(text_in(a[0]), rules)) {
+      const bool null = !field || *field == rules.null_value;
+      fields.push_back({fmt::format("_c{}", fields.size()),
+                        null ? make_type(kNull) : type_of(field, typed, zone)});
+    }
+    return Value(struct_type(std::move(fields)).sql());
+  };
+}
+
+/// The type that fields of both types are of.
+DataType wider(const DataType& a, const DataType& b) {
+  if (a == b || b.kind == kNull) return a;
+  if (a.kind == kNull) return b;
+  if (a.is_numeric() && b.is_numeric()) {
+    for (const auto kind : {kDouble, kDecimal, kLong}) {
+      if (a.kind != kind && b.kind != kind) continue;
+      if (kind != kDecimal) return make_type(kind);
+      const auto digits = [](const DataType& type) {
+        return type.kind == kDecimal ? type.precision : type.kind == kLong ? 20 : 10;
+      };
+      return decimal_type(std::max(digits(a), digits(b)), 0);
+    }
+  }
+  if (a.is_datetime() && b.is_datetime()) return make_type(kTimestamp);
+  return make_type(kString);
+}
+
+TypedRow make_csv_type_of_all(const Typed&, const Zone&) {
+  return [](const Arguments& a) {
+    Schema all;
+    for (const auto& text : duckdb::ListValue::GetChildren(a[0])) {
+      const auto type = parse_type(duckdb::StringValue::Get(text));
+      for (size_t i = 0; i < type.fields->size(); ++i) {
+        if (i == all.size()) {
+          all.push_back((*type.fields)[i]);
+        } else {
+          all[i].type = wider(all[i].type, (*type.fields)[i].type);
+        }
+      }
+    }
+    for (auto& field : all) {
+      if (field.type.kind == kNull) field.type = make_type(kString);
+    }
+    return Value(struct_type(std::move(all)).sql());
+  };
+}
+
 }  // namespace
 
 void register_csv(duckdb::ExtensionLoader& loader) {
   register_typed(loader, "spark_from_csv", {"string"}, "", make_from_csv);
+  register_typed(loader, "spark_csv_rows", {"string"}, "", make_csv_rows);
+  register_typed(loader, "spark_csv_fields", {"string"}, "array<string>", make_csv_fields);
+  register_typed(loader, "spark_csv_type", {"string"}, "string", make_csv_type);
+  register_typed(loader, "spark_csv_type_of_all", {"array<string>"}, "string",
+                 make_csv_type_of_all);
   register_typed(loader, "spark_to_csv", {""}, "string", make_to_csv);
   register_typed(loader, "spark_schema_of_csv", {"string"}, "string", make_schema_of_csv);
 }

@@ -512,11 +512,7 @@ TypedRow make_from_json(const Typed& typed, const Zone& zone) {
     } catch (const Mismatch&) {
     }
     if (bad && strict) {
-      raise("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION",
-            fmt::format("Malformed records are detected in record parsing: {}. Parse Mode: "
-                        "FAILFAST. To process malformed records as null result, try setting the "
-                        "option 'mode' as 'PERMISSIVE'.",
-                        json));
+      raise(kMalformedRecord, malformed_record(json));
     }
     if (!is_struct) return value;
     duckdb::child_list_t<Value> fields;
@@ -532,6 +528,58 @@ TypedRow make_from_json(const Typed& typed, const Zone& zone) {
       }
     }
     return Value::STRUCT(std::move(fields));
+  };
+}
+
+/// The rows of a record of a file: an object is one, an array one each.
+TypedRow make_json_rows(const Typed& typed, const Zone& zone) {
+  const auto& type = typed.type.element();
+  const auto corrupt = typed.options.get("columnNameOfCorruptRecord", "_corrupt_record");
+  auto mode = typed.options.get("mode", "PERMISSIVE");
+  std::transform(mode.begin(), mode.end(), mode.begin(), ::toupper);
+  return [&typed, &zone, &type, corrupt, mode, rules = rules_of(typed.options),
+          wanted = without(type, corrupt)](const std::vector<Value>& arguments) {
+    const auto json = text_in(arguments[0]);
+    duckdb::vector<Value> values, rows;
+    bool bad = false;
+    try {
+      JsonReader reader(json, rules);
+      JsonValues reads(reader, typed, zone);
+      if (reader.next() == kStartArray) {
+        while (reader.next() != kEndArray) values.push_back(reads.value(wanted));
+      } else if (reader.token() != kEnd) {
+        values.push_back(reads.value(wanted));
+        bad = values[0].IsNull();
+      }
+      bad = bad || reads.bad();
+    } catch (const JsonError&) {
+      values.assign(1, null_of(wanted));
+      bad = true;
+    } catch (const Mismatch&) {
+      values.assign(1, null_of(wanted));
+      bad = true;
+    }
+    if (bad && mode == "FAILFAST") {
+      raise("FAILED_READ_FILE.NO_HINT",
+            fmt::format("Encountered error while reading a file: {}", malformed_record(json)));
+    }
+    if (bad && mode == "DROPMALFORMED") values.clear();
+    for (const auto& value : values) {
+      duckdb::child_list_t<Value> fields;
+      size_t next = 0;
+      for (const auto& field : *type.fields) {
+        if (field.name == corrupt) {
+          fields.emplace_back(field.name,
+                              bad ? Value(std::string(json)) : Value(LogicalType::VARCHAR));
+        } else {
+          fields.emplace_back(field.name, value.IsNull()
+                                              ? null_of(field.type)
+                                              : duckdb::StructValue::GetChildren(value)[next++]);
+        }
+      }
+      rows.push_back(Value::STRUCT(std::move(fields)));
+    }
+    return Value::LIST(logical_type(type), std::move(rows));
   };
 }
 
@@ -808,6 +856,43 @@ TypedRow make_schema_of_json(const Typed& typed, const Zone& zone) {
   };
 }
 
+/// The type of a record of a file, for json_type_of_all.
+TypedRow make_json_type(const Typed& typed, const Zone& zone) {
+  const auto corrupt = typed.options.get("columnNameOfCorruptRecord", "_corrupt_record");
+  auto mode = typed.options.get("mode", "PERMISSIVE");
+  std::transform(mode.begin(), mode.end(), mode.begin(), ::toupper);
+  return [&typed, &zone, corrupt, mode,
+          rules = rules_of(typed.options)](const std::vector<Value>& arguments) {
+    auto found = make_type(TypeKind::kNull);
+    try {
+      JsonReader reader(text_in(arguments[0]), rules);
+      if (reader.next() == kEnd) return Value(LogicalType::VARCHAR);
+      found = JsonTypes(reader, typed, zone).type();
+      if (found.kind == TypeKind::kArray) found = found.element();
+    } catch (const JsonError&) {
+    }
+    if (found.kind == TypeKind::kStruct) return Value(found.sql());
+    if (mode == "FAILFAST") {
+      raise(kMalformedRecord, malformed_record(text_in(arguments[0])));
+    }
+    if (mode == "DROPMALFORMED") return Value(LogicalType::VARCHAR);
+    return Value(struct_type({{corrupt, make_type(TypeKind::kString), true}}).sql());
+  };
+}
+
+TypedRow make_json_type_of_all(const Typed& typed, const Zone& zone) {
+  return [&typed, &zone](const std::vector<Value>& arguments) {
+    auto all = make_type(TypeKind::kNull);
+    for (const auto& text : duckdb::ListValue::GetChildren(arguments[0])) {
+      if (!text.IsNull()) all = JsonTypes::wider(all, parse_type(duckdb::StringValue::Get(text)));
+    }
+    JsonReader nothing("", {});
+    const auto settled =
+        all.kind == TypeKind::kStruct ? JsonTypes(nothing, typed, zone).settled(all) : std::nullopt;
+    return Value(settled.value_or(struct_type({})).sql());
+  };
+}
+
 }  // namespace
 
 void register_json(duckdb::ExtensionLoader& loader) {
@@ -822,6 +907,10 @@ void register_json(duckdb::ExtensionLoader& loader) {
   tuple.SetNullHandling(duckdb::FunctionNullHandling::SPECIAL_HANDLING);
   loader.RegisterFunction(tuple);
   register_typed(loader, "spark_from_json", {"string"}, "", make_from_json);
+  register_typed(loader, "spark_json_rows", {"string"}, "", make_json_rows);
+  register_typed(loader, "spark_json_type", {"string"}, "string", make_json_type);
+  register_typed(loader, "spark_json_type_of_all", {"array<string>"}, "string",
+                 make_json_type_of_all);
   register_typed(loader, "spark_schema_of_json", {"string"}, "string", make_schema_of_json);
   register_typed(loader, "spark_to_json", {""}, "string", [](const Typed& typed, const Zone& zone) {
     return [text = JsonText(typed, zone)](const std::vector<Value>& values) mutable {

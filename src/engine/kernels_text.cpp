@@ -122,7 +122,9 @@ size_t sequence(std::string_view text, size_t& bad) {
   return length;
 }
 
-std::string repaired(std::string_view text) {
+}  // namespace
+
+std::string repaired_utf8(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     size_t bad = 0;
@@ -133,8 +135,10 @@ std::string repaired(std::string_view text) {
   return out;
 }
 
-Number is_valid_utf8(Arguments a) { return repaired(a[0].text) == a[0].text; }
-Text make_valid_utf8(Arguments a) { return repaired(a[0].text); }
+namespace {
+
+Number is_valid_utf8(Arguments a) { return repaired_utf8(a[0].text) == a[0].text; }
+Text make_valid_utf8(Arguments a) { return repaired_utf8(a[0].text); }
 Text valid_utf8(Arguments a) {
   return *is_valid_utf8(a) ? Text(std::string(a[0].text)) : std::nullopt;
 }
@@ -154,7 +158,7 @@ Text url_decode(Arguments a) {
     out += static_cast<char>(high << 4 | low);
     i += 2;
   }
-  return repaired(out);
+  return repaired_utf8(out);
 }
 
 std::u32string characters(std::string_view text) {

@@ -268,8 +268,15 @@ Scan EmbeddedExecutor::scanned(const SourceRequest& request) {
     if (found != scans_.end() && found->second.first == state) return found->second.second;
   }
   auto scan = scan_source(request, database_);
-  // Text is parsed once: a plan may read the same file several times.
-  if (request.format != "parquet" && bytes < kKeptTextBytesMax) scan = kept(scan);
+  // Text is parsed once: a plan may read the same file several times. What is malformed where
+  // nothing may be is an error of the query.
+  const bool text = request.format == "csv" || request.format == "json";
+  if (text && bytes < kKeptTextBytesMax) {
+    try {
+      scan = kept(scan);
+    } catch (const Error&) {
+    }
+  }
   std::lock_guard lock(mutex_);
   scans_[key] = {state, scan};
   return scan;

@@ -1,7 +1,9 @@
-// Parquet, CSV and JSON through DuckDB's readers; types found as Spark finds them.
+// The files of a source and the columns that their folders give; the formats are read by
+// source_csv, source_json, source_text and, Parquet, here.
 #include "engine/sources.h"
 
 #include <fmt/format.h>
+#include <fnmatch.h>
 #include <glob.h>
 
 #include <algorithm>
@@ -11,14 +13,18 @@
 #include <optional>
 
 #include "engine/commit.h"
+#include "engine/source_reader.h"
 #include "engine/write.h"
 #include "functions/coercion.h"
+#include "plan/names.h"
 
 namespace firesteel {
 
 namespace fs = std::filesystem;
 
-namespace {
+bool Partitions::contains(const std::string& name) const {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 std::string path_list(const std::vector<std::string>& files) {
   std::string out;
@@ -45,21 +51,166 @@ bool flag_option(const SourceRequest& request, const char* name, bool otherwise)
   return value == "true";
 }
 
-/// Options that are read; any other is an error when it would change the rows, else passed over.
-void check_options(const SourceRequest& request, const std::vector<std::string>& known) {
-  for (const auto& [key, value] : request.options) {
+const std::vector<std::string>& known_options(const std::string& format) {
+  static const std::vector<std::string> common = {
+      "path",          "basepath",           "pathglobfilter",    "recursivefilelookup",
+      "modifiedafter", "modifiedbefore",     "timezone",          "ignorecorruptfiles",
+      "mergeschema",   "ignoremissingfiles", "maxrecordsperfile", "partitionoverwritemode"};
+  static const std::vector<std::string> of_text = {"linesep", "encoding", "compression", "codec"};
+  static const std::vector<std::string> of_values = {
+      "mode",      "columnnameofcorruptrecord", "charset",       "dateformat", "timestampformat",
+      "multiline", "timestampntzformat",        "samplingratio", "inferschema"};
+  static const auto all = [](std::vector<std::string> own,
+                             std::initializer_list<const std::vector<std::string>*> others) {
+    for (const auto* other : others) own.insert(own.end(), other->begin(), other->end());
+    return own;
+  };
+  static const std::map<std::string, std::vector<std::string>> formats = {
+      {"csv", all({"header", "sep", "delimiter", "quote", "escape", "nullvalue", "emptyvalue",
+                   "comment", "ignoreleadingwhitespace", "ignoretrailingwhitespace", "nanvalue",
+                   "positiveinf", "negativeinf", "maxcharspercolumn", "maxcolumns", "enforceschema",
+                   "unescapedquotehandling", "preferdate", "quoteall"},
+                  {&of_values, &of_text, &common})},
+      {"json", all({"primitivesasstring", "prefersdecimal", "dropfieldifallnull", "allowcomments",
+                    "allowunquotedfieldnames", "allowsinglequotes", "allownumericleadingzeros",
+                    "allownonnumericnumbers", "allowbackslashescapinganycharacter",
+                    "allowunquotedcontrolchars", "infertimestamp", "ignorenullfields"},
+                   {&of_values, &of_text, &common})},
+      {"text", all({"wholetext"}, {&of_text, &common})},
+      {"parquet", all({"compression", "parquet.compression", "datetimerebasemode",
+                       "int96rebasemode", "inferschema"},
+                      {&common})},
+      {"orc", all({"compression", "orc.compress"}, {&common})}};
+  const auto found = formats.find(format);
+  return found == formats.end() ? common : found->second;
+}
+
+void check_options(const std::string& format, const std::map<std::string, std::string>& options) {
+  const auto& known = known_options(format);
+  for (const auto& [key, value] : options) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     const auto nearest = nearest_name(key, known);
     throw Error("INVALID_OPTION",
-                fmt::format("The {} source has no option `{}`.{}", request.format, key,
+                fmt::format("The {} source has no option `{}`.{}", format, key,
                             nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)));
   }
 }
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return std::tolower(x) == std::tolower(y); });
+void check_options(const SourceRequest& request) { check_options(request.format, request.options); }
+
+std::string kernel_options(const SourceRequest& request) {
+  std::string out;
+  for (const auto& [name, value] : request.options) out += name + '\x1f' + value + '\x1f';
+  return out;
 }
+
+std::string encoding_option(const SourceRequest& request) {
+  const auto given = text_option(request, {"encoding", "charset"}, "UTF-8");
+  std::string name;
+  for (const char c : given) {
+    if (std::isalnum(static_cast<unsigned char>(c)))
+      name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  if (name == "UTF8" || name == "USASCII" || name == "ASCII") return "utf-8";
+  if (name == "UTF16") return "utf-16";
+  if (name == "UTF16LE") return "utf-16le";
+  if (name == "UTF16BE") return "utf-16be";
+  if (name == "ISO88591" || name == "LATIN1") return "latin-1";
+  throw Error("INVALID_OPTION",
+              fmt::format("The option `encoding` takes UTF-8, US-ASCII, UTF-16, UTF-16LE, UTF-16BE "
+                          "or ISO-8859-1 here, not '{}'.",
+                          given));
+}
+
+std::string separator_of_records(const SourceRequest& request) {
+  const auto separator = text_option(request, {"linesep"}, "");
+  if (request.options.contains("linesep") && separator.empty())
+    throw Error("INVALID_OPTION", "The option `lineSep` cannot be an empty text.");
+  return separator;
+}
+
+std::string reader_arguments(const SourceFiles& files) {
+  return partition_arguments(files) + fmt::format(", filename = '{}'", kFileColumn);
+}
+
+std::string partition_arguments(const SourceFiles& files) {
+  if (files.partitions.columns.empty()) return ", hive_partitioning = false";
+  std::string types;
+  for (const auto& field : files.partitions.columns) {
+    types += fmt::format("{}{}: {}", types.empty() ? "" : ", ", sql_string(field.name),
+                         sql_string(duckdb_type(field.type)));
+  }
+  return fmt::format(", hive_partitioning = true, hive_types = {{{}}}", types);
+}
+
+Scan described(Database& database, const std::string& from, const SourceFiles& files,
+               const std::string& what) {
+  Scan scan{.from = from, .columns = {}, .file = kFileColumn};
+  try {
+    for (auto& column : database.describe("SELECT * FROM " + from)) {
+      if (column.name == kFileColumn || files.partitions.contains(column.name)) continue;
+      scan.columns.push_back({{column.name, column.type, true}, column.sql});
+    }
+  } catch (const Error& error) {
+    throw Error(
+        error.condition() == "INTERNAL_ERROR" ? "FAILED_READ_FILE.NO_HINT" : error.condition(),
+        fmt::format("{} ({})", error.message().substr(0, error.message().find("\n\nLINE ")), what));
+  }
+  return scan;
+}
+
+void add_read_partitions(Scan& scan, const SourceFiles& files) {
+  for (const auto& field : files.partitions.columns)
+    scan.columns.push_back({{field.name, field.type, true}, sql_name(field.name)});
+}
+
+std::string records_of(const SourceRequest& request, const SourceFiles& files,
+                       const std::string& arguments) {
+  return fmt::format(
+      "spark_records({}, encoding := {}, separator := {}, ignore_corrupt := {}, "
+      "ignore_missing := {}{})",
+      path_list(files.paths), sql_string(encoding_option(request)),
+      sql_string(separator_of_records(request)), flag_option(request, "ignorecorruptfiles", false),
+      flag_option(request, "ignoremissingfiles", false), arguments);
+}
+
+void add_partitions(Scan& scan, const SourceFiles& files, const SourceRequest& request) {
+  for (const auto& field : files.partitions.columns) {
+    const Resolved text{
+        .sql = fmt::format("spark_partition_value({}, {})", scan.file, sql_string(field.name)),
+        .type = make_type(TypeKind::kString),
+        .name = field.name};
+    scan.columns.push_back(
+        {{field.name, field.type, true}, cast(text, field.type, request.time_zone).sql});
+  }
+}
+
+Schema data_schema(const SourceRequest& request, const SourceFiles& files) {
+  Schema schema = request.schema;
+  std::erase_if(schema, [&](const Field& field) {
+    return std::any_of(files.partitions.columns.begin(), files.partitions.columns.end(),
+                       [&](const Field& other) { return other.name == field.name; });
+  });
+  return schema;
+}
+
+MalformedRecords::MalformedRecords(const SourceRequest& request)
+    : column(text_option(request, {"columnnameofcorruptrecord"}, "_corrupt_record")) {
+  auto mode = text_option(request, {"mode"}, "PERMISSIVE");
+  std::transform(mode.begin(), mode.end(), mode.begin(), ::toupper);
+  permissive = mode != "FAILFAST" && mode != "DROPMALFORMED";
+  const auto found = std::find_if(request.schema.begin(), request.schema.end(),
+                                  [&](const Field& field) { return field.name == column; });
+  kept = found != request.schema.end();
+  if (kept && found->type.kind != TypeKind::kString) {
+    throw Error("INVALID_CORRUPT_RECORD_TYPE",
+                fmt::format("The column `{}` for corrupt records must have the nullable STRING "
+                            "type, but got \"{}\".",
+                            column, found->type.sql()));
+  }
+}
+
+namespace {
 
 /// Does every value read as the type?
 bool all_of_type(const std::vector<std::string>& values, TypeKind kind) {
@@ -89,15 +240,6 @@ bool all_of_type(const std::vector<std::string>& values, TypeKind kind) {
 /// A file and the part of its path below what was asked for, whose folders' names give columns.
 struct FoundFile {
   std::string path, below;
-};
-
-struct Partitions {
-  Schema columns;
-  std::vector<std::string> names;  // all that the reader finds in the path
-
-  bool contains(const std::string& name) const {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  }
 };
 
 /// The columns that the folders' names give, typed as Spark infers them.
@@ -139,29 +281,38 @@ Partitions partitions_of(const SourceRequest& request, const std::vector<FoundFi
   return out;
 }
 
-/// The reader's arguments for them.
-std::string partition_arguments(const Partitions& partitions) {
-  if (partitions.columns.empty()) return ", hive_partitioning = false";
-  std::string types;
-  for (const auto& field : partitions.columns) {
-    types += fmt::format("{}{}: {}", types.empty() ? "" : ", ", sql_string(field.name),
-                         sql_string(duckdb_type(field.type)));
+/// Does Spark's Parquet reader give values of a file's type as those of another?
+bool parquet_reads(const DataType& file, const DataType& wanted) {
+  using enum TypeKind;
+  const auto whole = [](TypeKind kind) {
+    return kind == kByte || kind == kShort || kind == kInteger;
+  };
+  if (file.is_nested() || wanted.is_nested()) return file.kind == wanted.kind;
+  if (file.kind == wanted.kind && file.kind != kDecimal) return true;
+  const int digits = wanted.precision - wanted.scale;
+  switch (wanted.kind) {
+    case kByte:
+    case kShort:
+    case kInteger:
+    case kLong:
+      return whole(file.kind);
+    case kDouble:
+      return whole(file.kind) || file.kind == kFloat;
+    case kDecimal:
+      if (file.kind == kDecimal)
+        return wanted.scale >= file.scale && digits >= file.precision - file.scale;
+      return (whole(file.kind) && digits >= 10) || (file.kind == kLong && digits >= 20);
+    case kString:
+      return file.kind == kBinary;
+    case kBinary:
+      return file.kind == kString;
+    case kTimestampNtz:
+      return file.kind == kDate || file.kind == kTimestamp;
+    case kTimestamp:
+      return file.kind == kTimestampNtz;
+    default:
+      return file.kind == kNull;
   }
-  return fmt::format(", hive_partitioning = true, hive_types = {{{}}}", types);
-}
-
-Scan described(Database& database, const std::string& from, const std::string& what) {
-  Scan scan{.from = from, .columns = {}};
-  try {
-    for (auto& column : database.describe("SELECT * FROM " + from)) {
-      scan.columns.push_back({{column.name, column.type, true}, column.sql});
-    }
-  } catch (const Error& error) {
-    throw Error(
-        error.condition() == "INTERNAL_ERROR" ? "FAILED_READ_FILE.NO_HINT" : error.condition(),
-        fmt::format("{} ({})", error.message(), what));
-  }
-  return scan;
 }
 
 /// The user's schema in place of the file's: columns by name, cast, absent ones null.
@@ -180,7 +331,19 @@ Scan with_schema(Scan scan, const Schema& schema, const SourceRequest& request) 
     }
     Resolved value{.sql = fmt::format("CAST(NULL AS {})", duckdb_type(field.type)),
                    .type = field.type};
-    if (found != scan.columns.end()) {
+    const bool refused = found != scan.columns.end() && request.format == "parquet" &&
+                         !parquet_reads(found->field.type, field.type);
+    if (refused) {
+      value.sql = fmt::format(
+          "CAST({} AS {})",
+          raise_sql("FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH",
+                    fmt::format("Encountered error while reading a file: Data type mismatches when "
+                                "reading Parquet column `{}`. Expected Spark type {}, actual {}.",
+                                field.name, field.type.simple_string(),
+                                found->field.type.simple_string()),
+                    {}),
+          duckdb_type(field.type));
+    } else if (found != scan.columns.end()) {
       value = cast({.sql = found->sql, .type = found->field.type, .name = field.name}, field.type,
                    request.time_zone, !failfast);
     }
@@ -190,272 +353,33 @@ Scan with_schema(Scan scan, const Schema& schema, const SourceRequest& request) 
   return scan;
 }
 
-// Spark's CSV inference: the narrowest of these that every value of the whole file fits.
-constexpr TypeKind kInferred[] = {TypeKind::kInteger, TypeKind::kLong,      TypeKind::kDouble,
-                                  TypeKind::kDate,    TypeKind::kTimestamp, TypeKind::kBoolean};
-
-std::string fits_sql(const std::string& column, TypeKind kind) {
-  const auto without = [&](std::string_view letters) {
-    std::string sql;
-    for (char c : letters) sql += fmt::format(" AND NOT contains({}, '{}')", column, c);
-    return sql;
-  };
-  switch (kind) {
-    case TypeKind::kDate:
-      return fmt::format("(TRY_CAST({0} AS DATE) IS NOT NULL AND strlen({0}) = 10)", column);
-    case TypeKind::kTimestamp:
-      return fmt::format("(TRY_CAST({0} AS TIMESTAMP) IS NOT NULL AND strlen({0}) >= 8)", column);
-    case TypeKind::kBoolean:
-      return fmt::format("lower({}) IN ('true', 'false')", column);
-    case TypeKind::kDouble:
-      return fmt::format("(TRY_CAST({} AS DOUBLE) IS NOT NULL{})", column, without("_"));
-    default:  // DuckDB takes 1.5 and 1e3 for integers, rounding them
-      return fmt::format("(TRY_CAST({} AS {}) IS NOT NULL{})", column, duckdb_type(make_type(kind)),
-                         without(".eE_"));
-  }
-}
-
-/// Per test, whether every value of its column is of its type, or nothing where there is no value.
-struct TypeTest {
-  std::string column;
-  size_t candidate;  // in kInferred; behind it: text, which all are
-};
-std::vector<std::optional<bool>> passed(Database& database, const std::string& from,
-                                        const std::vector<TypeTest>& tests) {
-  std::string list;
-  for (const auto& [column, candidate] : tests) {
-    list += (list.empty() ? "" : ", ") +
-            (candidate < std::size(kInferred)
-                 ? fmt::format("bool_and(CASE WHEN {} IS NOT NULL THEN {} END)", column,
-                               fits_sql(column, kInferred[candidate]))
-                 : std::string("true"));
-  }
-  const auto row = database.rows(fmt::format("SELECT {} FROM {}", list, from)).at(0);
-  std::vector<std::optional<bool>> out;
-  for (const auto& cell : row) out.push_back(cell ? std::optional(*cell == "true") : std::nullopt);
-  return out;
-}
-
-/// The type of each column of text, as a place in kInferred. A sample proposes, then the whole must
-/// agree.
-std::vector<size_t> inferred_types(Database& database, const std::string& text,
-                                   const std::vector<DatabaseColumn>& columns) {
-  constexpr size_t kText = std::size(kInferred);
-  std::vector<TypeTest> tests;
-  for (const auto& column : columns) {
-    for (size_t candidate = 0; candidate <= kText; ++candidate)
-      tests.push_back({column.sql, candidate});
-  }
-  const auto of_sample =
-      passed(database, fmt::format("(SELECT * FROM {} LIMIT 2000)", text), tests);
-  std::vector<TypeTest> current;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    size_t candidate = 0;
-    while (of_sample[i * (kText + 1) + candidate] == false) ++candidate;
-    current.push_back({columns[i].sql, candidate});
-  }
-  for (bool all = false; !all;) {
-    const auto of_whole = passed(database, text, current);
-    all = true;
-    for (size_t i = 0; i < columns.size(); ++i) {
-      if (!of_whole[i]) current[i].candidate = kText;  // no value: text, as Spark has it
-      if (of_whole[i] == false) {
-        ++current[i].candidate;
-        all = false;
-      }
-    }
-  }
-  std::vector<size_t> types;
-  for (const auto& test : current) types.push_back(test.candidate);
-  return types;
-}
-
-/// DuckDB's name of an encoding, or an error that names the option.
-std::string csv_encoding(const SourceRequest& request) {
-  const auto given = text_option(request, {"encoding", "charset"}, "UTF-8");
-  std::string name;
-  for (const char c : given) {
-    if (std::isalnum(static_cast<unsigned char>(c)))
-      name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  }
-  if (name == "UTF8" || name == "USASCII" || name == "ASCII") return "utf-8";
-  if (name == "UTF16" || name == "UTF16LE") return "utf-16";
-  if (name == "ISO88591" || name == "LATIN1") return "latin-1";
-  throw Error(
-      "INVALID_OPTION",
-      fmt::format(
-          "The option `encoding` takes UTF-8, US-ASCII, UTF-16 or ISO-8859-1 here, not '{}'.",
-          given));
-}
-
-/// What becomes of a field's text before it is a value: white space, null and empty texts.
-struct CsvText {
-  std::string quote, null_text;
-  std::optional<std::string> empty_text;
-  bool trims_left, trims_right;
-
-  explicit CsvText(const SourceRequest& request)
-      : quote(text_option(request, {"quote"}, "\"")),
-        null_text(text_option(request, {"nullvalue"}, "")),
-        trims_left(flag_option(request, "ignoreleadingwhitespace", false)),
-        trims_right(flag_option(request, "ignoretrailingwhitespace", false)) {
-    if (request.options.contains("emptyvalue"))
-      empty_text = text_option(request, {"emptyvalue"}, "");
-  }
-
-  /// The reader gives the right text itself.
-  bool plain() const { return null_text.empty() && !empty_text && !trims_left && !trims_right; }
-
-  std::string value_of(const std::string& column) const {
-    std::string sql = column;
-    if (trims_left) sql = fmt::format("ltrim({}, ' \t')", sql);
-    if (trims_right) sql = fmt::format("rtrim({}, ' \t')", sql);
-    // A null is an empty field; what is empty but not null was quoted.
-    std::string cases;
-    if (trims_left || trims_right)
-      cases += fmt::format(" WHEN {} = '' AND {} <> '' THEN NULL", sql, column);
-    cases += fmt::format(" WHEN {} = {} THEN NULL", sql, sql_string(null_text));
-    if (empty_text)
-      cases = fmt::format(" WHEN {} = '' THEN {}", column,
-                          *empty_text == null_text ? "NULL" : sql_string(*empty_text)) +
-              cases;
-    return fmt::format("CASE{} ELSE {} END", cases, sql);
-  }
-};
-
-Scan scan_csv(const SourceRequest& request, const std::vector<std::string>& files,
-              const Partitions& partitions, Database& database) {
-  check_options(
-      request, {"header", "sep", "delimiter", "quote", "escape", "nullvalue", "inferschema", "mode",
-                "comment", "ignoreleadingwhitespace", "ignoretrailingwhitespace", "multiline",
-                "encoding", "charset", "emptyvalue", "path", "basepath"});
-  flag_option(request, "multiline", false);  // quoted line breaks are read either way
-  const bool header = flag_option(request, "header", false);
-  const auto separator = text_option(request, {"sep", "delimiter"}, ",");
-  const auto mode = text_option(request, {"mode"}, "PERMISSIVE");
-  const CsvText text(request);
-  std::string reader = fmt::format(
-      "read_csv({}, header = {}, delim = {}, quote = {}, escape = {}, nullstr = '', auto_detect = "
-      "true, "
-      "sample_size = 1000, strict_mode = false, null_padding = {}, encoding = {}{}{}",
-      path_list(files), header, sql_string(separator == "\\t" ? "\t" : separator),
-      sql_string(text.quote), sql_string(text_option(request, {"escape"}, "\"")),
-      mode == "FAILFAST" ? "false" : "true", sql_string(csv_encoding(request)),
-      text.plain() ? "" : ", allow_quoted_nulls = false", partition_arguments(partitions));
-  if (mode == "DROPMALFORMED") reader += ", ignore_errors = true";
-  const auto comment = text_option(request, {"comment"}, "");
-  if (!comment.empty()) reader += fmt::format(", comment = {}", sql_string(comment));
-  std::string as_text = reader + ", all_varchar = true)";
-  auto columns = database.describe("SELECT * FROM " + as_text);
-  std::erase_if(columns, [&](const auto& column) { return partitions.contains(column.name); });
-  if (!text.plain()) {
-    std::string list;
-    for (const auto& field : partitions.columns)
-      list += (list.empty() ? "" : ", ") + sql_name(field.name);
-    for (const auto& column : columns)
-      list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", text.value_of(column.sql),
-                          column.sql);
-    as_text = fmt::format("(SELECT {} FROM {})", list, as_text);
-  }
-  if (columns.empty()) {
-    throw Error(
-        "UNABLE_TO_INFER_SCHEMA",
-        fmt::format("Unable to infer schema for CSV: {} is empty. Give the schema.", files[0]));
-  }
-  // Without a header Spark names the columns _c0, _c1 …
-  auto shown_name = [&](size_t i) { return header ? columns[i].name : fmt::format("_c{}", i); };
-  Scan scan{.from = as_text, .columns = {}};
-  for (size_t i = 0; i < columns.size(); ++i) {
-    scan.columns.push_back({{shown_name(i), make_type(TypeKind::kString), true}, columns[i].sql});
-  }
-  if (!request.schema.empty()) {
-    if (!header) {
-      for (size_t i = 0; i < scan.columns.size() && i < request.schema.size(); ++i)
-        scan.columns[i].field.name = request.schema[i].name;
-    }
-    return scan;
-  }
-  if (!flag_option(request, "inferschema", false)) return scan;
-  const auto inferred = inferred_types(database, as_text, columns);
-  std::string types;
-  std::vector<Scan::Column> typed;
-  const auto type_of = [&](size_t i) {
-    return make_type(inferred[i] < std::size(kInferred) ? kInferred[inferred[i]]
-                                                        : TypeKind::kString);
-  };
-  // Text that is not the file's own, or means another time in the session's zone, is cast.
-  bool local_times = false;
-  for (size_t i = 0; i < columns.size(); ++i)
-    local_times =
-        local_times || (type_of(i).kind == TypeKind::kTimestamp && request.time_zone != "UTC");
-  if (!text.plain() || local_times) {
-    for (size_t i = 0; i < columns.size(); ++i) {
-      const DataType type = type_of(i);
-      const Resolved value{
-          .sql = columns[i].sql, .type = make_type(TypeKind::kString), .name = shown_name(i)};
-      // Every value was found to be of its type: DuckDB's own cast will do for numbers, and is
-      // faster.
-      typed.push_back({{shown_name(i), type, true},
-                       type.is_numeric()
-                           ? fmt::format("CAST({} AS {})", value.sql, duckdb_type(type))
-                           : cast(value, type, request.time_zone, true).sql});
-    }
-    return {.from = as_text, .columns = std::move(typed)};
-  }
-  // Verified columns are parsed by the reader itself, which is faster than casting text.
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const DataType type = type_of(i);
-    const bool moment = type.kind == TypeKind::kTimestamp;  // its text may carry an offset
-    types += fmt::format("{}{}: {}", types.empty() ? "" : ", ", sql_string(columns[i].name),
-                         sql_string(moment ? "TIMESTAMPTZ" : duckdb_type(type)));
-    typed.push_back(
-        {{shown_name(i), type, true},
-         moment ? fmt::format("make_timestamp(epoch_us({}))", columns[i].sql) : columns[i].sql});
-  }
-  return {.from = fmt::format("{}, types = {{{}}})", reader, types), .columns = std::move(typed)};
-}
-
-Scan scan_json(const SourceRequest& request, const std::vector<std::string>& files,
-               const Partitions& partitions, Database& database) {
-  check_options(request,
-                {"multiline", "mode", "path", "basepath", "primitivesasstring", "encoding"});
-  const bool multiline = flag_option(request, "multiline", false);
-  const auto reader = fmt::format(
-      "read_json({}, format = '{}', sample_size = -1, "
-      "convert_strings_to_integers = false{}",
-      path_list(files), multiline ? "auto" : "newline_delimited", partition_arguments(partitions));
-  auto scan = described(database, reader + ")", fmt::format("JSON of {}", files[0]));
-  std::erase_if(scan.columns,
-                [&](const auto& column) { return partitions.contains(column.field.name); });
-  // Spark leaves text that looks like a moment as text.
-  std::string columns;
-  for (auto& column : scan.columns) {
-    if (column.field.type.is_datetime()) column.field.type = make_type(TypeKind::kString);
-    column.sql = sql_name(column.field.name);
-    columns += fmt::format("{}{}: {}", columns.empty() ? "" : ", ", sql_string(column.field.name),
-                           sql_string(duckdb_type(column.field.type)));
-  }
-  scan.from = fmt::format("{}, columns = {{{}}})", reader, columns);
-  // As Spark's inference: fields in alphabetical order.
-  std::sort(
-      scan.columns.begin(), scan.columns.end(),
-      [](const Scan::Column& a, const Scan::Column& b) { return a.field.name < b.field.name; });
-  return scan;
-}
-
-Scan scan_parquet(const SourceRequest& request, const std::vector<std::string>& files,
-                  const Partitions& partitions, Database& database) {
-  check_options(request, {"mergeschema", "path", "basepath", "compression", "recursivefilelookup"});
-  const auto reader =
-      fmt::format("read_parquet({}, union_by_name = {}{})", path_list(files),
-                  flag_option(request, "mergeschema", false), partition_arguments(partitions));
-  auto scan = described(database, reader, fmt::format("Parquet of {}", files[0]));
-  std::erase_if(scan.columns,
-                [&](const auto& column) { return partitions.contains(column.field.name); });
-  return scan;
-}
-
 }  // namespace
+
+Scan scan_parquet(const SourceRequest& request, const SourceFiles& files, Database& database) {
+  check_options(request);
+  const auto reader = fmt::format("read_parquet({}, union_by_name = {}{})", path_list(files.paths),
+                                  files.paths.size() > 1, partition_arguments(files));
+  auto scan = described(database, reader, files, fmt::format("Parquet of {}", files.paths[0]));
+  if (files.paths.size() > 1 && request.schema.empty() &&
+      !flag_option(request, "mergeschema", false)) {  // the columns of one file
+    const auto first = database.describe(
+        fmt::format("SELECT * FROM read_parquet({})", sql_string(files.paths[0])));
+    std::erase_if(scan.columns, [&](const auto& column) {
+      return std::none_of(first.begin(), first.end(), [&](const auto& other) {
+        return equal_ignoring_case(other.name, column.field.name);
+      });
+    });
+  }
+  // The reader's own column of this name, not one that it adds: with that, DuckDB 1.5 fails where
+  // it takes an aggregate from the files' statistics.
+  const bool named = std::any_of(scan.columns.begin(), scan.columns.end(), [](const auto& column) {
+    return equal_ignoring_case(column.field.name, "filename");
+  });
+  scan.file = named ? "" : "filename";
+  scan.row_index = "file_row_number";
+  add_read_partitions(scan, files);
+  return scan;
+}
 
 std::vector<std::string> expand_path(const std::string& given) {
   const std::string path = given.starts_with("file://") ? given.substr(7) : given;
@@ -489,14 +413,53 @@ std::vector<std::string> expand_path(const std::string& given) {
   return files;
 }
 
-Scan scan_source(const SourceRequest& request, Database& database) {
-  static const std::vector<std::string> formats = {"parquet", "csv", "json"};
-  if (std::find(formats.begin(), formats.end(), request.format) == formats.end()) {
-    throw Error("DATA_SOURCE_NOT_FOUND",
-                fmt::format("There is no data source `{}`. Supported are parquet, csv and json.",
-                            request.format));
+namespace {
+
+/// What pathGlobFilter, modifiedBefore and modifiedAfter leave.
+class FileFilter {
+ public:
+  FileFilter(const SourceRequest& request, Database& database)
+      : glob_(text_option(request, {"pathglobfilter"}, "")) {
+    const auto time = [&](const char* name) -> std::optional<int64_t> {
+      const auto text = text_option(request, {name}, "");
+      if (text.empty()) return std::nullopt;
+      try {
+        return std::stoll(
+            *database
+                 .rows(
+                     fmt::format("SELECT epoch_us(timezone({}, CAST({} AS TIMESTAMP)))",
+                                 sql_string(text_option(request, {"timezone"}, request.time_zone)),
+                                 sql_string(text)))
+                 .at(0)
+                 .at(0));
+      } catch (const Error&) {
+        throw Error("INVALID_OPTION",
+                    fmt::format("The option `{}` takes a time such as 2020-06-01T13:00:00, not "
+                                "'{}'.",
+                                name, text));
+      }
+    };
+    before_ = time("modifiedbefore");
+    after_ = time("modifiedafter");
   }
-  std::vector<std::string> files;
+
+  bool keeps(const std::string& file) const {
+    if (!glob_.empty() && ::fnmatch(glob_.c_str(), fs::path(file).filename().c_str(), 0) != 0)
+      return false;
+    if (!before_ && !after_) return true;
+    const auto time = std::chrono::file_clock::to_sys(fs::last_write_time(file));
+    const int64_t micros =
+        std::chrono::floor<std::chrono::microseconds>(time.time_since_epoch()).count();
+    return (!before_ || micros < *before_) && (!after_ || micros > *after_);
+  }
+
+ private:
+  std::string glob_;
+  std::optional<int64_t> before_, after_;
+};
+
+std::vector<FoundFile> found_files(const SourceRequest& request, Database& database) {
+  const FileFilter filter(request, database);
   std::vector<FoundFile> found;
   const auto parts_of = [](const std::string& path) {
     auto plain = fs::path(path.starts_with("file:") ? path.substr(path.find('/')) : path);
@@ -507,32 +470,110 @@ Scan scan_source(const SourceRequest& request, Database& database) {
     auto base = parts_of(text_option(request, {"basepath"}, path));
     if (base.back().empty()) base.pop_back();
     for (const auto& file : expand_path(path)) {
+      if (!filter.keeps(file)) continue;
       const auto parts = parts_of(file);
       fs::path below;
       for (size_t i = base.size(); i < parts.size(); ++i) below /= parts[i];
-      files.push_back(file);
       found.push_back({file, below.string()});
     }
   }
-  if (files.empty()) {
+  // Folders that are no partitions are looked into when it is asked for.
+  const bool partitioned = std::any_of(found.begin(), found.end(), [](const FoundFile& file) {
+    return !partition_values(file.below).empty();
+  });
+  if (flag_option(request, "recursivefilelookup", false)) {
+    for (auto& file : found) file.below = fs::path(file.below).filename().string();
+  } else if (!partitioned) {
+    const bool globbed = std::any_of(request.paths.begin(), request.paths.end(), [](const auto& p) {
+      return p.find_first_of("*?[{") != std::string::npos;
+    });
+    if (!globbed) {
+      std::erase_if(
+          found, [](const FoundFile& file) { return file.below.find('/') != std::string::npos; });
+    }
+  }
+  return found;
+}
+
+Scan no_rows(const Schema& schema) {
+  Scan scan{.from = "(SELECT 1 WHERE false)", .columns = {}};
+  for (const auto& field : schema)
+    scan.columns.push_back({field, fmt::format("CAST(NULL AS {})", duckdb_type(field.type))});
+  return scan;
+}
+
+/// Files that cannot be opened as what they should be.
+void leave_out_corrupt(const SourceRequest& request, SourceFiles& files, Database& database) {
+  const auto* reader = request.format == "parquet" ? "read_parquet"
+                       : request.format == "orc"   ? "spark_orc"
+                                                   : nullptr;
+  if (!reader) return;
+  std::erase_if(files.paths, [&](const std::string& path) {
+    try {
+      database.describe(fmt::format("SELECT * FROM {}({})", reader, sql_string(path)));
+      return false;
+    } catch (const Error&) {
+      return true;
+    }
+  });
+}
+
+Scan scan_format(const SourceRequest& request, const SourceFiles& files, Database& database) {
+  auto scan = request.format == "csv"    ? scan_csv(request, files, database)
+              : request.format == "json" ? scan_json(request, files, database)
+              : request.format == "orc"  ? scan_orc(request, files, database)
+              : request.format == "avro" ? scan_avro(request, files, database)
+                                         : scan_parquet(request, files, database);
+  return with_schema(std::move(scan), request.schema, request);
+}
+
+}  // namespace
+
+bool is_source_format(std::string_view format) {
+  return std::find(std::begin(kSourceFormats), std::end(kSourceFormats), format) !=
+         std::end(kSourceFormats);
+}
+
+Scan scan_source(const SourceRequest& request, Database& database) {
+  if (!is_source_format(request.format)) {
+    throw Error("DATA_SOURCE_NOT_FOUND",
+                fmt::format("There is no data source `{}`. Supported are {}.", request.format,
+                            fmt::join(kSourceFormats, ", ")));
+  }
+  const auto found = found_files(request, database);
+  if (found.empty() && request.format == "text")
+    return no_rows({{"value", make_type(TypeKind::kString), true}});
+  if (found.empty() && !request.schema.empty()) return no_rows(request.schema);
+  if (found.empty()) {
     throw Error(
         "UNABLE_TO_INFER_SCHEMA",
         fmt::format("Unable to infer schema for {}: {} holds no file. Give the schema.",
                     request.format, request.paths.empty() ? "(no path)" : request.paths[0]));
   }
-  for (const auto& file : files) {
-    if (fs::file_size(file) == 0 && files.size() == 1) {
-      throw Error("UNABLE_TO_INFER_SCHEMA",
-                  fmt::format("Unable to infer schema: the file {} is empty.", file));
-    }
+  SourceFiles files{.paths = {}, .partitions = partitions_of(request, found)};
+  for (const auto& file : found) files.paths.push_back(file.path);
+  if (flag_option(request, "ignorecorruptfiles", false))
+    leave_out_corrupt(request, files, database);
+  if (files.paths.empty() && !request.schema.empty()) return no_rows(request.schema);
+  if (files.paths.empty() || (request.format == "parquet" && files.paths.size() == 1 &&
+                              fs::file_size(files.paths[0]) == 0)) {
+    throw Error("UNABLE_TO_INFER_SCHEMA",
+                fmt::format("Unable to infer schema: the file {} is empty.", found[0].path));
   }
-  const auto partitions = partitions_of(request, found);
-  auto scan = request.format == "csv"    ? scan_csv(request, files, partitions, database)
-              : request.format == "json" ? scan_json(request, files, partitions, database)
-                                         : scan_parquet(request, files, partitions, database);
-  for (const auto& field : partitions.columns)
-    scan.columns.push_back({{field.name, field.type, true}, sql_name(field.name)});
-  return with_schema(std::move(scan), request.schema, request);
+  if (request.format == "text") return scan_text(request, files);
+  if (request.format == "binaryfile") return scan_binary_file(request, files);
+  try {
+    return scan_format(request, files, database);
+  } catch (const Error& error) {
+    const bool of_rows = error.condition() == "FAILED_READ_FILE.NO_HINT" ||
+                         error.condition() == "INVALID_CORRUPT_RECORD_TYPE";
+    if (!of_rows || request.schema.empty()) throw;
+    // What a schema is given for is read, and fails, when its rows are asked for.
+    auto failing = no_rows(request.schema);
+    failing.from = fmt::format("(SELECT {} AS failure) WHERE failure IS NULL",
+                               raise_sql(error.condition(), error.message(), {}));
+    return failing;
+  }
 }
 
 }  // namespace firesteel

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/database.h"
@@ -21,6 +22,11 @@ struct SourceRequest {
   std::optional<Schema> partition_schema = {};
   std::string time_zone = "UTC";  // of timestamps whose text has no offset
 };
+
+inline constexpr std::string_view kSourceFormats[] = {"parquet", "csv",  "json",      "text",
+                                                      "orc",     "avro", "binaryfile"};
+bool is_source_format(std::string_view format);
+void check_options(const std::string& format, const std::map<std::string, std::string>& options);
 
 /// How DuckDB reads the files. Throws PATH_NOT_FOUND, UNABLE_TO_INFER_SCHEMA, INVALID_OPTION …
 Scan scan_source(const SourceRequest& request, Database& database);

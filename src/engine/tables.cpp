@@ -129,18 +129,8 @@ void mark_orphan(const fs::path& folder) { std::ofstream(folder / kOrphan).close
 void read_write_options(const Properties& options, WriteRequest& request) {
   for (const auto& [key, value] : options) {
     const auto name = lower_case(key);
-    if (name == "header") {
-      request.header = lower_case(value) == "true";
-    } else if (name == "sep" || name == "delimiter") {
-      request.separator = value;
-    } else if (name == "compression" || name == "parquet.compression") {
-      request.compression = lower_case(value);
-    } else if (name == "partitionoverwritemode") {
-      request.partitions_alone = lower_case(value) == "dynamic";
-    } else if (name != "path" && name != "mergeschema" && name != "inferschema") {
-      throw Error("INVALID_OPTION",
-                  fmt::format("Writing {} has no option `{}`.", request.format, key));
-    }
+    request.options[name] = value;
+    if (name == "partitionoverwritemode") request.partitions_alone = lower_case(value) == "dynamic";
   }
 }
 
@@ -221,6 +211,7 @@ void EmbeddedExecutor::write_table(const TableEntry& table, const std::string& s
   request.partition_by = table.partition_by;
   Properties options = table.options;
   read_write_options(options, request);
+  request.time_zone = time_zone();
   fs::create_directories(table.location);
   try {
     write_files(request, database_);
@@ -267,11 +258,11 @@ TableEntry EmbeddedExecutor::new_table(const CreateTable& statement) {
     table.location = table.location.substr(table.location.find_first_not_of('/', 5) - 1);
   if (table.location.empty()) table.location = place.location + "/" + name;
   table.location = fs::absolute(table.location).lexically_normal().string();
-  static constexpr std::string_view kProviders[] = {"csv", "json", "parquet"};
+  static constexpr std::string_view kProviders[] = {"csv", "json", "orc", "parquet", "text"};
   if (!std::ranges::binary_search(kProviders, std::string_view(table.provider))) {
     throw Error("DATA_SOURCE_NOT_FOUND",
-                fmt::format("Failed to find the data source: {}. A table is of parquet, csv or "
-                            "json.",
+                fmt::format("Failed to find the data source: {}. A table is of parquet, orc, csv, "
+                            "json or text.",
                             table.provider));
   }
   table.columns = statement.columns;

@@ -239,6 +239,13 @@ void register_typed(duckdb::ExtensionLoader& loader, const char* name,
 
 std::string_view text_in(const Value& value) { return duckdb::StringValue::Get(value); }
 
+std::string malformed_record(std::string_view record) {
+  return fmt::format(
+      "Malformed records are detected in record parsing: {}. Parse Mode: FAILFAST. To process "
+      "malformed records as null result, try setting the option 'mode' as 'PERMISSIVE'.",
+      record);
+}
+
 void raise(std::string_view condition, std::string_view message) {
   throw duckdb::InvalidInputException(raised_text(condition, message));
 }

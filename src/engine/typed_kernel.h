@@ -49,6 +49,11 @@ void register_typed(duckdb::ExtensionLoader& loader, const char* name,
 /// The text in a value that is no null.
 std::string_view text_in(const duckdb::Value& value);
 
+/// Of a record that is malformed where none may be.
+inline constexpr std::string_view kMalformedRecord =
+    "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION";
+std::string malformed_record(std::string_view record);
+
 /// Throws DuckDB's exception of Spark's error.
 [[noreturn]] void raise(std::string_view condition, std::string_view message);
 

@@ -1,6 +1,7 @@
 // Writing a query's rows as files: aside first, then renamed into place.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,15 +16,15 @@ enum class WriteMode { kError, kOverwrite, kAppend, kIgnore };
 struct WriteRequest {
   std::string sql;
   Schema schema;
-  std::string format;  // parquet, csv, json
+  std::string format;  // parquet, csv, json, text, orc
   std::string path;    // a folder, as Spark writes
   WriteMode mode = WriteMode::kError;
   std::vector<std::string> partition_by;
   /// kOverwrite replaces the partitions that are written, or those that have these values, alone.
   bool partitions_alone = false;
   std::vector<std::pair<std::string, std::optional<std::string>>> partition = {};
-  bool header = false;
-  std::string separator = ",", compression;
+  std::map<std::string, std::string> options = {};  // keys in lower case
+  std::string time_zone = "UTC";
 };
 
 /// Writes a folder of part files: whole or not at all.

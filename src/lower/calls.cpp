@@ -364,6 +364,36 @@ Resolved Resolver::drawn(const std::string& name, const proto::Expression::Unres
   return result;
 }
 
+/// Of the file that a row is of: its URI, and where the part that was read begins and how long it
+/// is. Without a file "" and -1.
+Resolved Resolver::of_input_file(const std::string& name, Scope& scope, Span span) {
+  const Attribute* file = nullptr;
+  for (const auto* level : scope.levels) {
+    for (const auto& attribute : *level) {
+      if (attribute.name != kInputFile || !attribute.of_file) continue;
+      if (file && file->sql != attribute.sql) {
+        throw Error(
+            "MULTI_SOURCES_UNSUPPORTED_FOR_EXPRESSION",
+            fmt::format("The expression \"{}()\" does not support more than one source.", name))
+            .at(span);
+      }
+      file = &attribute;
+    }
+  }
+  const bool is_name = name == "input_file_name";
+  Resolved value{.sql = is_name ? "''" : "CAST(-1 AS BIGINT)",
+                 .type = make_type(is_name ? TypeKind::kString : TypeKind::kLong),
+                 .nullable = false,
+                 .name = name + "()",
+                 .span = span};
+  if (file && name == "input_file_block_start") {
+    value.sql = "CAST(0 AS BIGINT)";
+  } else if (file) {
+    value.sql = fmt::format("{}({})", is_name ? "spark_file_uri" : "spark_file_size", file->sql);
+  }
+  return value;
+}
+
 /// shuffle(array[, seed]): with a seed, Spark's permutation for the row of that place in one
 /// partition, which depends on how many elements the rows before it have.
 Resolved Resolver::shuffled(const proto::Expression::UnresolvedFunction& call, Scope& scope,

@@ -13,13 +13,6 @@ namespace {
 
 using enum TypeKind;
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return std::tolower(static_cast<unsigned char>(x)) ==
-                  std::tolower(static_cast<unsigned char>(y));
-         });
-}
-
 Span to_span(const proto::JvmOrigin& origin) {
   if (!origin.has_start_index() || !origin.has_stop_index()) return {};
   return {origin.start_index(), origin.stop_index() + 1};
@@ -742,6 +735,8 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   }
   if (name == "uniform" || name == "randstr") return drawn(name, call, scope, span);
   if (name == "shuffle") return shuffled(call, scope, span);
+  if (name.starts_with("input_file_") && call.arguments_size() == 0)
+    return of_input_file(name, scope, span);
   if (name == "window") return time_window(call, scope, span);
   if (name == "session_window") return session_window(call, scope, span);
   if (is_generator_name(name)) {

@@ -30,6 +30,8 @@ struct Scan {
   };
   std::string from;
   std::vector<Column> columns;
+  /// SQL of the path of a row's file and of its place in it; empty where there is none.
+  std::string file = {}, row_index = {};
 };
 
 /// Where a name is looked up.

@@ -22,9 +22,14 @@ struct Attribute {
   std::vector<std::string> qualifiers = {};
   /// Ids of the plans that a client may have taken the column from.
   std::vector<int64_t> plan_ids = {};
+  /// Says of which file a row is: no star shows it.
+  bool of_file = false;
   /// When not empty, the column is made in this block by this expression.
   std::string computed = {};
 };
+
+/// The name of the hidden column that input_file_name() reads.
+inline constexpr const char* kInputFile = "<file>";
 
 /// One block of SQL. Attributes that are not computed come from `from`.
 struct Select {

@@ -244,6 +244,28 @@ const Attribute& Resolver::column_named(const std::vector<Attribute>& columns,
   return *found;
 }
 
+/// What Spark says of the file that a row is of, in the hidden column `_metadata`.
+static Resolved file_metadata(const Scan& scan) {
+  const auto text = make_type(TypeKind::kString), number = make_type(TypeKind::kLong);
+  Schema fields = {{"file_path", text, false},
+                   {"file_name", text, false},
+                   {"file_size", number, false},
+                   {"file_block_start", number, false},
+                   {"file_block_length", number, false},
+                   {"file_modification_time", make_type(TypeKind::kTimestamp), false}};
+  auto sql = fmt::format(
+      "{{'file_path': 'file:' || substring(spark_file_uri({0}), 8), 'file_name': "
+      "spark_file_name({0}), 'file_size': "
+      "spark_file_size({0}), 'file_block_start': CAST(0 AS BIGINT), 'file_block_length': "
+      "spark_file_size({0}), 'file_modification_time': spark_file_time({0})",
+      scan.file);
+  if (!scan.row_index.empty()) {
+    fields.push_back({"row_index", number, false});
+    sql += fmt::format(", 'row_index': {}", scan.row_index);
+  }
+  return {.sql = sql + "}", .type = struct_type(std::move(fields)), .nullable = false};
+}
+
 Query Resolver::scan(const Scan& scan, std::vector<std::string> qualifiers) {
   Query query;
   std::string list;
@@ -252,6 +274,20 @@ Query Resolver::scan(const Scan& scan, std::vector<std::string> qualifiers) {
     attribute.qualifiers = qualifiers;
     list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", column.sql, attribute.sql);
     query.output.push_back(std::move(attribute));
+  }
+  if (!scan.file.empty()) {
+    auto metadata = file_metadata(scan);
+    metadata.name = "_metadata";
+    for (const auto& column : {metadata, Resolved{.sql = scan.file,
+                                         .type = make_type(TypeKind::kString),
+                                         .nullable = false,
+                                         .name = kInputFile}}) {
+      Attribute attribute = fresh(column.name, column.type, false);
+      attribute.qualifiers = qualifiers;
+      attribute.of_file = true;
+      list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", column.sql, attribute.sql);
+      query.hidden.push_back(std::move(attribute));
+    }
   }
   query.select.from = fmt::format("(SELECT {} FROM {})", list.empty() ? "NULL" : list, scan.from);
   return query;
@@ -284,8 +320,11 @@ Query Resolver::named_table(const proto::Read& read, const proto::Relation& rela
     return view(*found);
   }
   // parquet.`path`: a file as a table.
-  static const std::vector<std::string> formats = {"parquet", "csv", "json"};
-  if (parts.size() == 2 && std::find(formats.begin(), formats.end(), parts[0]) != formats.end()) {
+  static const std::vector<std::string> formats = {"parquet", "csv",  "json",      "text",
+                                                   "orc",     "avro", "binaryfile"};
+  if (parts.size() == 2 && std::any_of(formats.begin(), formats.end(), [&](const auto& format) {
+        return equal_ignoring_case(parts[0], format);
+      })) {
     proto::Read::DataSource source;
     source.set_format(parts[0]);
     source.add_paths(parts[1]);
@@ -408,7 +447,7 @@ Query Resolver::view(const NamedRelation& view) {
   visible_plans_ = visible;
   view_stack_.pop_back();
   for (auto& attribute : query.output) attribute.qualifiers = view.qualifiers;
-  query.hidden.clear();
+  std::erase_if(query.hidden, [](const Attribute& column) { return column.name != kInputFile; });
   query.below.clear();
   return query;
 }
@@ -443,7 +482,8 @@ Query Resolver::subquery_alias(const proto::SubqueryAlias& alias) {
     attribute.qualifiers.assign(alias.qualifier().begin(), alias.qualifier().end());
     attribute.qualifiers.push_back(alias.alias());
   }
-  query.hidden.clear();
+  std::erase_if(query.hidden, [](const Attribute& column) { return !column.of_file; });
+  for (auto& attribute : query.hidden) attribute.qualifiers = {alias.alias()};
   query.below.clear();
   query.aggregation.reset();
   return query;

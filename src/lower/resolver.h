@@ -159,6 +159,8 @@ class Resolver {
                     Scope& scope, Span span);
   Resolved drawn(const std::string& name, const proto::Expression::UnresolvedFunction& call,
                  Scope& scope, Span span);
+  /// input_file_name() and its like.
+  Resolved of_input_file(const std::string& name, Scope& scope, Span span);
   Resolved shuffled(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
   Resolved session_window(const proto::Expression::UnresolvedFunction& call, Scope& scope,
                           Span span);

@@ -101,7 +101,7 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
     };
     // The other side's key of a USING join is in its side's star, though not in a bare one.
     for (const auto& column : hidden) {
-      if (target.empty() || column.qualifiers.empty() ||
+      if (target.empty() || column.qualifiers.empty() || column.of_file ||
           !same_name(column.qualifiers.back(), target.back()))
         continue;
       const bool shown = std::any_of(columns.begin(), columns.end(), [&](const Attribute& other) {
@@ -248,6 +248,10 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
   query.output = std::move(output);
   query.below = std::move(input.output);
   query.below.insert(query.below.end(), input.hidden.begin(), input.hidden.end());
+  if (!query.select.distinct && !query.select.grouped) {
+    std::copy_if(input.hidden.begin(), input.hidden.end(), std::back_inserter(query.hidden),
+                 [](const Attribute& column) { return column.name == kInputFile; });
+  }
   query.aggregation = query.select.grouped ? input.aggregation : nullptr;
   return query;
 }

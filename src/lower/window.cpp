@@ -11,13 +11,6 @@ namespace {
 
 using enum TypeKind;
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) ==
-           std::tolower(static_cast<unsigned char>(y));
-  });
-}
-
 constexpr std::string_view kOver = "/*over*/";
 
 /// Where the clauses behind an aggregate call go: at the marks, or at the end.

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+
 namespace firesteel {
 
 std::vector<std::string> split_name(const std::string& unparsed) {
@@ -32,6 +35,11 @@ std::string quoted(const std::vector<std::string>& parts) {
   std::string out;
   for (const auto& part : parts) out += fmt::format("{}`{}`", out.empty() ? "" : ".", part);
   return out;
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 }  // namespace firesteel

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace firesteel {
@@ -10,5 +11,7 @@ namespace firesteel {
 std::vector<std::string> split_name(const std::string& unparsed);
 /// {"a", "b c"} → "`a`.`b c`".
 std::string quoted(const std::vector<std::string>& parts);
+
+bool equal_ignoring_case(std::string_view a, std::string_view b);
 
 }  // namespace firesteel

@@ -1,6 +1,7 @@
 // Statements about the catalog: CREATE, DROP, ALTER, COMMENT.
 #include <fmt/format.h>
 
+#include "plan/names.h"
 #include "sql/grammar.h"
 #include "sql/parser.h"
 
@@ -58,6 +59,12 @@ Statement Grammar::create() {
   if (in_.accept("USING")) {
     auto* source = input.mutable_read()->mutable_data_source();
     source->set_format(table_name());
+    std::string schema;
+    for (const auto& [field, declared, comment, default_sql] : columns)
+      schema += fmt::format("{}{} {}", schema.empty() ? "" : ", ", quoted({field.name}),
+                            field.type.sql());
+    source->set_schema(schema);
+    columns.clear();
     if (in_.accept("OPTIONS")) {
       for (auto& [key, value] : property_list()) {
         if (key == "path") {

@@ -4,8 +4,9 @@ usage: .deps/reference/bin/python tests/reference/record_slt.py FILE…
 
 A block is a header, a statement and, for queries, rows behind `----`; tests/slt/runner.cpp says
 the format. A header `query` or `error` is replaced by the one Spark gives, so a new block starts as
-`query` and its statement; what stands in ` at "…"` is kept.
+`query` and its statement; what stands in ` at "…"` is kept. ${DATA} stands for the folder tests/data.
 """
+import os
 import re
 import shutil
 import sys
@@ -14,6 +15,7 @@ import tempfile
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+DATA = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "data"))
 WAREHOUSE = tempfile.mkdtemp(prefix="record_slt_")
 
 
@@ -38,7 +40,7 @@ def cell(value):
 
 def answer(spark, sql):
     """The block's header and rows."""
-    df = spark.sql(sql)
+    df = spark.sql(sql.replace("${DATA}", DATA))
     header = "query " + ", ".join(f"{name} {kind}" for name, kind in df.dtypes)
     names = [f"c{i}" for i in range(len(df.columns))]
     rows = df.toDF(*names)
@@ -47,7 +49,7 @@ def answer(spark, sql):
         # A variant or void casts as any other type does.
         casts.append(f"cast(c{i} as string) as c{i}")
     # Collected before they are cast, so that the cast does not change the order or the errors.
-    return header, ["\t".join(cell(v) for v in row) for row in rows.selectExpr(*casts).collect()]
+    return header, ["\t".join(cell(v) for v in row).replace(DATA, "${DATA}") for row in rows.selectExpr(*casts).collect()]
 
 
 def condition(error):
@@ -73,7 +75,7 @@ def record(spark, path):
         sql = "\n".join(rest[:rest.index("----")] if "----" in rest else rest)
         if header == "statement":
             try:
-                spark.sql(sql)
+                spark.sql(sql.replace("${DATA}", DATA))
                 out.append(block)
                 continue
             except Exception:  # recorded below

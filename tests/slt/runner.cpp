@@ -12,6 +12,8 @@
 //
 //   statement
 //   CREATE OR REPLACE TEMP VIEW …
+//
+// ${DATA} stands for the folder tests/data, in statements and in rows.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -72,8 +74,16 @@ std::string cell(const std::string& text) {
   return out.empty() ? "(empty)" : out;
 }
 
+constexpr const char* kData = "${DATA}";
+
+std::string replaced(std::string text, std::string_view part, std::string_view by) {
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += by.size())
+    text.replace(at, part.size(), by);
+  return text;
+}
+
 /// Empty when the block holds; else what differs.
-std::string run_query(const Session& spark, const Block& block) {
+std::string run_query(const Session& spark, const Block& block, const std::string& data) {
   const auto df = spark.sql(block.sql);
   std::string schema;
   for (const auto& field : df.schema()) {
@@ -86,7 +96,7 @@ std::string run_query(const Session& spark, const Block& block) {
     for (size_t i = 0; i < row.size(); ++i) {
       text += (i ? "\t" : "") + (row[i].null ? "NULL" : cell(row[i].text));
     }
-    rows.push_back(text);
+    rows.push_back(replaced(text, data, kData));
   }
   auto expected = block.expected;
   std::string upper = block.sql;
@@ -105,14 +115,15 @@ std::string run_query(const Session& spark, const Block& block) {
   return out;
 }
 
-std::string run_block(const Session& spark, const Block& block) {
+std::string run_block(const Session& spark, Block block, const std::string& data) {
+  block.sql = replaced(block.sql, kData, data);
   if (!block.header.starts_with("error ")) {
     try {
       if (block.header == "statement") {
         spark.sql(block.sql);
         return "";
       }
-      return run_query(spark, block);
+      return run_query(spark, block, data);
     } catch (const Error& error) {
       return fmt::format("  {}\n", error.what());
     }
@@ -159,8 +170,10 @@ int main(int argc, char** argv) {
         std::filesystem::temp_directory_path() / fmt::format("run_slt-{}", ::getpid());
     const Session spark(make_embedded_executor({.memory_limit = "1GB", .threads = 2}));
     spark.executor()->set_config("spark.sql.warehouse.dir", warehouse.string());
+    const auto data =
+        (std::filesystem::absolute(argv[i]).parent_path() / "../data").lexically_normal().string();
     for (const auto& block : read_blocks(argv[i])) {
-      const auto difference = run_block(spark, block);
+      const auto difference = run_block(spark, block, data);
       ++(difference.empty() ? passed : failed);
       if (!difference.empty())
         fmt::print("{}:{}: {}\n{}", argv[i], block.line, block.sql, difference);

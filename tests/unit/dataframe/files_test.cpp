@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "base/error.h"
 #include "dataframe/session.h"
@@ -122,6 +123,70 @@ TEST_F(FilesTest, CsvTimestampsAreOfTheSessionsZone) {
               "1.7041212E9 1.719828E9 1.7198208E9 1.7198424E9 ");
     EXPECT_EQ(micros("Asia/Seoul", inferred), "1.7040708E9 1.719828E9 1.7198208E9 1.7197956E9 ");
   }
+}
+
+// Errors' classes as in Spark 4.3.0, and the name of the file.
+TEST_F(FilesTest, ParquetOfOtherColumnsAndTypes) {
+  spark.sql("SELECT 1 AS a, 'x' AS b").write().parquet(path("both"));
+  spark.sql("SELECT 2 AS a, 2.5D AS c").write().mode("append").parquet(path("both"));
+  EXPECT_EQ(spark.read().option("mergeSchema", true).parquet(path("both")).schema().size(), 3u);
+  const auto given = spark.read().schema("A BIGINT, missing STRING").parquet(path("both"));
+  EXPECT_EQ(given.collect().size(), 2u);
+  EXPECT_NE(message_of([&] {
+              spark.read().schema("a STRING").parquet(path("both")).collect();
+            }).find("FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH"),
+            std::string::npos);
+  std::ofstream(folder / "text.parquet") << "this is no parquet file\n";
+  const auto message = message_of([&] { spark.read().parquet(path("text.parquet")).collect(); });
+  EXPECT_NE(message.find("FAILED_READ_FILE"), std::string::npos) << message;
+  EXPECT_NE(message.find("text.parquet"), std::string::npos) << message;
+}
+
+// The lines are those that Spark 4.3.0 writes of the same rows and options.
+TEST_F(FilesTest, TextIsWrittenByOptions) {
+  const auto lines = [&](const char* format, std::map<std::string, std::string> options) {
+    auto writer = spark.sql("SELECT 1 AS id, 'a,b' AS t, CAST(NULL AS STRING) AS n").write();
+    writer.format(format).mode("overwrite");
+    for (const auto& [name, value] : options) writer.option(name, value);
+    writer.save(path("lines"));
+    for (const auto& entry : fs::directory_iterator(path("lines"))) {
+      if (!entry.path().filename().string().starts_with("_")) {
+        std::ifstream in(entry.path());
+        return std::string(std::istreambuf_iterator<char>(in), {});
+      }
+    }
+    return std::string("no file");
+  };
+  EXPECT_EQ(lines("csv", {{"header", "true"}}), "id,t,n\n1,\"a,b\",\n");
+  EXPECT_EQ(lines("csv", {{"quoteAll", "true"}, {"nullValue", "-"}, {"lineSep", "|"}}),
+            "\"1\",\"a,b\",\"-\"|");
+  EXPECT_EQ(lines("json", {}), "{\"id\":1,\"t\":\"a,b\"}\n");
+  EXPECT_EQ(lines("json", {{"ignoreNullFields", "false"}}),
+            "{\"id\":1,\"t\":\"a,b\",\"n\":null}\n");
+}
+
+TEST_F(FilesTest, MaxRecordsPerFile) {
+  for (const char* format : {"parquet", "csv"}) {
+    spark.sql("SELECT id FROM range(10)")
+        .write()
+        .mode("overwrite")
+        .format(format)
+        .option("maxRecordsPerFile", "3")
+        .save(path("chunks"));
+    size_t files = 0;
+    for (const auto& entry : fs::directory_iterator(path("chunks")))
+      files += !entry.path().filename().string().starts_with("_");
+    EXPECT_EQ(files, 4u) << format;
+    EXPECT_EQ(spark.read().format(format).load(path("chunks")).collect().size(), 10u) << format;
+  }
+}
+
+TEST_F(FilesTest, Avro) {
+  const auto rows =
+      spark.read().format("avro").load(FIRESTEEL_SOURCE_DIR "/tests/data/people.avro").collect();
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0][1].text, "Ada");
+  EXPECT_TRUE(rows[1][1].null);
 }
 
 TEST_F(FilesTest, SaveModes) {
