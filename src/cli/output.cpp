@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "plan/names.h"
 
 namespace firesteel::cli {
 
@@ -90,7 +91,12 @@ void write_through_engine(const DataFrame& df, const std::string& format, const 
       fs::remove_all(path, ignored);
     }
   } remove{folder};
-  df.write().format(format).mode("overwrite").option("header", "true").save(folder.string());
+  (format == "csv" ? nested_as_text(df) : df)
+      .write()
+      .format(format)
+      .mode("overwrite")
+      .option("header", "true")
+      .save(folder.string());
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (!entry.path().filename().string().starts_with("part-")) continue;
     if (path.empty()) {
@@ -114,6 +120,18 @@ void write_through_engine(const DataFrame& df, const std::string& format, const 
 }
 
 }  // namespace
+
+DataFrame nested_as_text(const DataFrame& df) {
+  std::vector<std::string> columns;
+  bool nested = false;
+  for (const auto& field : df.schema()) {
+    const bool holds = field.type.is_nested() || field.type.kind == TypeKind::kVariant;
+    const auto name = quoted({field.name});
+    columns.push_back(holds ? fmt::format("CAST({0} AS STRING) AS {0}", name) : name);
+    nested = nested || holds;
+  }
+  return nested ? df.selectExpr(columns) : df;
+}
 
 void write_rows(const DataFrame& df, const std::string& format, const std::string& path) {
   if (format == "arrow") return write_arrow(df, path);

@@ -52,10 +52,19 @@ bool flag_option(const SourceRequest& request, const char* name, bool otherwise)
 }
 
 const std::vector<std::string>& known_options(const std::string& format) {
-  static const std::vector<std::string> common = {
-      "path",          "basepath",           "pathglobfilter",    "recursivefilelookup",
-      "modifiedafter", "modifiedbefore",     "timezone",          "ignorecorruptfiles",
-      "mergeschema",   "ignoremissingfiles", "maxrecordsperfile", "partitionoverwritemode"};
+  static const std::vector<std::string> common = {"path",
+                                                  "header",
+                                                  "basepath",
+                                                  "pathglobfilter",
+                                                  "recursivefilelookup",
+                                                  "modifiedafter",
+                                                  "modifiedbefore",
+                                                  "timezone",
+                                                  "ignorecorruptfiles",
+                                                  "mergeschema",
+                                                  "ignoremissingfiles",
+                                                  "maxrecordsperfile",
+                                                  "partitionoverwritemode"};
   static const std::vector<std::string> of_text = {"linesep", "encoding", "compression", "codec"};
   static const std::vector<std::string> of_values = {
       "mode",      "columnnameofcorruptrecord", "charset",       "dateformat", "timestampformat",
@@ -66,9 +75,9 @@ const std::vector<std::string>& known_options(const std::string& format) {
     return own;
   };
   static const std::map<std::string, std::vector<std::string>> formats = {
-      {"csv", all({"header", "sep", "delimiter", "quote", "escape", "nullvalue", "emptyvalue",
-                   "comment", "ignoreleadingwhitespace", "ignoretrailingwhitespace", "nanvalue",
-                   "positiveinf", "negativeinf", "maxcharspercolumn", "maxcolumns", "enforceschema",
+      {"csv", all({"sep", "delimiter", "quote", "escape", "nullvalue", "emptyvalue", "comment",
+                   "ignoreleadingwhitespace", "ignoretrailingwhitespace", "nanvalue", "positiveinf",
+                   "negativeinf", "maxcharspercolumn", "maxcolumns", "enforceschema",
                    "unescapedquotehandling", "preferdate", "quoteall"},
                   {&of_values, &of_text, &common})},
       {"json", all({"primitivesasstring", "prefersdecimal", "dropfieldifallnull", "allowcomments",
@@ -555,8 +564,10 @@ Scan scan_source(const SourceRequest& request, Database& database) {
   if (flag_option(request, "ignorecorruptfiles", false))
     leave_out_corrupt(request, files, database);
   if (files.paths.empty() && !request.schema.empty()) return no_rows(request.schema);
-  if (files.paths.empty() || (request.format == "parquet" && files.paths.size() == 1 &&
-                              fs::file_size(files.paths[0]) == 0)) {
+  const bool lines = request.format == "text" || request.format == "binaryfile";
+  const bool given = !request.schema.empty() && request.format != "parquet";
+  if (files.paths.empty() ||
+      (!lines && !given && files.paths.size() == 1 && fs::file_size(files.paths[0]) == 0)) {
     throw Error("UNABLE_TO_INFER_SCHEMA",
                 fmt::format("Unable to infer schema: the file {} is empty.", found[0].path));
   }

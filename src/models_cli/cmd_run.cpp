@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "cli/interrupt.h"
+#include "cli/output.h"
 #include "cli/run_log.h"
 #include "cli/run_view.h"
 #include "ml/pipeline.h"
@@ -254,7 +255,8 @@ Run predict_command(CLI::App& app, const GlobalOptions& options) {
     auto rows = predict->in.empty() ? make_rows() : read_rows();
     if (!predict->where.empty()) rows = rows.filter(predict->where);
     const auto predictions = model.transform(rows);
-    predictions.write()
+    (predict->out_format == "csv" ? nested_as_text(predictions) : predictions)
+        .write()
         .format(predict->out_format)
         .mode(predict->mode)
         .option("header", "true")
