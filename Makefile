@@ -39,7 +39,7 @@ fuzz: setup
 	@cmake --preset fuzz > build/configure-fuzz.log 2>&1 || { tail -30 build/configure-fuzz.log; exit 1; }
 	@ninja -C build/fuzz -j $(JOBS) fuzz_seeds parser_fuzz
 	@build/fuzz/tests/fuzz_seeds --seeds build/fuzz/seeds tests/slt
-	@build/fuzz/tests/parser_fuzz -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
+	@ulimit -s 131072; build/fuzz/tests/parser_fuzz -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
 	  build/fuzz/found build/fuzz/seeds tests/fuzz/corpus
 
 reference:

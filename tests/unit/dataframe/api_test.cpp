@@ -9,6 +9,7 @@
 #include "dataframe/functions.h"
 #include "dataframe/session.h"
 #include "engine/engine.h"
+#include "functions/spec.h"
 
 namespace firesteel {
 namespace {
@@ -66,6 +67,17 @@ TEST_F(ApiTest, Functions) {
   EXPECT_EQ(text(people.limit(1).select({~col("flag"), col("age").bitwiseAND(f::lit(7)),
                                          col("name").ilike("a%"), f::array(f::lit(5))[0]})),
             "false,4,true,5");
+}
+
+TEST_F(ApiTest, EveryFunctionIsOneOfTheEngine) {
+  std::vector<std::string> names;
+#define FIRESTEEL_FUNCTION(name, sql_name, texts) names.push_back(sql_name);
+#define FIRESTEEL_FUNCTION_ANY(name, sql_name, texts) names.push_back(sql_name);
+#include "dataframe/functions.inc"
+#undef FIRESTEEL_FUNCTION
+#undef FIRESTEEL_FUNCTION_ANY
+  EXPECT_GT(names.size(), 500);
+  for (const auto& name : names) EXPECT_FALSE(find_function(name).empty()) << name;
 }
 
 TEST_F(ApiTest, MissingValuesAndStatistics) {
