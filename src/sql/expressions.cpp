@@ -159,7 +159,7 @@ std::optional<Expression> Grammar::predicate(Expression& left, int start) {
     Expression made;
     if (in_.accept("DISTINCT", "FROM")) {
       made = make("<=>", start, std::move(left), operators(1));
-      return negated ? made : make("not", start, std::move(made));
+      return negated ? std::move(made) : make("not", start, std::move(made));
     }
     const int truth_start = in_.start();
     if (in_.accept("UNKNOWN")) {
@@ -168,12 +168,12 @@ std::optional<Expression> Grammar::predicate(Expression& left, int start) {
     if (!in_.is_any("TRUE", "FALSE")) in_.fail("NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM");
     const bool truth = in_.take().upper == "TRUE";
     made = make("<=>", start, std::move(left), located(boolean_literal(truth), truth_start));
-    return negated ? make("not", start, std::move(made)) : made;
+    return negated ? make("not", start, std::move(made)) : std::move(made);
   }
   const size_t before = in_.position();
   const bool negated = in_.accept("NOT") || in_.accept("!");
   const auto finish = [&](Expression made) {
-    return negated ? make("not", start, std::move(made)) : made;
+    return negated ? make("not", start, std::move(made)) : std::move(made);
   };
   if (in_.accept("BETWEEN")) {
     in_.accept("ASYMMETRIC");
@@ -270,7 +270,7 @@ Expression Grammar::like_predicate(Expression left, bool negated, int start) {
     arguments.push_back(string_literal());
   }
   Expression made = function(name, std::move(arguments), start);
-  return negated ? make("not", start, std::move(made)) : made;
+  return negated ? make("not", start, std::move(made)) : std::move(made);
 }
 
 /// Operators of this level and tighter ones, by precedence climbing.
