@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo test test-all asan reference bench-flights bench-loader bench-quality bench-tpc bench-training docs install clean
+.PHONY: setup peers build demo test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-training docs install clean
 
 setup:
 	@tools/setup.sh
@@ -31,6 +31,16 @@ asan: peers
 	@mkdir -p build
 	@cmake --preset asan > build/configure-asan.log 2>&1 || { tail -30 build/configure-asan.log; exit 1; }
 	@ninja -C build/asan -j $(JOBS) && ctest --test-dir build/asan --output-on-failure -LE long
+
+# libFuzzer on the SQL parser, from the statements of the tests and what was found before. Needs clang 16 or later.
+SECONDS ?= 60
+fuzz: setup
+	@mkdir -p build/fuzz/seeds build/fuzz/found
+	@cmake --preset fuzz > build/configure-fuzz.log 2>&1 || { tail -30 build/configure-fuzz.log; exit 1; }
+	@ninja -C build/fuzz -j $(JOBS) fuzz_seeds parser_fuzz
+	@build/fuzz/tests/fuzz_seeds --seeds build/fuzz/seeds tests/slt
+	@ulimit -s 131072; build/fuzz/tests/parser_fuzz -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
+	  build/fuzz/found build/fuzz/seeds tests/fuzz/corpus
 
 reference:
 	@tools/setup.sh reference

@@ -9,7 +9,7 @@ install(TARGETS firesteel_shared EXPORT FiresteelTargets LIBRARY DESTINATION lib
 install(EXPORT FiresteelTargets NAMESPACE Firesteel:: DESTINATION lib/cmake/Firesteel)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/firesteel DESTINATION include)
 foreach(layer base plan dataframe ml)
-  install(DIRECTORY ${CMAKE_SOURCE_DIR}/src/${layer} DESTINATION include/firesteel FILES_MATCHING PATTERN "*.h")
+  install(DIRECTORY ${CMAKE_SOURCE_DIR}/src/${layer} DESTINATION include/firesteel FILES_MATCHING PATTERN "*.h" PATTERN "*.inc")
 endforeach()
 # Of the torch layers, the headers that need no torch.
 install(FILES ${CMAKE_SOURCE_DIR}/src/tensor/encoder_spec.h ${CMAKE_SOURCE_DIR}/src/tensor/sampling.h DESTINATION include/firesteel/tensor)

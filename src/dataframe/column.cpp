@@ -3,6 +3,9 @@
 
 #include <spark/connect/expressions.pb.h>
 
+#include <atomic>
+
+#include "dataframe/functions.h"
 #include "plan/types.h"
 
 namespace firesteel {
@@ -54,10 +57,11 @@ Column::Column(const std::string& name)
 Column::Column(std::shared_ptr<const proto::Expression> expression)
     : expression_(std::move(expression)) {}
 
-Column Column::alias(const std::string& name) const {
+Column Column::alias(const std::string& name) const { return alias(std::vector{name}); }
+Column Column::alias(const std::vector<std::string>& names) const {
   proto::Expression expression;
   *expression.mutable_alias()->mutable_expr() = *expression_;
-  expression.mutable_alias()->add_name(name);
+  for (const auto& name : names) expression.mutable_alias()->add_name(name);
   return wrap(std::move(expression));
 }
 
@@ -68,6 +72,32 @@ Column Column::cast(const std::string& type) const {
   return wrap(std::move(expression));
 }
 
+Column Column::try_cast(const std::string& type) const {
+  proto::Expression expression = cast(type).expression();
+  expression.mutable_cast()->set_eval_mode(proto::Expression::Cast::EVAL_MODE_TRY);
+  return wrap(std::move(expression));
+}
+
+Column Column::withField(const std::string& name, const Column& value) const {
+  proto::Expression expression;
+  auto* update = expression.mutable_update_fields();
+  *update->mutable_struct_expression() = *expression_;
+  update->set_field_name(name);
+  *update->mutable_value_expression() = value.expression();
+  return wrap(std::move(expression));
+}
+
+Column Column::dropFields(const std::vector<std::string>& names) const {
+  Column out = *this;
+  for (const auto& name : names) {
+    proto::Expression expression;
+    *expression.mutable_update_fields()->mutable_struct_expression() = out.expression();
+    expression.mutable_update_fields()->set_field_name(name);
+    out = wrap(std::move(expression));
+  }
+  return out;
+}
+
 Column Column::isNull() const { return call("isnull", {*this}); }
 Column Column::isNotNull() const { return call("isnotnull", {*this}); }
 Column Column::between(const Column& low, const Column& high) const {
@@ -75,6 +105,9 @@ Column Column::between(const Column& low, const Column& high) const {
 }
 Column Column::like(const std::string& pattern) const {
   return call("like", {*this, lit(pattern)});
+}
+Column Column::ilike(const std::string& pattern) const {
+  return call("ilike", {*this, lit(pattern)});
 }
 Column Column::rlike(const std::string& pattern) const {
   return call("rlike", {*this, lit(pattern)});
@@ -87,6 +120,13 @@ Column Column::contains(const Column& part) const { return call("contains", {*th
 Column Column::substr(int position, int length) const {
   return call("substr", {*this, lit(position), lit(length)});
 }
+Column Column::substr(const Column& position, const Column& length) const {
+  return call("substr", {*this, position, length});
+}
+Column Column::isNaN() const { return call("isNaN", {*this}); }
+Column Column::bitwiseAND(const Column& other) const { return call("&", {*this, other}); }
+Column Column::bitwiseOR(const Column& other) const { return call("|", {*this, other}); }
+Column Column::bitwiseXOR(const Column& other) const { return call("^", {*this, other}); }
 Column Column::eqNullSafe(const Column& other) const { return call("<=>", {*this, other}); }
 
 Column Column::isin(const std::vector<Column>& values) const {
@@ -102,6 +142,8 @@ Column Column::getItem(const Column& key) const {
   return wrap(std::move(expression));
 }
 
+Column Column::getItem(const std::string& key) const { return getItem(lit(key)); }
+Column Column::getItem(int position) const { return getItem(lit(position)); }
 Column Column::getField(const std::string& name) const { return getItem(lit(name)); }
 
 Column Column::when(const Column& condition, const Column& value) const {
@@ -155,6 +197,11 @@ Column Column::over(const WindowSpec& window) const {
 
 Column col(const std::string& name) { return Column(name); }
 
+Column lit(std::nullptr_t) {
+  proto::Expression expression;
+  expression.mutable_literal()->mutable_null()->mutable_null();
+  return wrap(std::move(expression));
+}
 Column lit(int value) {
   proto::Expression expression;
   expression.mutable_literal()->set_integer(value);
@@ -197,6 +244,9 @@ Column operator>(const Column& left, const Column& right) { return call(">", {le
 Column operator>=(const Column& left, const Column& right) { return call(">=", {left, right}); }
 Column operator&&(const Column& left, const Column& right) { return call("and", {left, right}); }
 Column operator||(const Column& left, const Column& right) { return call("or", {left, right}); }
+Column operator~(const Column& column) { return call("not", {column}); }
+Column operator&(const Column& left, const Column& right) { return left && right; }
+Column operator|(const Column& left, const Column& right) { return left || right; }
 Column operator!(const Column& column) { return call("not", {column}); }
 Column operator-(const Column& column) { return call("negative", {column}); }
 
@@ -227,11 +277,6 @@ namespace functions {
 Column call_function(const std::string& name, const std::vector<Column>& arguments) {
   return call(name, arguments);
 }
-Column count_distinct(const std::vector<Column>& columns) {
-  proto::Expression expression = call("count", columns).expression();
-  expression.mutable_unresolved_function()->set_is_distinct(true);
-  return wrap(std::move(expression));
-}
 Column expr(const std::string& sql) {
   proto::Expression expression;
   expression.mutable_expression_string()->set_expression(sql);
@@ -240,8 +285,56 @@ Column expr(const std::string& sql) {
 Column when(const Column& condition, const Column& value) {
   return call("when", {condition, value});
 }
-Column asc(const std::string& column) { return col(column).asc(); }
-Column desc(const std::string& column) { return col(column).desc(); }
+namespace {
+Column distinct(const Column& made) {
+  proto::Expression expression = made.expression();
+  expression.mutable_unresolved_function()->set_is_distinct(true);
+  return wrap(std::move(expression));
+}
+}  // namespace
+
+Column count_distinct(const std::vector<Column>& columns) {
+  return distinct(call("count", columns));
+}
+Column sum_distinct(const Column& column) { return distinct(call("sum", {column})); }
+Column listagg_distinct(const Column& column, const std::string& delimiter) {
+  return distinct(call("listagg", {column, lit(delimiter)}));
+}
+Column string_agg_distinct(const Column& column, const std::string& delimiter) {
+  return distinct(call("string_agg", {column, lit(delimiter)}));
+}
+Column asc(const Column& column) { return column.asc(); }
+Column asc_nulls_first(const Column& column) { return column.asc(); }
+Column asc_nulls_last(const Column& column) { return column.asc_nulls_last(); }
+Column desc(const Column& column) { return column.desc(); }
+Column desc_nulls_first(const Column& column) { return column.desc_nulls_first(); }
+Column desc_nulls_last(const Column& column) { return column.desc(); }
+
+Column lambda(size_t parameters, const std::function<Column(const std::vector<Column>&)>& body) {
+  // Names of their own, so that one lambda within another sees both.
+  static std::atomic<uint64_t> next = 0;
+  const auto number = next++;
+  proto::Expression expression;
+  std::vector<Column> variables;
+  for (size_t i = 0; i < parameters; ++i) {
+    const auto name = std::string(1, "xyz"[i]) + "_" + std::to_string(number);
+    expression.mutable_lambda_function()->add_arguments()->add_name_parts(name);
+    proto::Expression variable;
+    variable.mutable_unresolved_named_lambda_variable()->add_name_parts(name);
+    variables.push_back(wrap(std::move(variable)));
+  }
+  *expression.mutable_lambda_function()->mutable_function() = body(variables).expression();
+  return wrap(std::move(expression));
+}
+
+Column options(const std::map<std::string, std::string>& options) {
+  std::vector<Column> pairs;
+  for (const auto& [key, value] : options) {
+    pairs.push_back(lit(key));
+    pairs.push_back(lit(value));
+  }
+  return call("map", pairs);
+}
 }  // namespace functions
 
 }  // namespace firesteel

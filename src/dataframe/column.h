@@ -1,6 +1,7 @@
 // Column expressions: `(col("a") + 1).alias("b")`, built as Spark Connect proto.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,27 +23,62 @@ class Column {
   explicit Column(std::shared_ptr<const spark::connect::Expression> expression);
 
   Column alias(const std::string& name) const;
+  /// The columns of what makes several: `posexplode("xs").alias("at", "x")`.
+  template <typename... Names>
+  Column alias(const std::string& first, const Names&... names) const {
+    return alias(std::vector<std::string>{first, names...});
+  }
+  Column alias(const std::vector<std::string>& names) const;
+  Column name(const std::string& alias) const { return this->alias(alias); }
   /// A Spark type: "int", "decimal(10,2)".
   Column cast(const std::string& type) const;
+  Column astype(const std::string& type) const { return cast(type); }
+  /// NULL where `cast` fails.
+  Column try_cast(const std::string& type) const;
   Column isNull() const;
   Column isNotNull() const;
   Column isin(const std::vector<Column>& values) const;
   Column between(const Column& low, const Column& high) const;
   Column like(const std::string& pattern) const;
+  Column ilike(const std::string& pattern) const;
   Column rlike(const std::string& pattern) const;
   Column startswith(const Column& prefix) const;
   Column endswith(const Column& suffix) const;
   Column contains(const Column& part) const;
   Column substr(int position, int length) const;
+  Column substr(const Column& position, const Column& length) const;
+  /// By a key or field ("a"), a position (0) or an expression.
   Column getItem(const Column& key) const;
+  Column getItem(const std::string& key) const;
+  Column getItem(const char* key) const { return getItem(std::string(key)); }
+  Column getItem(int position) const;
   Column getField(const std::string& name) const;
+  template <typename Key>
+  Column operator[](const Key& key) const {
+    return getItem(key);
+  }
+  /// Of a struct, with the field added or changed; "a.b" is a field within a field.
+  Column withField(const std::string& name, const Column& value) const;
+  Column dropFields(const std::vector<std::string>& names) const;
+  Column isNaN() const;
+  Column bitwiseAND(const Column& other) const;
+  Column bitwiseOR(const Column& other) const;
+  Column bitwiseXOR(const Column& other) const;
   Column eqNullSafe(const Column& other) const;
   Column otherwise(const Column& value) const;
   Column when(const Column& condition, const Column& value) const;
   Column asc() const;
+  Column asc_nulls_first() const { return asc(); }
   Column asc_nulls_last() const;
   Column desc() const;
   Column desc_nulls_first() const;
+  Column desc_nulls_last() const { return desc(); }
+  /// Means the query around a lateral join's right side; names find it there by themselves.
+  Column outer() const { return *this; }
+  template <typename Function>
+  Column transform(Function function) const {
+    return function(*this);
+  }
   Column over(const WindowSpec& window) const;
 
   const spark::connect::Expression& expression() const { return *expression_; }
@@ -52,6 +88,7 @@ class Column {
 };
 
 Column col(const std::string& name);
+Column lit(std::nullptr_t);
 Column lit(int value);
 Column lit(int64_t value);
 Column lit(double value);
@@ -80,6 +117,10 @@ FIRESTEEL_COLUMN_OPERATOR(>=)
 Column operator&&(const Column& left, const Column& right);
 Column operator||(const Column& left, const Column& right);
 Column operator!(const Column& column);
+/// PySpark's `~`, `&` and `|`.
+Column operator~(const Column& column);
+Column operator&(const Column& left, const Column& right);
+Column operator|(const Column& left, const Column& right);
 Column operator-(const Column& column);
 
 /// A window: `Window::partitionBy({"carrier"}).orderBy({"day"}).rowsBetween(-7, -1)`.
@@ -99,6 +140,12 @@ class WindowSpec {
 };
 
 struct Window {
+  static WindowSpec rowsBetween(int64_t start, int64_t end) {
+    return WindowSpec().rowsBetween(start, end);
+  }
+  static WindowSpec rangeBetween(int64_t start, int64_t end) {
+    return WindowSpec().rangeBetween(start, end);
+  }
   static constexpr int64_t unboundedPreceding = INT64_MIN;
   static constexpr int64_t unboundedFollowing = INT64_MAX;
   static constexpr int64_t currentRow = 0;

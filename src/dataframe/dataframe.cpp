@@ -7,9 +7,12 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <mutex>
 #include <random>
 
 #include "base/error.h"
+#include "dataframe/derive.h"
+#include "dataframe/functions.h"
 #include "dataframe/session.h"
 
 namespace firesteel {
@@ -17,10 +20,6 @@ namespace firesteel {
 namespace proto = spark::connect;
 
 namespace {
-
-std::shared_ptr<const proto::Relation> shared(proto::Relation relation) {
-  return std::make_shared<const proto::Relation>(std::move(relation));
-}
 
 proto::Join::JoinType join_type(const std::string& how) {
   using J = proto::Join;
@@ -67,12 +66,20 @@ DataFrame::DataFrame(std::shared_ptr<Executor> executor,
                      std::shared_ptr<const proto::Relation> plan)
     : executor_(std::move(executor)), plan_(std::move(plan)) {}
 
-/// A relation over this one: `build` fills it, given the relation to put this plan's copy in.
-template <typename Build>
-DataFrame DataFrame::derive(Build build) const {
-  proto::Relation relation;
-  *build(relation) = *plan_;
-  return DataFrame(executor_, shared(std::move(relation)));
+/// Rows that are kept once they have been asked for.
+struct DataFrame::Held {
+  std::once_flag once;
+  std::shared_ptr<const proto::Relation> rows;
+};
+
+const proto::Relation& DataFrame::plan() const {
+  if (!held_) return *plan_;
+  std::call_once(held_->once, [&] {
+    auto rows = executor_->import(executor_->execute(*plan_));
+    rows.mutable_common()->set_plan_id(plan_->common().plan_id());
+    held_->rows = shared(std::move(rows));
+  });
+  return *held_->rows;
 }
 
 DataFrame DataFrame::select(const std::vector<Column>& columns) const {
@@ -112,6 +119,34 @@ DataFrame DataFrame::withColumns(const std::vector<std::pair<std::string, Column
   });
 }
 
+DataFrame DataFrame::withColumnsRenamed(const std::map<std::string, std::string>& names) const {
+  return derive([&](proto::Relation& out) {
+    for (const auto& [existing, renamed] : names) {
+      auto* rename = out.mutable_with_columns_renamed()->add_renames();
+      rename->set_col_name(existing);
+      rename->set_new_col_name(renamed);
+    }
+    return out.mutable_with_columns_renamed()->mutable_input();
+  });
+}
+
+DataFrame DataFrame::withMetadata(const std::string& name, const std::string& json) const {
+  return derive([&](proto::Relation& out) {
+    auto* alias = out.mutable_with_columns()->add_aliases();
+    *alias->mutable_expr() = col(name).expression();
+    alias->add_name(name);
+    alias->set_metadata(json);
+    return out.mutable_with_columns()->mutable_input();
+  });
+}
+
+DataFrame DataFrame::to(const std::string& schema) const {
+  return derive([&](proto::Relation& out) {
+    type_to_proto(struct_type(parse_schema(schema)), out.mutable_to_schema()->mutable_schema());
+    return out.mutable_to_schema()->mutable_input();
+  });
+}
+
 DataFrame DataFrame::withColumnRenamed(const std::string& existing,
                                        const std::string& renamed) const {
   return derive([&](proto::Relation& out) {
@@ -125,6 +160,13 @@ DataFrame DataFrame::withColumnRenamed(const std::string& existing,
 DataFrame DataFrame::drop(const std::vector<std::string>& columns) const {
   return derive([&](proto::Relation& out) {
     for (const auto& column : columns) out.mutable_drop()->add_column_names(column);
+    return out.mutable_drop()->mutable_input();
+  });
+}
+
+DataFrame DataFrame::drop(const Column& column) const {
+  return derive([&](proto::Relation& out) {
+    *out.mutable_drop()->add_columns() = column.expression();
     return out.mutable_drop()->mutable_input();
   });
 }
@@ -162,7 +204,7 @@ DataFrame DataFrame::join(const DataFrame& other, const std::vector<std::string>
                           const std::string& how) const {
   return derive([&](proto::Relation& out) {
     auto* join = out.mutable_join();
-    *join->mutable_right() = *other.plan_;
+    *join->mutable_right() = other.plan();
     for (const auto& column : on) join->add_using_columns(column);
     join->set_join_type(join_type(how));
     return join->mutable_left();
@@ -172,8 +214,19 @@ DataFrame DataFrame::join(const DataFrame& other, const std::vector<std::string>
 DataFrame DataFrame::join(const DataFrame& other, const Column& on, const std::string& how) const {
   return derive([&](proto::Relation& out) {
     auto* join = out.mutable_join();
-    *join->mutable_right() = *other.plan_;
+    *join->mutable_right() = other.plan();
     *join->mutable_join_condition() = on.expression();
+    join->set_join_type(join_type(how));
+    return join->mutable_left();
+  });
+}
+
+DataFrame DataFrame::lateralJoin(const DataFrame& other, const std::optional<Column>& on,
+                                 const std::string& how) const {
+  return derive([&](proto::Relation& out) {
+    auto* join = out.mutable_lateral_join();
+    *join->mutable_right() = other.plan();
+    if (on) *join->mutable_join_condition() = on->expression();
     join->set_join_type(join_type(how));
     return join->mutable_left();
   });
@@ -186,6 +239,12 @@ DataFrame DataFrame::crossJoin(const DataFrame& other) const {
 GroupedData DataFrame::groupBy(const std::vector<Column>& keys) const {
   return GroupedData(*this, keys, proto::Aggregate::GROUP_TYPE_GROUPBY);
 }
+GroupedData DataFrame::groupingSets(const std::vector<std::vector<Column>>& sets,
+                                    const std::vector<Column>& keys) const {
+  GroupedData grouped(*this, keys, proto::Aggregate::GROUP_TYPE_GROUPING_SETS);
+  grouped.sets_ = sets;
+  return grouped;
+}
 GroupedData DataFrame::rollup(const std::vector<Column>& keys) const {
   return GroupedData(*this, keys, proto::Aggregate::GROUP_TYPE_ROLLUP);
 }
@@ -196,10 +255,10 @@ DataFrame DataFrame::agg(const std::vector<Column>& aggregates) const {
   return groupBy().agg(aggregates);
 }
 
-DataFrame DataFrame::orderBy(const std::vector<Column>& keys) const {
+DataFrame DataFrame::sorted(const std::vector<Column>& keys, bool global) const {
   return derive([&](proto::Relation& out) {
     for (const auto& key : keys) *out.mutable_sort()->add_order() = sort_order(key);
-    out.mutable_sort()->set_is_global(true);
+    out.mutable_sort()->set_is_global(global);
     return out.mutable_sort()->mutable_input();
   });
 }
@@ -229,25 +288,35 @@ proto::Relation* set_operation(proto::Relation& out, const proto::Relation& othe
 }
 }  // namespace
 
+DataFrame DataFrame::intersectAll(const DataFrame& other) const {
+  return derive([&](proto::Relation& out) {
+    return set_operation(out, other.plan(), proto::SetOperation::SET_OP_TYPE_INTERSECT, true);
+  });
+}
+DataFrame DataFrame::exceptAll(const DataFrame& other) const {
+  return derive([&](proto::Relation& out) {
+    return set_operation(out, other.plan(), proto::SetOperation::SET_OP_TYPE_EXCEPT, true);
+  });
+}
 DataFrame DataFrame::unionAll(const DataFrame& other) const {
   return derive([&](proto::Relation& out) {
-    return set_operation(out, *other.plan_, proto::SetOperation::SET_OP_TYPE_UNION, true);
+    return set_operation(out, other.plan(), proto::SetOperation::SET_OP_TYPE_UNION, true);
   });
 }
 DataFrame DataFrame::unionByName(const DataFrame& other, bool allow_missing_columns) const {
   return derive([&](proto::Relation& out) {
-    return set_operation(out, *other.plan_, proto::SetOperation::SET_OP_TYPE_UNION, true, true,
+    return set_operation(out, other.plan(), proto::SetOperation::SET_OP_TYPE_UNION, true, true,
                          allow_missing_columns);
   });
 }
 DataFrame DataFrame::intersect(const DataFrame& other) const {
   return derive([&](proto::Relation& out) {
-    return set_operation(out, *other.plan_, proto::SetOperation::SET_OP_TYPE_INTERSECT, false);
+    return set_operation(out, other.plan(), proto::SetOperation::SET_OP_TYPE_INTERSECT, false);
   });
 }
 DataFrame DataFrame::subtract(const DataFrame& other) const {
   return derive([&](proto::Relation& out) {
-    return set_operation(out, *other.plan_, proto::SetOperation::SET_OP_TYPE_EXCEPT, false);
+    return set_operation(out, other.plan(), proto::SetOperation::SET_OP_TYPE_EXCEPT, false);
   });
 }
 
@@ -262,35 +331,6 @@ DataFrame DataFrame::offset(int64_t rows) const {
   return derive([&](proto::Relation& out) {
     out.mutable_offset()->set_offset(static_cast<int32_t>(rows));
     return out.mutable_offset()->mutable_input();
-  });
-}
-
-DataFrame DataFrame::fillna(double value, const std::vector<std::string>& columns) const {
-  return derive([&](proto::Relation& out) {
-    for (const auto& column : columns) out.mutable_fill_na()->add_cols(column);
-    out.mutable_fill_na()->add_values()->set_double_(value);
-    return out.mutable_fill_na()->mutable_input();
-  });
-}
-
-DataFrame DataFrame::fillna(const std::string& value,
-                            const std::vector<std::string>& columns) const {
-  return derive([&](proto::Relation& out) {
-    for (const auto& column : columns) out.mutable_fill_na()->add_cols(column);
-    out.mutable_fill_na()->add_values()->set_string(value);
-    return out.mutable_fill_na()->mutable_input();
-  });
-}
-
-DataFrame DataFrame::dropna(const std::string& how, const std::vector<std::string>& columns) const {
-  if (how != "any" && how != "all") {
-    throw Error("INVALID_PARAMETER_VALUE",
-                fmt::format("dropna's `how` is \"any\" or \"all\", not \"{}\".", how));
-  }
-  return derive([&](proto::Relation& out) {
-    for (const auto& column : columns) out.mutable_drop_na()->add_cols(column);
-    if (how == "all") out.mutable_drop_na()->set_min_non_nulls(1);
-    return out.mutable_drop_na()->mutable_input();
   });
 }
 
@@ -335,9 +375,72 @@ std::vector<DataFrame> DataFrame::randomSplit(const std::vector<double>& weights
 DataFrame DataFrame::repartition(int partitions) const {
   return derive([&](proto::Relation& out) {
     out.mutable_repartition()->set_num_partitions(partitions);
+    out.mutable_repartition()->set_shuffle(true);
     return out.mutable_repartition()->mutable_input();
   });
 }
+DataFrame DataFrame::coalesce(int partitions) const {
+  return derive([&](proto::Relation& out) {
+    out.mutable_repartition()->set_num_partitions(partitions);
+    return out.mutable_repartition()->mutable_input();
+  });
+}
+DataFrame DataFrame::repartition(const std::vector<Column>& keys,
+                                 std::optional<int> partitions) const {
+  return derive([&](proto::Relation& out) {
+    auto* repartition = out.mutable_repartition_by_expression();
+    for (const auto& key : keys) *repartition->add_partition_exprs() = key.expression();
+    if (partitions) repartition->set_num_partitions(*partitions);
+    return repartition->mutable_input();
+  });
+}
+DataFrame DataFrame::repartitionByRange(const std::vector<Column>& keys,
+                                        std::optional<int> partitions) const {
+  std::vector<Column> orders;
+  for (const auto& key : keys)
+    orders.push_back(key.expression().has_sort_order() ? key : key.asc());
+  return repartition(orders, partitions);
+}
+
+DataFrame DataFrame::hint(const std::string& name, const std::vector<Column>& parameters) const {
+  return derive([&](proto::Relation& out) {
+    out.mutable_hint()->set_name(name);
+    for (const auto& parameter : parameters)
+      *out.mutable_hint()->add_parameters() = parameter.expression();
+    return out.mutable_hint()->mutable_input();
+  });
+}
+
+DataFrame DataFrame::cache() const {
+  DataFrame kept = *this;
+  if (!kept.held_) kept.held_ = std::make_shared<Held>();
+  return kept;
+}
+DataFrame DataFrame::unpersist() const { return DataFrame(executor_, plan_); }
+DataFrame DataFrame::checkpoint(bool eager) const {
+  const auto kept = cache();
+  if (eager) kept.plan();
+  return kept;
+}
+
+Column DataFrame::operator[](const std::string& name) const {
+  auto expression = std::make_shared<proto::Expression>(col(name).expression());
+  if (expression->has_unresolved_attribute() && plan_->common().has_plan_id())
+    expression->mutable_unresolved_attribute()->set_plan_id(plan_->common().plan_id());
+  return Column(std::move(expression));
+}
+Column DataFrame::colRegex(const std::string& pattern) const {
+  auto expression = std::make_shared<proto::Expression>();
+  expression->mutable_unresolved_regex()->set_col_name(pattern);
+  return Column(std::move(expression));
+}
+
+std::vector<std::pair<std::string, std::string>> DataFrame::dtypes() const {
+  std::vector<std::pair<std::string, std::string>> types;
+  for (const auto& field : schema()) types.emplace_back(field.name, field.type.simple_string());
+  return types;
+}
+std::string DataFrame::schemaJson() const { return schema_json(schema()); }
 
 Schema DataFrame::schema() const { return executor_->schema(*plan_); }
 
@@ -349,9 +452,9 @@ std::vector<std::string> DataFrame::columns() const {
 
 void DataFrame::printSchema() const { fmt::print("{}", schema_tree(schema())); }
 std::string DataFrame::explain(const std::string& mode) const {
-  return executor_->explain(*plan_, mode);
+  return executor_->explain(plan(), mode);
 }
-ArrowStream DataFrame::toArrowStream() const { return executor_->execute(*plan_); }
+ArrowStream DataFrame::toArrowStream() const { return executor_->execute(plan()); }
 
 std::vector<Row> DataFrame::collect() const {
   const auto fields = schema();
@@ -378,6 +481,19 @@ std::vector<Row> DataFrame::collect() const {
     }
   }
   return rows;
+}
+
+std::optional<Row> DataFrame::first() const {
+  const auto rows = head(1);
+  return rows.empty() ? std::nullopt : std::optional(rows[0]);
+}
+
+std::vector<Row> DataFrame::tail(int64_t rows) const {
+  return derive([&](proto::Relation& out) {
+           out.mutable_tail()->set_limit(static_cast<int32_t>(rows));
+           return out.mutable_tail()->mutable_input();
+         })
+      .collect();
 }
 
 int64_t DataFrame::count() const {
@@ -412,12 +528,13 @@ void DataFrame::show(int rows, int truncate, bool vertical) const {
   fmt::print("{}\n", showString(rows, truncate, vertical));
 }
 
-void DataFrame::createOrReplaceTempView(const std::string& name) const {
+void DataFrame::create_view(const std::string& name, bool replace, bool global) const {
   proto::Command command;
   auto* view = command.mutable_create_dataframe_view();
-  *view->mutable_input() = *plan_;
+  *view->mutable_input() = plan();
   view->set_name(name);
-  view->set_replace(true);
+  view->set_replace(replace);
+  view->set_is_global(global);
   executor_->run(command);
 }
 
@@ -433,9 +550,32 @@ DataFrame GroupedData::agg(const std::vector<Column>& aggregates) const {
   *aggregate->mutable_input() = df_->plan();
   aggregate->set_group_type(static_cast<proto::Aggregate::GroupType>(group_type_));
   for (const auto& key : keys_) *aggregate->add_grouping_expressions() = key.expression();
+  for (const auto& set : sets_) {
+    auto* made = aggregate->add_grouping_sets();
+    for (const auto& key : set) *made->add_grouping_set() = key.expression();
+  }
+  if (pivot_) {
+    *aggregate->mutable_pivot()->mutable_col() = pivot_->expression();
+    for (const auto& value : pivot_values_)
+      *aggregate->mutable_pivot()->add_values() = literal_of(value);
+  }
   for (const auto& column : aggregates)
     *aggregate->add_aggregate_expressions() = column.expression();
   return DataFrame(df_->executor(), shared(std::move(relation)));
+}
+
+GroupedData GroupedData::pivot(const Column& column, const std::vector<Column>& values) const {
+  GroupedData made(*df_, keys_, proto::Aggregate::GROUP_TYPE_PIVOT);
+  made.pivot_ = column;
+  made.pivot_values_ = values;
+  return made;
+}
+
+DataFrame GroupedData::agg(const std::map<std::string, std::string>& functions) const {
+  std::vector<Column> aggregates;
+  for (const auto& [column, function] : functions)
+    aggregates.push_back(functions::call_function(function, {col(column)}));
+  return agg(aggregates);
 }
 
 DataFrame GroupedData::count() const {
@@ -449,11 +589,18 @@ DataFrame GroupedData::count() const {
 DataFrame GroupedData::each(const std::string& function,
                             const std::vector<std::string>& columns) const {
   std::vector<Column> aggregates;
-  for (const auto& column : columns) {
-    proto::Expression call;
-    call.mutable_unresolved_function()->set_function_name(function);
-    *call.mutable_unresolved_function()->add_arguments() = col(column).expression();
-    aggregates.emplace_back(std::make_shared<const proto::Expression>(std::move(call)));
+  const auto add = [&](const std::string& name) {
+    aggregates.push_back(functions::call_function(function, {col(name)}));
+  };
+  for (const auto& column : columns) add(column);
+  if (columns.empty()) {
+    const auto is_key = [&](const std::string& name) {
+      return std::any_of(keys_.begin(), keys_.end(), [&](const Column& key) {
+        return key.expression().unresolved_attribute().unparsed_identifier() == name;
+      });
+    };
+    for (const auto& field : df_->schema())
+      if (field.type.is_numeric() && !is_key(field.name)) add(field.name);
   }
   return agg(aggregates);
 }
@@ -463,6 +610,7 @@ DataFrame GroupedData::sum(const std::vector<std::string>& columns) const {
 DataFrame GroupedData::avg(const std::vector<std::string>& columns) const {
   return each("avg", columns);
 }
+DataFrame GroupedData::mean(const std::vector<std::string>& columns) const { return avg(columns); }
 DataFrame GroupedData::min(const std::vector<std::string>& columns) const {
   return each("min", columns);
 }
@@ -491,6 +639,10 @@ DataFrameReader& DataFrameReader::schema(const std::string& ddl) {
   schema_ = ddl;
   return *this;
 }
+DataFrameReader& DataFrameReader::options(const std::map<std::string, std::string>& options) {
+  for (const auto& [key, value] : options) option(key, value);
+  return *this;
+}
 DataFrame DataFrameReader::load(const std::string& path) {
   return load(std::vector<std::string>{path});
 }
@@ -510,6 +662,9 @@ DataFrame DataFrameReader::load(const std::vector<std::string>& paths) {
 DataFrame DataFrameReader::parquet(const std::string& path) { return format("parquet").load(path); }
 DataFrame DataFrameReader::csv(const std::string& path) { return format("csv").load(path); }
 DataFrame DataFrameReader::json(const std::string& path) { return format("json").load(path); }
+DataFrame DataFrameReader::orc(const std::string& path) { return format("orc").load(path); }
+DataFrame DataFrameReader::text(const std::string& path) { return format("text").load(path); }
+DataFrame DataFrameReader::xml(const std::string& path) { return format("xml").load(path); }
 
 DataFrame DataFrameReader::table(const std::string& name) {
   proto::Relation relation;
@@ -530,6 +685,19 @@ DataFrameWriter& DataFrameWriter::mode(const std::string& mode) {
 }
 DataFrameWriter& DataFrameWriter::option(const std::string& key, const std::string& value) {
   options_[key] = value;
+  return *this;
+}
+DataFrameWriter& DataFrameWriter::option(const std::string& key, const char* value) {
+  return option(key, std::string(value));
+}
+DataFrameWriter& DataFrameWriter::option(const std::string& key, bool value) {
+  return option(key, std::string(value ? "true" : "false"));
+}
+DataFrameWriter& DataFrameWriter::option(const std::string& key, int64_t value) {
+  return option(key, std::to_string(value));
+}
+DataFrameWriter& DataFrameWriter::options(const std::map<std::string, std::string>& options) {
+  for (const auto& [key, value] : options) option(key, value);
   return *this;
 }
 DataFrameWriter& DataFrameWriter::partitionBy(const std::vector<std::string>& columns) {

@@ -1,8 +1,15 @@
-// `pyspark.sql.functions` in C++. Names that are C++ keywords or need other arguments are called
-// with `call_function("name", {…})`; every function of docs/functions.md is reached that way.
+// `pyspark.sql.functions` in C++: `sum("b")`, `date_format(col("day"), "yyyy")`, `lag("x", 1)`,
+// `transform("xs", [](const Column& x) { return x + 1; })`. As in PySpark, text is a column's name
+// where a column is expected and a constant where a pattern or a format is; numbers are constants.
+// C++ keywords have an underscore: `struct_`, `char_`, `inline_`. SQL functions that PySpark does
+// not name are called with `call_function`.
 #pragma once
 
+#include <concepts>
+#include <functional>
+#include <map>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "dataframe/column.h"
@@ -14,111 +21,70 @@ Column call_function(const std::string& name, const std::vector<Column>& argumen
 Column expr(const std::string& sql);
 Column when(const Column& condition, const Column& value);
 Column count_distinct(const std::vector<Column>& columns);
-Column asc(const std::string& column);
-Column desc(const std::string& column);
+Column sum_distinct(const Column& column);
+Column listagg_distinct(const Column& column, const std::string& delimiter = "");
+Column string_agg_distinct(const Column& column, const std::string& delimiter = "");
+Column asc(const Column& column);
+Column asc_nulls_first(const Column& column);
+Column asc_nulls_last(const Column& column);
+Column desc(const Column& column);
+Column desc_nulls_first(const Column& column);
+Column desc_nulls_last(const Column& column);
 using firesteel::col;
 using firesteel::lit;
 
-#define FIRESTEEL_FUNCTION_0(name) \
-  inline Column name() { return call_function(#name, {}); }
-#define FIRESTEEL_FUNCTION_1(name) \
-  inline Column name(const Column& column) { return call_function(#name, {column}); }
-#define FIRESTEEL_FUNCTION_2(name)                                \
-  inline Column name(const Column& first, const Column& second) { \
-    return call_function(#name, {first, second});                 \
-  }
-#define FIRESTEEL_FUNCTION_3(name)                                                     \
-  inline Column name(const Column& first, const Column& second, const Column& third) { \
-    return call_function(#name, {first, second, third});                               \
-  }
-FIRESTEEL_FUNCTION_0(current_date)
-FIRESTEEL_FUNCTION_0(current_timestamp)
-FIRESTEEL_FUNCTION_0(row_number)
-FIRESTEEL_FUNCTION_0(rank)
-FIRESTEEL_FUNCTION_0(dense_rank)
-FIRESTEEL_FUNCTION_0(percent_rank)
-FIRESTEEL_FUNCTION_0(cume_dist)
-FIRESTEEL_FUNCTION_1(abs)
-FIRESTEEL_FUNCTION_1(avg)
-FIRESTEEL_FUNCTION_1(ceil)
-FIRESTEEL_FUNCTION_1(collect_list)
-FIRESTEEL_FUNCTION_1(collect_set)
-FIRESTEEL_FUNCTION_1(count)
-FIRESTEEL_FUNCTION_1(count_if)
-FIRESTEEL_FUNCTION_1(dayofmonth)
-FIRESTEEL_FUNCTION_1(dayofweek)
-FIRESTEEL_FUNCTION_1(dayofyear)
-FIRESTEEL_FUNCTION_1(exp)
-FIRESTEEL_FUNCTION_1(explode)
-FIRESTEEL_FUNCTION_1(first)
-FIRESTEEL_FUNCTION_1(floor)
-FIRESTEEL_FUNCTION_1(hour)
-FIRESTEEL_FUNCTION_1(isnan)
-FIRESTEEL_FUNCTION_1(isnull)
-FIRESTEEL_FUNCTION_1(lag)
-FIRESTEEL_FUNCTION_1(last)
-FIRESTEEL_FUNCTION_1(lead)
-FIRESTEEL_FUNCTION_1(length)
-FIRESTEEL_FUNCTION_1(log)
-FIRESTEEL_FUNCTION_1(lower)
-FIRESTEEL_FUNCTION_1(max)
-FIRESTEEL_FUNCTION_1(mean)
-FIRESTEEL_FUNCTION_1(median)
-FIRESTEEL_FUNCTION_1(min)
-FIRESTEEL_FUNCTION_1(minute)
-FIRESTEEL_FUNCTION_1(month)
-FIRESTEEL_FUNCTION_1(quarter)
-FIRESTEEL_FUNCTION_1(second)
-FIRESTEEL_FUNCTION_1(size)
-FIRESTEEL_FUNCTION_1(sqrt)
-FIRESTEEL_FUNCTION_1(stddev)
-FIRESTEEL_FUNCTION_1(sum)
-FIRESTEEL_FUNCTION_1(to_date)
-FIRESTEEL_FUNCTION_1(to_timestamp)
-FIRESTEEL_FUNCTION_1(trim)
-FIRESTEEL_FUNCTION_1(unix_timestamp)
-FIRESTEEL_FUNCTION_1(upper)
-FIRESTEEL_FUNCTION_1(var_samp)
-FIRESTEEL_FUNCTION_1(weekofyear)
-FIRESTEEL_FUNCTION_1(year)
-FIRESTEEL_FUNCTION_2(array_contains)
-FIRESTEEL_FUNCTION_2(corr)
-FIRESTEEL_FUNCTION_2(date_add)
-FIRESTEEL_FUNCTION_2(date_format)
-FIRESTEEL_FUNCTION_2(date_sub)
-FIRESTEEL_FUNCTION_2(date_trunc)
-FIRESTEEL_FUNCTION_2(datediff)
-FIRESTEEL_FUNCTION_2(element_at)
-FIRESTEEL_FUNCTION_2(max_by)
-FIRESTEEL_FUNCTION_2(min_by)
-FIRESTEEL_FUNCTION_2(nullif)
-FIRESTEEL_FUNCTION_2(percentile)
-FIRESTEEL_FUNCTION_2(pow)
-FIRESTEEL_FUNCTION_2(round)
-FIRESTEEL_FUNCTION_2(split)
-FIRESTEEL_FUNCTION_3(regexp_extract)
-FIRESTEEL_FUNCTION_3(regexp_replace)
-FIRESTEEL_FUNCTION_3(substring)
-#undef FIRESTEEL_FUNCTION_0
-#undef FIRESTEEL_FUNCTION_1
-#undef FIRESTEEL_FUNCTION_2
-#undef FIRESTEEL_FUNCTION_3
+/// A function of one to three columns, as `transform` and `aggregate` take it.
+Column lambda(size_t parameters, const std::function<Column(const std::vector<Column>&)>& body);
+/// Options as the map that `from_json` and its kin take.
+Column options(const std::map<std::string, std::string>& options);
 
-template <typename... Columns>
-Column coalesce(const Columns&... columns) {
-  return call_function("coalesce", {columns...});
+/// One argument of a call, as PySpark takes it.
+template <typename Argument>
+Column argument(const Argument& given, bool text_is_constant) {
+  if constexpr (std::is_arithmetic_v<Argument>) {
+    if constexpr (std::is_same_v<Argument, bool>)
+      return lit(given);
+    else if constexpr (std::is_floating_point_v<Argument>)
+      return lit(double{given});
+    else if constexpr (sizeof(Argument) > sizeof(int))
+      return lit(static_cast<int64_t>(given));
+    else
+      return lit(static_cast<int>(given));
+  } else if constexpr (std::is_convertible_v<Argument, std::string>) {
+    return text_is_constant ? lit(std::string(given)) : col(std::string(given));
+  } else if constexpr (std::is_convertible_v<Argument, Column>) {
+    return given;
+  } else if constexpr (std::is_convertible_v<Argument, std::map<std::string, std::string>>) {
+    return options(given);
+  } else if constexpr (std::is_invocable_v<Argument, Column>) {
+    return lambda(1, [&](const auto& x) { return given(x[0]); });
+  } else if constexpr (std::is_invocable_v<Argument, Column, Column>) {
+    return lambda(2, [&](const auto& x) { return given(x[0], x[1]); });
+  } else {
+    return lambda(3, [&](const auto& x) { return given(x[0], x[1], x[2]); });
+  }
 }
-template <typename... Columns>
-Column concat(const Columns&... columns) {
-  return call_function("concat", {columns...});
+
+/// Bit n of `texts`: argument n is a constant when it is text.
+template <typename... Arguments>
+Column called(const char* name, unsigned texts, const Arguments&... arguments) {
+  std::vector<Column> columns;
+  (columns.push_back(argument(arguments, texts >> columns.size() & 1)), ...);
+  return call_function(name, columns);
 }
-template <typename... Columns>
-Column greatest(const Columns&... columns) {
-  return call_function("greatest", {columns...});
-}
-template <typename... Columns>
-Column least(const Columns&... columns) {
-  return call_function("least", {columns...});
-}
+
+#define FIRESTEEL_FUNCTION(name, sql_name, texts)                     \
+  template <std::convertible_to<Column> First, typename... Arguments> \
+  Column name(const First& first, const Arguments&... arguments) {    \
+    return called(sql_name, texts, first, arguments...);              \
+  }
+#define FIRESTEEL_FUNCTION_ANY(name, sql_name, texts) \
+  template <typename... Arguments>                    \
+  Column name(const Arguments&... arguments) {        \
+    return called(sql_name, texts, arguments...);     \
+  }
+#include "dataframe/functions.inc"
+#undef FIRESTEEL_FUNCTION
+#undef FIRESTEEL_FUNCTION_ANY
 
 }  // namespace firesteel::functions

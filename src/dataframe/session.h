@@ -6,6 +6,7 @@
 
 #include "dataframe/catalog.h"
 #include "dataframe/dataframe.h"
+#include "dataframe/tables.h"
 
 namespace firesteel {
 

@@ -75,6 +75,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   Scan kept(const Scan& scan);
   ArrowStream show(const proto::ShowString& show);
   void write(const proto::WriteOperation& operation);
+  void write(const proto::WriteOperationV2& operation);  // write_v2.cpp
   void write_rows(const proto::Relation& rows, WriteRequest request);
   void create_view(const proto::CreateDataFrameViewCommand& view);
   /// Rows of text, and of booleans in columns named is…, as a plan.

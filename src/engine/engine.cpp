@@ -142,6 +142,7 @@ ArrowStream EmbeddedExecutor::execute(const proto::Relation& relation) {
 void EmbeddedExecutor::run(const proto::Command& command) {
   if (command.has_create_dataframe_view()) return create_view(command.create_dataframe_view());
   if (command.has_write_operation()) return write(command.write_operation());
+  if (command.has_write_operation_v2()) return write(command.write_operation_v2());
   if (command.has_merge_into_table_command()) {
     run(Merge{command.merge_into_table_command(), ""});
     return;

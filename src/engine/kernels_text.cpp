@@ -307,7 +307,7 @@ Text decode(Arguments a) {
   const auto charset = charset_named(a[1].text, "decode");
   auto bytes = a[0].text;
   if (charset == Charset::kUtf8) {
-    if (repaired(bytes) != bytes) malformed("decode", a[1].text);
+    if (repaired_utf8(bytes) != bytes) malformed("decode", a[1].text);
     return std::string(bytes);
   }
   bool little = charset == Charset::kUtf16Little;

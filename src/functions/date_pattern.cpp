@@ -11,6 +11,8 @@ namespace firesteel {
 
 namespace {
 
+constexpr int kOptionalDepthMax = 100;  // Java's own has no bound but its stack
+
 constexpr const char* kMonths[] = {"January",   "February", "March",    "April",
                                    "May",       "June",     "July",     "August",
                                    "September", "October",  "November", "December"};
@@ -178,7 +180,7 @@ void DatePattern::read(std::string_view text) {
       if (contains("{}#", c)) throw Refused{false};
       if (c == '[' || c == ']') {
         depth += c == '[' ? 1 : -1;
-        if (depth < 0) throw Refused{false};
+        if (depth < 0 || depth > kOptionalDepthMax) throw Refused{false};
         tokens_.push_back({c, 1});
       } else {
         literal(c);

@@ -285,7 +285,7 @@ Resolved Resolver::numbered(const std::string& name,
                             const proto::Expression::UnresolvedFunction& call, Scope& scope,
                             Span span) {
   const auto row = row_number(name, scope, span);
-  if (name == "monotonically_increasing_id") {
+  if (call.arguments().empty()) {
     return {.sql = row, .type = make_type(kLong), .nullable = false, .name = name + "()"};
   }
   const auto given = expression(call.arguments(0), scope);

@@ -238,7 +238,8 @@ std::optional<Resolved> Resolver::find_name(const std::vector<std::string>& part
     for (size_t before = parts.size(); before-- > 0;) {
       std::vector<const Attribute*> found;
       for (const auto& attribute : *(*levels)[level]) {
-        if (!same_name(attribute.name, parts[before])) continue;
+        // A star inside a call names columns by their unique SQL name.
+        if (!same_name(attribute.name, parts[before]) && attribute.sql != parts[before]) continue;
         if (before > attribute.qualifiers.size()) continue;
         const size_t offset = attribute.qualifiers.size() - before;
         bool fits = true;
@@ -730,7 +731,8 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   if (name == "grouping" || name == "grouping_id") return grouping(name, call, scope, span);
   const bool random = name == "rand" || name == "randn";
   if ((random && call.arguments_size() == 1) ||
-      (name == "monotonically_increasing_id" && call.arguments_size() == 0)) {
+      ((name == "monotonically_increasing_id" || name == "distributed_sequence_id") &&
+       call.arguments_size() == 0)) {
     return numbered(name, call, scope, span);
   }
   if (name == "uniform" || name == "randstr") return drawn(name, call, scope, span);
@@ -806,8 +808,13 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   if (kind == FunctionKind::kAggregate) scope.inside_aggregate = true;
   std::vector<Resolved> arguments;
   for (const auto& argument : in_order(*overloads.front(), call, span)) {
-    if (argument.has_unresolved_star()) {
+    if (argument.has_unresolved_star() && name == "count") {
       arguments.push_back(counted_row());
+    } else if (argument.has_unresolved_star() && !scope.levels.empty()) {  // struct(*)
+      static const std::vector<Attribute> kNone;
+      const auto& hidden = scope.levels.size() > 1 ? *scope.levels[1] : kNone;
+      for (const auto& column : expand({argument}, *scope.levels[0], hidden))
+        arguments.push_back(expression(column, scope));
     } else if (argument.has_lambda_function()) {
       const auto& lambda_proto = argument.lambda_function();
       arguments.push_back(lambda(lambda_proto, lambda_types(name, arguments), scope));

@@ -102,11 +102,18 @@ std::string quoted_name(std::string_view name) {
   return text + "`";
 }
 
-std::string name_text(const std::string& name) {
+std::string upper_case(std::string_view name) {
   std::string upper;
   for (const char c : name) upper += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  const bool word = std::ranges::binary_search(kWords, std::string_view(upper));
-  return is_plain(name) && !word ? name : quoted_name(name);
+  return upper;
+}
+
+bool is_word(std::string_view name) {
+  return std::ranges::binary_search(kWords, std::string_view(upper_case(name)));
+}
+
+std::string name_text(const std::string& name) {
+  return is_plain(name) && !is_word(name) ? name : quoted_name(name);
 }
 
 /// A dotted identifier, whose parts may stand between backticks.
@@ -455,9 +462,12 @@ Text function_text(const Expression& expression) {
   }
   std::string shown = name;
   const bool dotted = std::ranges::all_of(name, [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '`';
+    const auto byte = static_cast<unsigned char>(c);
+    return std::isalnum(byte) || byte >= 0x80 || c == '_' || c == '.' || c == '`';
   });
-  if (!dotted || name.empty()) shown = quoted_name(name);
+  // FROM(a) is no call; CURRENT_DATE() is one.
+  const bool reserved = is_word(name) && name.find('_') == std::string::npos;
+  if (!dotted || name.empty() || reserved) shown = quoted_name(name);
   return {
       fmt::format("{}({}{})", shown, call.is_distinct() ? "DISTINCT " : "", list_text(arguments))};
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "sql/grammar.h"
 
@@ -13,8 +14,7 @@ namespace {
 
 using Expression = spark::connect::Expression;
 
-constexpr int kLevelsMax = 1000;
-constexpr int kChainMax = 2000;
+constexpr int kHeightMax = 2000;
 
 struct Operator {
   std::string_view text;
@@ -51,19 +51,30 @@ Expression boolean_literal(bool truth) {
 
 }  // namespace
 
-Grammar::Level::Level(Grammar& grammar) : grammar_(grammar) {
-  if (++grammar_.depth_ > kLevelsMax) {
+Grammar::Level::Level(Grammar& grammar)
+    : grammar_(grammar), outer_height_(std::exchange(grammar.height_, 0)) {
+  if (++grammar_.depth_ > kNestingMax) {
     --grammar_.depth_;
     grammar_.fail_too_deep();
   }
 }
 
-void Grammar::fail_too_deep() const {
-  in_.fail(Error("FAILED_TO_PARSE_TOO_COMPLEX",
-                 "The statement is nested too deeply. Divide it into several, for example with "
-                 "temporary views."),
-           in_.span());
+Grammar::Level::~Level() {
+  --grammar_.depth_;
+  grammar_.height_ = std::max(outer_height_, grammar_.height_ + 1);
 }
+
+Grammar::Chain::Chain(Grammar& grammar, int weight)
+    : grammar_(grammar), outer_height_(std::exchange(grammar.height_, 0)), weight_(weight) {}
+
+Grammar::Chain::~Chain() { grammar_.height_ = std::max(outer_height_, grammar_.height_); }
+
+void Grammar::Chain::link() {
+  grammar_.height_ += weight_;
+  if (grammar_.height_ > kHeightMax) grammar_.fail_too_deep();
+}
+
+void Grammar::fail_too_deep() const { in_.fail(nested_too_deeply(), in_.span()); }
 
 Expression Grammar::located(Expression made, int start) const {
   const auto span = in_.since(start);
@@ -130,8 +141,12 @@ Expression Grammar::negation() {
 
 Expression Grammar::predicated() {
   const int start = in_.start();
+  Chain chain(*this);
   Expression left = operators(1);
-  while (auto next = predicate(left, start)) left = std::move(*next);
+  while (auto next = predicate(left, start)) {
+    left = std::move(*next);
+    chain.link();
+  }
   return left;
 }
 
@@ -144,7 +159,7 @@ std::optional<Expression> Grammar::predicate(Expression& left, int start) {
     Expression made;
     if (in_.accept("DISTINCT", "FROM")) {
       made = make("<=>", start, std::move(left), operators(1));
-      return negated ? made : make("not", start, std::move(made));
+      return negated ? std::move(made) : make("not", start, std::move(made));
     }
     const int truth_start = in_.start();
     if (in_.accept("UNKNOWN")) {
@@ -153,12 +168,12 @@ std::optional<Expression> Grammar::predicate(Expression& left, int start) {
     if (!in_.is_any("TRUE", "FALSE")) in_.fail("NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM");
     const bool truth = in_.take().upper == "TRUE";
     made = make("<=>", start, std::move(left), located(boolean_literal(truth), truth_start));
-    return negated ? make("not", start, std::move(made)) : made;
+    return negated ? make("not", start, std::move(made)) : std::move(made);
   }
   const size_t before = in_.position();
   const bool negated = in_.accept("NOT") || in_.accept("!");
   const auto finish = [&](Expression made) {
-    return negated ? make("not", start, std::move(made)) : made;
+    return negated ? make("not", start, std::move(made)) : std::move(made);
   };
   if (in_.accept("BETWEEN")) {
     in_.accept("ASYMMETRIC");
@@ -231,17 +246,14 @@ Expression Grammar::like_predicate(Expression left, bool negated, int start) {
       made.mutable_unresolved_function()->set_is_internal(true);
       return made;
     }
-    Expression made;
-    bool first = true;
+    std::vector<Expression> parts;
     for (auto& pattern : patterns) {
       Expression one = make(name, start, left, std::move(pattern));
       // NOT LIKE ALL refuses every pattern: the negation is of each.
-      if (negated) one = make("not", start, std::move(one));
-      made = first ? std::move(one) : make(joint, start, std::move(made), std::move(one));
-      first = false;
+      parts.push_back(negated ? make("not", start, std::move(one)) : std::move(one));
     }
     in_.expect(")");
-    return located(std::move(made), start);
+    return located(chained(joint, std::move(parts), start), start);
   }
   std::vector<Expression> arguments;
   arguments.push_back(std::move(left));
@@ -258,15 +270,15 @@ Expression Grammar::like_predicate(Expression left, bool negated, int start) {
     arguments.push_back(string_literal());
   }
   Expression made = function(name, std::move(arguments), start);
-  return negated ? make("not", start, std::move(made)) : made;
+  return negated ? make("not", start, std::move(made)) : std::move(made);
 }
 
 /// Operators of this level and tighter ones, by precedence climbing.
 Expression Grammar::operators(int least_level) {
   const int start = in_.start();
+  Chain chain(*this);
   Expression left = unary();
-  for (int chain = 0;; ++chain) {
-    if (chain > kChainMax) fail_too_deep();
+  while (true) {
     std::string_view name;
     int level = 0;
     size_t length = 1;
@@ -288,6 +300,7 @@ Expression Grammar::operators(int least_level) {
     if (level < least_level) return left;
     in_.seek(in_.position() + length);
     Expression right = operators(level + 1);
+    chain.link();
     if (name == "!=") {
       left = make("==", start, std::move(left), std::move(right));
       left = make("not", start, std::move(left));

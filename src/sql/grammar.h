@@ -207,19 +207,36 @@ class Grammar {
   class Level {
    public:
     explicit Level(Grammar& grammar);
-    ~Level() { --grammar_.depth_; }
+    ~Level();
     Level(const Level&) = delete;
     Level& operator=(const Level&) = delete;
 
    private:
     Grammar& grammar_;
+    int outer_height_;
   };
+  /// What goes on without nesting (a + b + c, a JOIN b JOIN c) makes a tree that is one higher with
+  /// every link. Walkers of plans must be able to go down there too.
+  class Chain {
+   public:
+    explicit Chain(Grammar& grammar, int weight = 1);
+    ~Chain();
+    Chain(const Chain&) = delete;
+    Chain& operator=(const Chain&) = delete;
+    void link();
+
+   private:
+    Grammar& grammar_;
+    int outer_height_, weight_;
+  };
+  static constexpr int kRelationWeight = 4;
   [[noreturn]] void fail_too_deep() const;
 
   Cursor in_;
   const SqlParameters& parameters_;
   size_t next_parameter_ = 0;
   int depth_ = 0;
+  int height_ = 0;  // of the highest tree made in the innermost level or chain
   int64_t next_plan_id_ = 1000000;
   std::vector<Block> blocks_;
   std::vector<std::vector<std::string>> lambda_parameters_;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdint>
 
@@ -117,7 +118,15 @@ class Lexer {
   explicit Lexer(std::string_view sql) : sql_(sql) {}
 
   std::vector<Token> run() {
-    for (skip_blanks(); at_ < sql_.size(); skip_blanks()) tokens_.push_back(next());
+    int nesting = 0;
+    for (skip_blanks(); at_ < sql_.size(); skip_blanks()) {
+      tokens_.push_back(next());
+      const auto& token = tokens_.back();
+      if (token.kind != TokenKind::kSymbol) continue;
+      if (token.text == "(" || token.text == "[") ++nesting;
+      if (token.text == ")" || token.text == "]") nesting = std::max(nesting - 1, 0);
+      if (nesting > kNestingMax) throw nested_too_deeply().at(token.span).in(sql_);
+    }
     Token end;
     end.span = {static_cast<int>(sql_.size()), static_cast<int>(sql_.size())};
     tokens_.push_back(std::move(end));
@@ -308,6 +317,12 @@ class Lexer {
 };
 
 }  // namespace
+
+Error nested_too_deeply() {
+  return Error("FAILED_TO_PARSE_TOO_COMPLEX",
+               "The statement is nested too deeply. Divide it into several, for example with "
+               "temporary views.");
+}
 
 std::vector<Token> tokenize(std::string_view sql) { return Lexer(sql).run(); }
 

@@ -31,8 +31,13 @@ struct Token {
   size_t match = 0;
 };
 
+/// As many brackets may stand within each other, in a statement's text and in its plan.
+constexpr int kNestingMax = 1000;
+Error nested_too_deeply();
+
 /// The tokens of `sql`, the last one kEnd. They point into `sql`. Comments and hints are skipped.
-/// Throws UNCLOSED_BRACKETED_COMMENT and PARSE_SYNTAX_ERROR.
+/// Throws UNCLOSED_BRACKETED_COMMENT, PARSE_SYNTAX_ERROR, and
+/// FAILED_TO_PARSE_TOO_COMPLEX before brackets without end fill the memory.
 std::vector<Token> tokenize(std::string_view sql);
 
 /// Letters, digits and underscores, not starting with a digit.

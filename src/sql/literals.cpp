@@ -267,11 +267,10 @@ Expression Grammar::number(bool negative, int start) {
   } else {
     const size_t mark = text.find_first_of("eE");
     int64_t exponent = 0;
-    if (mark != std::string::npos) {
-      read_int64(text.substr(mark + (text[mark + 1] == '+' ? 2 : 1)), exponent);
-    }
+    const bool readable = mark == std::string::npos ||
+                          read_int64(text.substr(mark + (text[mark + 1] == '+' ? 2 : 1)), exponent);
     int precision = 0, scale = 0;
-    const bool small = exponent > -100 && exponent < 100;
+    const bool small = readable && exponent > -100 && exponent < 100;
     const auto digits =
         small ? plain_decimal(text.substr(0, mark), static_cast<int>(exponent), precision, scale)
               : "";

@@ -39,8 +39,10 @@ std::string part_as_written(const Token& token) {
 
 Expression Grammar::postfix() {
   const int start = in_.start();
+  Chain chain(*this);
   Expression value = primary();
   while (true) {
+    const size_t before = in_.position();
     if (in_.accept("[")) {
       Expression made;
       auto* extract = made.mutable_unresolved_extract_value();
@@ -74,9 +76,9 @@ Expression Grammar::postfix() {
       *made.mutable_cast()->mutable_type() = type();
       *made.mutable_cast()->mutable_expr() = std::move(value);
       value = located(std::move(made), start);
-    } else {
-      return value;
     }
+    if (in_.position() == before) return value;
+    chain.link();
   }
 }
 

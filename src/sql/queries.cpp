@@ -65,6 +65,8 @@ std::string identity(const Expression& expression) {
   return text;
 }
 
+constexpr size_t kGroupingSetsMax = 4096;
+
 using KeySets = std::vector<std::vector<Expression>>;
 
 KeySets rollup_sets(const KeySets& groups) {
@@ -214,8 +216,12 @@ Relation Grammar::query() {
   if (in_.accept("WITH")) tables = common_tables();
   blocks_.emplace_back();
   blocks_.back().select_start = in_.position();
+  Chain chain(*this, kRelationWeight);
   Relation body = query_body();
-  while (in_.is("|>")) body = piped(std::move(body));
+  while (in_.is("|>")) {
+    body = piped(std::move(body));
+    chain.link();
+  }
   return with_references(close_block(std::move(body), start), std::move(tables), start);
 }
 
@@ -283,13 +289,13 @@ Relation Grammar::set_operation(int level) {
 Relation Grammar::set_operations(Relation left, int level) {
   const int start = in_.start();
   const auto operand = [&] { return level == 0 ? set_operation(1) : query_term(); };
-  for (int chain = 0;; ++chain) {
+  Chain chain(*this, kRelationWeight);
+  while (true) {
     SetOperation::SetOpType kind = SetOperation::SET_OP_TYPE_UNSPECIFIED;
     if (level == 1 && in_.is("INTERSECT")) kind = SetOperation::SET_OP_TYPE_INTERSECT;
     if (level == 0 && in_.is("UNION")) kind = SetOperation::SET_OP_TYPE_UNION;
     if (level == 0 && in_.is_any("EXCEPT", "MINUS")) kind = SetOperation::SET_OP_TYPE_EXCEPT;
     if (kind == SetOperation::SET_OP_TYPE_UNSPECIFIED) return left;
-    if (chain > 500) fail_too_deep();
     in_.take();
     Relation made;
     auto* operation = made.mutable_set_op();
@@ -299,6 +305,7 @@ Relation Grammar::set_operations(Relation left, int level) {
     if (in_.accept("BY", "NAME")) operation->set_by_name(true);
     *operation->mutable_left_input() = std::move(left);
     *operation->mutable_right_input() = operand();
+    chain.link();
     left = located(std::move(made), start);
   }
 }
@@ -506,8 +513,10 @@ std::vector<Expression> Grammar::select_list() {
 Relation Grammar::from_clause() {
   in_.expect("FROM");
   const int start = in_.start();
+  Chain chain(*this, kRelationWeight);
   Relation left = relation();
   while (in_.accept(",")) {
+    chain.link();
     const bool is_lateral = in_.accept("LATERAL");
     Relation right = relation();
     if (is_lateral) {
@@ -521,7 +530,10 @@ Relation Grammar::from_clause() {
     }
     left = located(std::move(left), start);
   }
-  while (in_.are("LATERAL", "VIEW")) left = lateral_view(std::move(left));
+  while (in_.are("LATERAL", "VIEW")) {
+    left = lateral_view(std::move(left));
+    chain.link();
+  }
   return left;
 }
 
@@ -554,11 +566,12 @@ Relation Grammar::group_by(Relation input, std::vector<Expression> list) {
       } while (in_.accept(","));
     }
     in_.expect(")");
-    if (groups.size() > 12) {
-      in_.fail(Error("GROUPING_SIZE_LIMIT_EXCEEDED", "Grouping sets cannot be that many."),
-               in_.span());
-    }
     return groups;
+  };
+  const auto too_many_sets = [&] {
+    in_.fail(Error("GROUPING_SIZE_LIMIT_EXCEEDED",
+                   fmt::format("Grouping sets cannot be more than {}.", kGroupingSetsMax)),
+             in_.span());
   };
   const auto at_sets = [&] { return in_.are("GROUPING", "SETS"); };
   const auto is_cube_word = [&] { return in_.is_any("ROLLUP", "CUBE") && in_.is("(", 1); };
@@ -573,6 +586,10 @@ Relation Grammar::group_by(Relation input, std::vector<Expression> list) {
       kind =
           in_.take().upper == "ROLLUP" ? Aggregate::GROUP_TYPE_ROLLUP : Aggregate::GROUP_TYPE_CUBE;
       const auto groups = key_groups();
+      const size_t sets = kind == Aggregate::GROUP_TYPE_ROLLUP ? groups.size()
+                          : groups.size() < 32                 ? size_t{1} << groups.size()
+                                                               : kGroupingSetsMax + 1;
+      if (sets > kGroupingSetsMax) too_many_sets();
       for (const auto& group : groups) single_keys = single_keys && group.size() == 1;
       if (one_kind) {
         for (const auto& group : groups) {
@@ -628,7 +645,10 @@ Relation Grammar::group_by(Relation input, std::vector<Expression> list) {
   aggregate->clear_grouping_expressions();
   aggregate->set_group_type(Aggregate::GROUP_TYPE_GROUPING_SETS);
   KeySets sets = {{}};
-  for (const auto& element : elements) sets = product(sets, element);
+  for (const auto& element : elements) {
+    if (sets.size() * element.size() > kGroupingSetsMax) too_many_sets();
+    sets = product(sets, element);
+  }
   std::vector<std::string> seen;
   for (const auto& keys : sets) {
     auto* set = aggregate->add_grouping_sets();

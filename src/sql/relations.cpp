@@ -76,8 +76,8 @@ Relation Grammar::relation() {
 }
 
 Relation Grammar::relation_extensions(Relation left) {
-  for (int chain = 0;; ++chain) {
-    if (chain > 500) fail_too_deep();
+  Chain chain(*this, kRelationWeight);
+  while (true) {
     if (in_.is("PIVOT") && in_.is("(", 1)) {
       left = pivot(std::move(left));
     } else if (in_.is("UNPIVOT")) {
@@ -88,6 +88,7 @@ Relation Grammar::relation_extensions(Relation left) {
     } else {
       return left;
     }
+    chain.link();
   }
 }
 
@@ -203,8 +204,10 @@ Relation Grammar::relation_primary() {
       return aliased(sampled(std::move(inner)), start, true);
     }
     in_.take();
+    Chain chain(*this, kRelationWeight);
     Relation inner = relation();
     while (in_.accept(",")) {
+      chain.link();
       Relation made;
       made.mutable_join()->set_join_type(Join::JOIN_TYPE_CROSS);
       *made.mutable_join()->mutable_left() = std::move(inner);

@@ -75,6 +75,7 @@ void Grammar::mark_text(Relation& root) const {
 }
 
 Statement Grammar::statement() {
+  const Level level(*this);
   const int start = in_.start();
   if (in_.is("WITH") && after_with().upper == "INSERT") {
     in_.take();

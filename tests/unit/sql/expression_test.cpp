@@ -294,5 +294,28 @@ TEST(ParseExpression, BoundsNesting) {
   EXPECT_EQ(without_origins(parse_expression(print(tree))).ByteSizeLong(), tree.ByteSizeLong());
 }
 
+TEST(ParseExpression, BoundsChains) {
+  const auto many = [](std::string text, const std::string& link, int times) {
+    for (int i = 0; i < times; ++i) text += link;
+    return text;
+  };
+  // Each link makes the tree higher by one.
+  for (const auto& sql :
+       {many("f()", ".b", 5000), many("a", "::int", 5000), many("a", " + 1", 5000),
+        many("a", " IS NULL", 5000), many("a", "[0]", 5000)}) {
+    SCOPED_TRACE(sql.substr(0, 20));
+    try {
+      parse_expression(sql);
+      ADD_FAILURE() << "no error";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.condition(), "FAILED_TO_PARSE_TOO_COMPLEX");
+    }
+  }
+  // What is wide is not deep, whatever its parts are.
+  EXPECT_NO_THROW(parse_expression(many("a + b + c = d", " AND a + b + c = d", 5000)));
+  EXPECT_NO_THROW(parse_expression(many("a IN (1", ", 1 + 2 + 3", 5000) + ")"));
+  EXPECT_NO_THROW(parse_expression(many("CASE", " WHEN a.b.c THEN x[0]::int", 5000) + " END"));
+}
+
 }  // namespace
 }  // namespace firesteel
