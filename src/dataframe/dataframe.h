@@ -147,6 +147,9 @@ class DataFrame {
   /// The column with metadata, a JSON object.
   DataFrame withMetadata(const std::string& name, const std::string& json) const;
   DataFrame drop(const std::vector<std::string>& columns) const;
+  DataFrame drop(std::initializer_list<const char*> columns) const {
+    return drop(std::vector<std::string>(columns.begin(), columns.end()));
+  }
   DataFrame drop(const Column& column) const;
   DataFrame toDF(const std::vector<std::string>& names) const;
   /// Columns by name, in the order of a schema ("a INT, b STRING"), cast where nothing is lost.
