@@ -91,12 +91,15 @@ void write_through_engine(const DataFrame& df, const std::string& format, const 
       fs::remove_all(path, ignored);
     }
   } remove{folder};
-  (format == "csv" ? nested_as_text(df) : df)
-      .write()
-      .format(format)
-      .mode("overwrite")
-      .option("header", "true")
-      .save(folder.string());
+  auto writer = (format == "csv" ? nested_as_text(df) : df).write();
+  writer.format(format).mode("overwrite");
+  if (format == "csv") {
+    // Spaces at the ends of texts stay, which Spark's files lose.
+    writer.option("header", "true")
+        .option("ignoreLeadingWhiteSpace", "false")
+        .option("ignoreTrailingWhiteSpace", "false");
+  }
+  writer.save(folder.string());
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (!entry.path().filename().string().starts_with("part-")) continue;
     if (path.empty()) {
