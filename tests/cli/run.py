@@ -224,6 +224,10 @@ class Catalog(Case):
         (self.folder / "spark-warehouse/.firesteel/default/table/t.json").write_text("{")
         self.refused("CATALOG_DAMAGED", "t.json", call=["sql", "SELECT * FROM t"])
 
+    def test_the_list_of_functions(self):
+        page = (pathlib.Path(__file__).parents[2] / "docs/functions.md").read_text()
+        self.assertEqual(self.good("functions", "--markdown").out, page, "run `make docs`")
+
     def test_every_statement_of_the_documentation(self):
         page = (pathlib.Path(__file__).parents[2] / "docs/sql.md").read_text()
         (self.folder / "page.sql").write_text("\n".join(re.findall(r"(?s)```sql\n(.*?)```", page)))
