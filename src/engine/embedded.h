@@ -185,6 +185,9 @@ class EmbeddedExecutor : public Executor, public Environment {
 };
 
 std::string lower_case(std::string text);
+/// Throws INVALID_SCHEMA_OR_RELATION_NAME unless it is letters, digits and underscores: names
+/// become folders.
+void check_new_name(const std::string& name);
 /// Marks a folder that no table of the catalog owns any more, or not yet: it may be removed.
 void mark_orphan(const std::filesystem::path& folder);
 void read_write_options(const Properties& options, WriteRequest& request);

@@ -58,6 +58,17 @@ std::string lower_case(std::string text) {
   return text;
 }
 
+void check_new_name(const std::string& name) {
+  const bool valid = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return c < 0x80 && (std::isalnum(c) || c == '_');
+  });
+  if (valid) return;
+  throw Error("INVALID_SCHEMA_OR_RELATION_NAME",
+              fmt::format("`{}` is not a valid name for tables/schemas. Valid names only contain "
+                          "alphabet characters, numbers and _.",
+                          name));
+}
+
 Warehouse EmbeddedExecutor::warehouse() { return Warehouse(config("spark.sql.warehouse.dir")); }
 
 std::string EmbeddedExecutor::current_database() {

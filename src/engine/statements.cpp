@@ -166,6 +166,7 @@ proto::Relation EmbeddedExecutor::run(const proto::Plan& plan) {
 
 proto::Relation EmbeddedExecutor::run(const CreateDatabase& statement) {
   const auto name = lower_case(split_name(statement.name).back());
+  check_new_name(name);
   const auto catalog = warehouse();
   if (catalog.database(name)) {
     if (statement.if_not_exists) return no_rows();
@@ -250,6 +251,7 @@ proto::Relation EmbeddedExecutor::run(const CreateTable& statement) {
 
 proto::Relation EmbeddedExecutor::run(const CreateView& statement) {
   const auto [database, name] = table_name(statement.name);
+  check_new_name(name);
   database_entry(database);
   const auto existing = warehouse().table(database, name);
   if (existing && statement.if_not_exists) return no_rows();
@@ -447,6 +449,7 @@ proto::Relation EmbeddedExecutor::run(const AlterTable& statement) {
       auto parts = split_name(statement.new_name);
       if (parts.size() == 1) parts.insert(parts.begin(), table.database);
       const auto [database, name] = table_name(parts);
+      check_new_name(name);
       renamed.database = database;
       renamed.name = name;
       if (table.kind == TableKind::kManaged)

@@ -236,6 +236,7 @@ void EmbeddedExecutor::forget_cached(const TableEntry& table) {
 
 TableEntry EmbeddedExecutor::new_table(const CreateTable& statement) {
   const auto [database, name] = table_name(statement.name);
+  check_new_name(name);
   const auto place = database_entry(database);
   TableEntry table{
       .database = database,
