@@ -3,6 +3,7 @@
 #include <histedit.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -24,7 +25,15 @@ struct SqlOptions {
 
 void run_statement(const Session& spark, const std::string& text, const SqlOptions& options) {
   const auto df = spark.sql(text);
-  if (df.schema().empty()) return;
+  const auto schema = df.schema();
+  if (schema.empty()) return;
+  // Plans and statements are lines to read, no cells.
+  static constexpr std::string_view kTexts[] = {"createtab_stmt", "function_desc", "plan"};
+  if (options.format == "table" && schema.size() == 1 &&
+      std::ranges::find(kTexts, schema[0].name) != std::end(kTexts)) {
+    for (const auto& row : df.collect()) fmt::print("{}\n", row[0].text);
+    return;
+  }
   if (options.format == "table") {
     fmt::print("{}", df.showString(options.rows, options.whole ? 0 : 20, options.vertical));
   } else {

@@ -25,10 +25,10 @@ constexpr int kMutations = 3000;
 // What is deep must fit into the stack of a thread. Sanitizers make frames larger, and all slower.
 #ifdef __SANITIZE_ADDRESS__
 constexpr size_t kStackBytes = 128 << 20;
-constexpr double kSecondsMax = 20;
+constexpr double kSecondsMax = 60;
 #else
 constexpr size_t kStackBytes = 8 << 20;
-constexpr double kSecondsMax = 3;
+constexpr double kSecondsMax = 10;
 #endif
 
 std::string read(const fs::path& path) {
