@@ -130,6 +130,7 @@ class EmbeddedExecutor : public Executor, public Environment {
 
   // script.cpp
   enum class Flow { kNext, kLeave, kIterate };
+  class VariableBlock;
   Flow run_steps(const std::vector<ScriptStep>& steps, proto::Relation& result, std::string& label);
   Flow run_block(const std::vector<ScriptStep>& steps, proto::Relation& result, std::string& label);
   Flow run_step(const ScriptStep& step, proto::Relation& result, std::string& label);
@@ -184,7 +185,6 @@ class EmbeddedExecutor : public Executor, public Environment {
   int script_depth_ = 0;
 };
 
-std::string lower_case(std::string text);
 /// Throws INVALID_SCHEMA_OR_RELATION_NAME unless it is letters, digits and underscores: names
 /// become folders.
 void check_new_name(const std::string& name);

@@ -10,6 +10,7 @@
 #include "functions/coercion.h"
 #include "plan/names.h"
 #include "plan/print.h"
+#include "plan/visit.h"
 
 namespace firesteel {
 
@@ -38,35 +39,27 @@ std::string cast_target(const DataType& type) {
   }
 }
 
-void collect_places(const google::protobuf::Message& message, Places& places) {
-  if (message.GetDescriptor() == proto::Expression::descriptor()) {
+Places places_of(const proto::Relation& relation) {
+  Places places;
+  for_each_message(relation, [&](const google::protobuf::Message& message) {
+    if (message.GetDescriptor() != proto::Expression::descriptor()) return true;
     const auto& expression = static_cast<const proto::Expression&>(message);
     const auto& name = expression.unresolved_function().function_name();
     const auto& origin = expression.common().origin().jvm_origin();
-    const bool overflows = std::any_of(std::begin(kOperations), std::end(kOperations),
-                                       [&](const auto& row) { return row.second == name; });
-    if (expression.has_cast() && origin.has_start_index() && origin.object_type().empty()) {
+    if (!origin.has_start_index()) return true;
+    const Span span{origin.start_index(), origin.stop_index() + 1};
+    if (expression.has_cast() && origin.object_type().empty()) {
       const auto& cast = expression.cast();
-      places[cast_target(cast.has_type() ? type_from_proto(cast.type())
-                                         : parse_type(cast.type_str()))]
-          .push_back({origin.start_index(), origin.stop_index() + 1});
+      const auto type =
+          cast.has_type() ? type_from_proto(cast.type()) : parse_type(cast.type_str());
+      places[cast_target(type)].push_back(span);
     }
-    if (overflows && origin.has_start_index())
-      places[name].push_back({origin.start_index(), origin.stop_index() + 1});
-  }
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  const auto* reflection = message.GetReflection();
-  reflection->ListFields(message, &fields);
-  for (const auto* field : fields) {
-    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE || field->is_map())
-      continue;
-    const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
-    for (int i = 0; i < count; ++i) {
-      collect_places(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i)
-                                          : reflection->GetMessage(message, field),
-                     places);
-    }
-  }
+    if (std::any_of(std::begin(kOperations), std::end(kOperations),
+                    [&](const auto& row) { return row.second == name; }))
+      places[name].push_back(span);
+    return true;
+  });
+  return places;
 }
 
 /// DuckDB's overflows name the operation or the type, not the place: when the plan has one such
@@ -119,8 +112,7 @@ ArrowStream EmbeddedExecutor::execute(const proto::Relation& relation) {
   if (relation.has_show_string()) return show(relation.show_string());
   const auto plan =
       relation.has_catalog() ? catalog_call(relation.catalog(), true) : lowered(relation);
-  Places places;
-  collect_places(relation, places);
+  const auto places = places_of(relation);
   ArrowStream stream;
   try {
     stream = database_.query(plan.sql, plan.schema);

@@ -7,6 +7,7 @@
 #include "duckdb.hpp"
 #include "engine/kernels.h"
 #include "engine/typed_kernel.h"
+#include "plan/names.h"
 
 namespace firesteel {
 
@@ -83,11 +84,6 @@ std::vector<std::optional<std::string>> fields_of(std::string_view line, const C
     if (end >= line.size() || line[end] == '\n' || line[end] == '\r') return fields;
     at = end + rules.separator.size();
   }
-}
-
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), ::tolower);
-  return text;
 }
 
 /// A field as the type; nothing when it is malformed.

@@ -16,6 +16,7 @@
 #include "engine/kernels.h"
 #include "engine/typed_kernel.h"
 #include "engine/variant_value.h"
+#include "plan/names.h"
 
 namespace firesteel {
 
@@ -199,13 +200,6 @@ struct XmlNames {
   }
 };
 
-bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return std::tolower(static_cast<unsigned char>(x)) ==
-                  std::tolower(static_cast<unsigned char>(y));
-         });
-}
-
 bool has_elements(const xmlNode* node) {
   for (const auto* child = node->children; child; child = child->next) {
     if (child->type == XML_ELEMENT_NODE) return true;
@@ -216,8 +210,8 @@ bool has_elements(const xmlNode* node) {
 std::optional<Value> leaf_value(const std::string& text, const DataType& type, const Typed& typed,
                                 const Zone& zone) {
   if (type.kind == TypeKind::kBoolean) {
-    if (text == "1" || same_name(text, "true")) return Value::BOOLEAN(true);
-    if (text == "0" || same_name(text, "false")) return Value::BOOLEAN(false);
+    if (text == "1" || equal_ignoring_case(text, "true")) return Value::BOOLEAN(true);
+    if (text == "0" || equal_ignoring_case(text, "false")) return Value::BOOLEAN(false);
     return std::nullopt;
   }
   if (type.is_fractional()) {
@@ -248,7 +242,7 @@ class XmlValues {
     for (const auto& field : fields) values.push_back(null_of(field.type));
     const auto place = [&](const std::string& name) -> size_t {
       for (size_t i = 0; i < fields.size(); ++i) {
-        if (same_name(fields[i].name, name)) return i;
+        if (equal_ignoring_case(fields[i].name, name)) return i;
       }
       return fields.size();
     };
@@ -404,7 +398,8 @@ class XmlTypes {
     for (const auto kind : {TypeKind::kLong, TypeKind::kDouble}) {
       if (leaf_value(text, make_type(kind), typed_, zone_)) return make_type(kind);
     }
-    if (same_name(text, "true") || same_name(text, "false")) return make_type(TypeKind::kBoolean);
+    if (equal_ignoring_case(text, "true") || equal_ignoring_case(text, "false"))
+      return make_type(TypeKind::kBoolean);
     const auto date = typed_.to_read.date ? *typed_.to_read.date : MomentPattern("yyyy-MM-dd");
     if (date.parse(text)) return make_type(TypeKind::kDate);
     if (value_of_text(text, make_type(TypeKind::kTimestamp), typed_.to_read, zone_)) {

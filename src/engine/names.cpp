@@ -53,11 +53,6 @@ Routine routine_of(std::string name, const CreateFunction& function, NameScope s
 
 }  // namespace
 
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), ::tolower);
-  return text;
-}
-
 void check_new_name(const std::string& name) {
   const bool valid = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return c < 0x80 && (std::isalnum(c) || c == '_');

@@ -5,6 +5,7 @@
 #include "engine/embedded.h"
 #include "functions/coercion.h"
 #include "plan/build.h"
+#include "plan/names.h"
 
 namespace firesteel {
 
@@ -32,30 +33,36 @@ bool EmbeddedExecutor::holds(const proto::Relation& condition) {
   return *rows[0][0] == "true";
 }
 
-/// The steps of a BEGIN: what they declare ends with it.
+/// While it lives, variables are declared one block deeper. Then those that were set keep their
+/// values, and those that were hidden come back.
+class EmbeddedExecutor::VariableBlock {
+ public:
+  explicit VariableBlock(EmbeddedExecutor& executor) : executor_(executor) {
+    std::lock_guard lock(executor_.mutex_);
+    before_ = executor_.variables_;
+    ++executor_.script_depth_;
+  }
+  ~VariableBlock() {
+    std::lock_guard lock(executor_.mutex_);
+    for (auto& [name, variable] : before_) {
+      const auto now = executor_.variables_.find(name);
+      if (now != executor_.variables_.end() && now->second.depth == variable.depth)
+        variable = now->second;
+    }
+    executor_.variables_ = std::move(before_);
+    --executor_.script_depth_;
+  }
+  VariableBlock(const VariableBlock&) = delete;
+  VariableBlock& operator=(const VariableBlock&) = delete;
+
+ private:
+  EmbeddedExecutor& executor_;
+  std::map<std::string, SessionVariable> before_;
+};
+
 EmbeddedExecutor::Flow EmbeddedExecutor::run_block(const std::vector<ScriptStep>& steps,
                                                    proto::Relation& result, std::string& label) {
-  std::map<std::string, SessionVariable> before;
-  {
-    std::lock_guard lock(mutex_);
-    before = variables_;
-  }
-  struct Restore {
-    EmbeddedExecutor& executor;
-    std::map<std::string, SessionVariable>& before;
-    ~Restore() {
-      std::lock_guard lock(executor.mutex_);
-      for (auto& [name, variable] : before) {
-        // A variable that was set keeps its new value; one that was hidden comes back.
-        const auto now = executor.variables_.find(name);
-        if (now != executor.variables_.end() && now->second.depth == variable.depth)
-          variable = now->second;
-      }
-      executor.variables_ = before;
-      --executor.script_depth_;
-    }
-  } restore{*this, before};
-  ++script_depth_;
+  const VariableBlock block(*this);
   return run_steps(steps, result, label);
 }
 
@@ -135,11 +142,7 @@ EmbeddedExecutor::Flow EmbeddedExecutor::run_rows(const ScriptStep& step, proto:
                   plan.sql, columns.substr(2)));
   const auto count =
       std::stoll(database_.rows("SELECT count(*) FROM " + rows).at(0).at(0).value_or("0"));
-  std::map<std::string, SessionVariable> before;
-  {
-    std::lock_guard lock(mutex_);
-    before = variables_;
-  }
+  const VariableBlock block(*this);
   auto flow = Flow::kNext;
   for (int64_t row = 1; row <= count && flow == Flow::kNext; ++row) {
     const auto declare = [&](const std::string& name, const DataType& type,
@@ -148,7 +151,7 @@ EmbeddedExecutor::Flow EmbeddedExecutor::run_rows(const ScriptStep& step, proto:
       database_.execute(fmt::format("CREATE TABLE {} AS SELECT {} AS v FROM {} WHERE n = {}",
                                     sql_name(table), value, rows, row));
       std::lock_guard lock(mutex_);
-      variables_[lower_case(name)] = {type, table, script_depth_ + 1};
+      variables_[lower_case(name)] = {type, table, script_depth_};
     };
     for (size_t i = 0; i < plan.schema.size(); ++i)
       declare(plan.schema[i].name, plan.schema[i].type, fmt::format("c{}", i));
@@ -162,12 +165,6 @@ EmbeddedExecutor::Flow EmbeddedExecutor::run_rows(const ScriptStep& step, proto:
       break;
     }
   }
-  std::lock_guard lock(mutex_);
-  for (auto& [name, variable] : before) {
-    const auto now = variables_.find(name);
-    if (now != variables_.end() && now->second.depth == variable.depth) variable = now->second;
-  }
-  variables_ = before;
   return flow;
 }
 

@@ -21,14 +21,6 @@ namespace {
 constexpr const char* kRows = "spark.sql.statistics.numRows";
 constexpr const char* kBytes = "spark.sql.statistics.totalSize";
 
-bool same_name(std::string_view a, std::string_view b) {
-  return lower_case(std::string(a)) == lower_case(std::string(b));
-}
-
-std::string full_name(const TableEntry& table) {
-  return fmt::format("`spark_catalog`.`{}`.`{}`", table.database, table.name);
-}
-
 std::string type_text(const ColumnDefinition& column) {
   return column.declared.empty() ? column.field.type.simple_string() : column.declared;
 }
@@ -54,7 +46,7 @@ using Partition = std::vector<std::pair<std::string, std::optional<std::string>>
 bool fits(const Partition& values, const PartitionSpec& spec) {
   return std::all_of(spec.begin(), spec.end(), [&](const PartitionValue& part) {
     return !part.given || std::any_of(values.begin(), values.end(), [&](const auto& value) {
-      return same_name(value.first, part.column) && value.second == part.value;
+      return equal_ignoring_case(value.first, part.column) && value.second == part.value;
     });
   });
 }
@@ -82,7 +74,7 @@ std::string partition_path(const TableEntry& table, const PartitionSpec& spec) {
   std::string path;
   for (const auto& column : table.partition_by) {
     const auto part = std::find_if(spec.begin(), spec.end(), [&](const PartitionValue& value) {
-      return same_name(value.column, column);
+      return equal_ignoring_case(value.column, column);
     });
     if (part == spec.end() || !part->given) {
       throw Error("INVALID_PARTITION_OPERATION.PARTITION_SPEC_MISMATCH",
@@ -101,12 +93,12 @@ std::string partition_path(const TableEntry& table, const PartitionSpec& spec) {
                   "the current catalog and namespace to make sure the qualified table name "
                   "is expected, and also check the catalog implementation which is "
                   "configured by \"spark.sql.catalog\".",
-                  full_name(table), operation));
+                  table.full_name(), operation));
 }
 
 void check_column_free(const TableEntry& table, const std::string& name) {
   for (const auto& column : table.columns) {
-    if (!same_name(column.field.name, name)) continue;
+    if (!equal_ignoring_case(column.field.name, name)) continue;
     throw Error("COLUMN_ALREADY_EXISTS",
                 fmt::format("The column `{}` already exists. Choose another name or rename the "
                             "existing column.",
@@ -258,7 +250,7 @@ proto::Relation EmbeddedExecutor::run(const CreateView& statement) {
   if (existing && existing->kind != TableKind::kView) {
     throw Error("EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE",
                 fmt::format("'CREATE OR REPLACE VIEW' expects a view but {} is a table.",
-                            full_name(*existing)));
+                            existing->full_name()));
   }
   TableEntry view{.database = database,
                   .name = name,
@@ -291,7 +283,7 @@ proto::Relation EmbeddedExecutor::run(const CreateView& statement) {
         fmt::format("Cannot create the persistent object {} of the type VIEW because it "
                     "references a temporary object. Make the temporary object persistent, or "
                     "make the view temporary. ({})",
-                    full_name(view), error.message()))
+                    view.full_name(), error.message()))
         .at(error.span());
   }
   warehouse().save(view, statement.replace);
@@ -416,7 +408,7 @@ proto::Relation EmbeddedExecutor::run(const DropObject& statement) {
     throw Error("WRONG_COMMAND_FOR_OBJECT_TYPE",
                 fmt::format("The operation DROP VIEW requires a VIEW, but {} is a table. Use DROP "
                             "TABLE instead.",
-                            full_name(*table)));
+                            table->full_name()));
   }
   drop_table(*table);
   return no_rows();
@@ -429,11 +421,11 @@ proto::Relation EmbeddedExecutor::run(const AlterTable& statement) {
   if (statement.view != (table.kind == TableKind::kView) && statement.action != Action::kRename) {
     throw Error(statement.view ? "EXPECT_VIEW_NOT_TABLE.NO_ALTERNATIVE"
                                : "EXPECT_TABLE_NOT_VIEW.USE_ALTER_VIEW",
-                fmt::format("{} is a {}.", full_name(table), statement.view ? "table" : "view"));
+                fmt::format("{} is a {}.", table.full_name(), statement.view ? "table" : "view"));
   }
   const auto column_at = [&](const std::string& name) -> ColumnDefinition& {
     for (auto& column : table.columns) {
-      if (same_name(column.field.name, name)) return column;
+      if (equal_ignoring_case(column.field.name, name)) return column;
     }
     std::string names;
     for (const auto& column : table.columns)
@@ -482,7 +474,7 @@ proto::Relation EmbeddedExecutor::run(const AlterTable& statement) {
             "NOT_SUPPORTED_CHANGE_COLUMN",
             fmt::format("ALTER TABLE ALTER/CHANGE COLUMN is not supported for changing {}'s "
                         "column `{}` with type \"{}\" to `{}` with type \"{}\".",
-                        full_name(table), column.field.name, column.field.type.sql(),
+                        table.full_name(), column.field.name, column.field.type.sql(),
                         column.field.name, statement.columns[0].field.type.sql()));
       }
       column.declared = statement.columns[0].declared;
@@ -492,12 +484,12 @@ proto::Relation EmbeddedExecutor::run(const AlterTable& statement) {
       auto& column = column_at(statement.names[0]);
       if (!statement.columns.empty() &&
           (statement.columns[0].field.type != column.field.type ||
-           !same_name(statement.columns[0].field.name, column.field.name))) {
+           !equal_ignoring_case(statement.columns[0].field.name, column.field.name))) {
         throw Error(
             "NOT_SUPPORTED_CHANGE_COLUMN",
             fmt::format("ALTER TABLE ALTER/CHANGE COLUMN is not supported for changing {}'s "
                         "column `{}`.",
-                        full_name(table), column.field.name));
+                        table.full_name(), column.field.name));
       }
       column.comment = statement.text;
       break;
@@ -526,7 +518,7 @@ proto::Relation EmbeddedExecutor::run(const AlterTable& statement) {
         throw Error("NOT_A_PARTITIONED_TABLE",
                     fmt::format("Operation `MSCK REPAIR TABLE` is not allowed for {} because it is "
                                 "not a partitioned table.",
-                                full_name(table)));
+                                table.full_name()));
       }
       return no_rows();
     case Action::kViewQuery: {
@@ -554,7 +546,7 @@ void EmbeddedExecutor::change_partitions(const AlterTable& statement, const Tabl
         throw Error("PARTITIONS_ALREADY_EXIST",
                     fmt::format("Cannot ADD or RENAME TO partition(s) PARTITION ({}) in table {} "
                                 "because they already exist.",
-                                path, full_name(table)));
+                                path, table.full_name()));
       }
       fs::create_directories(folder / path);
     }
@@ -581,7 +573,7 @@ void EmbeddedExecutor::change_partitions(const AlterTable& statement, const Tabl
     if (!found && !statement.if_exists) {
       throw Error("PARTITIONS_NOT_FOUND",
                   fmt::format("The partition(s) PARTITION ({}) cannot be found in table {}.",
-                              partition_path(table, spec), full_name(table)));
+                              partition_path(table, spec), table.full_name()));
     }
     commit_change(folder, change);
     std::error_code ignored;
@@ -908,7 +900,7 @@ proto::Relation EmbeddedExecutor::run(const Show& statement) {
       if (table.partition_by.empty()) {
         throw Error("INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY",
                     fmt::format("The partition command is invalid. Table {} is not partitioned.",
-                                full_name(table)));
+                                table.full_name()));
       }
       for (const auto& path : partitions(table)) {
         if (fits(partition_values(path + "/x"), statement.partition))
@@ -1038,7 +1030,7 @@ proto::Relation EmbeddedExecutor::run(const Describe& statement) {
       const auto name = split_name(statement.column).back();
       for (const auto& row : describe_table({.what = What::kTable, .name = statement.name})) {
         if (row[0]->starts_with("#")) break;
-        if (!same_name(*row[0], name)) continue;
+        if (!equal_ignoring_case(*row[0], name)) continue;
         return text_rows(
             {{"col_name", *row[0]}, {"data_type", row[1]}, {"comment", row[2].value_or("NULL")}},
             {"info_name", "info_value"});

@@ -21,12 +21,6 @@ namespace {
 
 constexpr const char* kOrphan = "_firesteel_orphan";
 
-bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
-}
-
 /// Spark's ANSI store assignment: may a value of one type be stored as another?
 bool storable(const DataType& from, const DataType& to) {
   if (from == to || from.kind == kNull) return true;
@@ -66,27 +60,23 @@ std::string column_list(const Schema& schema) {
   return out;
 }
 
-std::string full_name(const TableEntry& table) {
-  return fmt::format("`spark_catalog`.`{}`.`{}`", table.database, table.name);
-}
-
 void check_writable(const TableEntry& table, std::string_view operation) {
   if (table.kind != TableKind::kView) return;
   throw Error("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE",
-              fmt::format("'{}' expects a table but {} is a view.", operation, full_name(table)));
+              fmt::format("'{}' expects a table but {} is a view.", operation, table.full_name()));
 }
 
 /// The columns of the partitions come last, wherever they are written.
 void put_partitions_last(TableEntry& table) {
   for (auto& partition : table.partition_by) {
     const auto found = std::find_if(table.columns.begin(), table.columns.end(), [&](const auto& c) {
-      return same_name(c.field.name, partition);
+      return equal_ignoring_case(c.field.name, partition);
     });
     if (found == table.columns.end()) {
       throw Error("COLUMN_NOT_DEFINED_IN_TABLE",
                   fmt::format("partition column `{}` is not defined in table {}, defined table "
                               "columns are: {}.",
-                              partition, full_name(table), column_list(table.columns)));
+                              partition, table.full_name(), column_list(table.columns)));
     }
     std::rotate(found, found + 1, table.columns.end());
     partition = table.columns.back().field.name;
@@ -103,7 +93,7 @@ void put_defaults(proto::Relation& rows, const std::vector<ColumnDefinition>& co
   for (int i = 0; i < rows.project().expressions_size(); ++i) {
     auto* cell = rows.mutable_project()->mutable_expressions(i);
     if (cell->has_alias()) cell = cell->mutable_alias()->mutable_expr();
-    if (!same_name(cell->unresolved_attribute().unparsed_identifier(), "default") ||
+    if (!equal_ignoring_case(cell->unresolved_attribute().unparsed_identifier(), "default") ||
         i >= static_cast<int>(columns.size()))
       continue;
     const auto& text = columns[i].default_sql;
@@ -114,7 +104,7 @@ void put_defaults(proto::Relation& rows, const std::vector<ColumnDefinition>& co
 
 const ColumnDefinition& column_named(const TableEntry& table, const std::string& name) {
   for (const auto& column : table.columns) {
-    if (same_name(column.field.name, name)) return column;
+    if (equal_ignoring_case(column.field.name, name)) return column;
   }
   throw Error("UNRESOLVED_COLUMN.WITH_SUGGESTION",
               fmt::format("A column, variable, or function parameter with name `{}` cannot be "
@@ -145,7 +135,7 @@ std::string EmbeddedExecutor::assigned(const LoweredPlan& rows,
                                                            : "TOO_MANY_DATA_COLUMNS"),
         fmt::format("Cannot write to {}, the reason is {} data columns: Table columns: {}. Data "
                     "columns: {}.",
-                    full_name(table), given.size() < columns.size() ? "not enough" : "too many",
+                    table.full_name(), given.size() < columns.size() ? "not enough" : "too many",
                     column_list(columns), column_list(given)));
   }
   std::string list, names;
@@ -155,7 +145,8 @@ std::string EmbeddedExecutor::assigned(const LoweredPlan& rows,
     const auto& column = columns[i];
     size_t from = i;
     if (by_name) {
-      for (from = 0; from < given.size() && !same_name(given[from].name, column.field.name);
+      for (from = 0;
+           from < given.size() && !equal_ignoring_case(given[from].name, column.field.name);
            ++from) {
       }
     }
@@ -176,7 +167,7 @@ std::string EmbeddedExecutor::assigned(const LoweredPlan& rows,
       throw Error("INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST",
                   fmt::format("Cannot write incompatible data for the table {}: Cannot safely cast "
                               "`{}` \"{}\" to \"{}\".",
-                              full_name(table), column.field.name, value.type.sql(),
+                              table.full_name(), column.field.name, value.type.sql(),
                               column.field.type.sql()));
     }
     auto sql = coerce(value, column.field.type, time_zone()).sql;
@@ -197,7 +188,7 @@ std::string EmbeddedExecutor::assigned(const LoweredPlan& rows,
     throw Error("INCOMPATIBLE_DATA_FOR_TABLE.EXTRA_COLUMNS",
                 fmt::format("Cannot write incompatible data for the table {}: Cannot write extra "
                             "columns `{}`.",
-                            full_name(table), given[i].name));
+                            table.full_name(), given[i].name));
   }
   return fmt::format("SELECT {} FROM ({}) AS t({})", list, rows.sql, names);
 }
@@ -223,7 +214,7 @@ void EmbeddedExecutor::write_table(const TableEntry& table, const std::string& s
                 fmt::format("Fail to assign a value to a column of {} due to an overflow. Use "
                             "`try_cast` on the input value to tolerate overflow and return NULL "
                             "instead. ({})",
-                            full_name(table), error.message()));
+                            table.full_name(), error.message()));
   }
   forget_cached(table);
 }
@@ -273,7 +264,7 @@ TableEntry EmbeddedExecutor::new_table(const CreateTable& statement) {
   if (!statement.query) put_partitions_last(table);
   for (size_t i = 0; i < table.columns.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
-      if (!same_name(table.columns[i].field.name, table.columns[j].field.name)) continue;
+      if (!equal_ignoring_case(table.columns[i].field.name, table.columns[j].field.name)) continue;
       throw Error("COLUMN_ALREADY_EXISTS",
                   fmt::format("The column `{}` already exists. Choose another name or rename the "
                               "existing column.",
@@ -308,7 +299,7 @@ void EmbeddedExecutor::create_table_as(TableEntry table, const proto::Relation& 
                 fmt::format("Cannot name the managed table as {}, as its associated location '{}' "
                             "already exists. Please pick a different table name, or remove the "
                             "existing location first.",
-                            full_name(table), table.location));
+                            table.full_name(), table.location));
   }
   fs::create_directories(folder);
   if (!old) mark_orphan(folder);
@@ -343,13 +334,7 @@ void EmbeddedExecutor::save_as_table(const proto::WriteOperation& operation) {
     return;
   }
   if (existing && operation.mode() == proto::WriteOperation::SAVE_MODE_IGNORE) return;
-  if (existing && !overwrites) {
-    throw Error("TABLE_OR_VIEW_ALREADY_EXISTS",
-                fmt::format("Cannot create table or view `{}`.`{}` because it already exists. "
-                            "Choose a different name, drop or replace the existing object, or add "
-                            "the IF NOT EXISTS clause to tolerate pre-existing objects.",
-                            database, table_part));
-  }
+  if (existing && !overwrites) throw table_exists(database, table_part);
   CreateTable statement;
   statement.name = name;
   statement.provider = operation.source();
@@ -387,17 +372,17 @@ proto::Relation EmbeddedExecutor::run(const Insert& statement) {
   for (const auto& part : statement.partition) {
     const bool known =
         std::any_of(table.partition_by.begin(), table.partition_by.end(),
-                    [&](const auto& column) { return same_name(column, part.column); });
+                    [&](const auto& column) { return equal_ignoring_case(column, part.column); });
     if (!known) {
       throw Error("PARTITIONS_NOT_FOUND",
                   fmt::format("The partition(s) `{}` cannot be found in table {}.", part.column,
-                              full_name(table)));
+                              table.full_name()));
     }
   }
   for (const auto& column : table.columns) {
-    const auto part =
-        std::find_if(statement.partition.begin(), statement.partition.end(),
-                     [&](const auto& value) { return same_name(value.column, column.field.name); });
+    const auto part = std::find_if(
+        statement.partition.begin(), statement.partition.end(),
+        [&](const auto& value) { return equal_ignoring_case(value.column, column.field.name); });
     const bool given = part != statement.partition.end() && part->given;
     (given ? fixed : wanted).push_back(column);
     if (given) request.partition.emplace_back(column.field.name, part->value);
@@ -417,7 +402,7 @@ proto::Relation EmbeddedExecutor::run(const Insert& statement) {
     std::vector<ColumnDefinition> named;
     for (const auto& name : statement.columns) {
       for (const auto& column : wanted) {
-        if (same_name(column.field.name, name)) named.push_back(column);
+        if (equal_ignoring_case(column.field.name, name)) named.push_back(column);
       }
     }
     put_defaults(query, named);
@@ -430,12 +415,12 @@ proto::Relation EmbeddedExecutor::run(const Insert& statement) {
                       rows.schema.size() < statement.columns.size() ? "NOT_ENOUGH_DATA_COLUMNS"
                                                                     : "TOO_MANY_DATA_COLUMNS"),
           fmt::format("Cannot write to {}: {} columns are named, and the query gives {}.",
-                      full_name(table), statement.columns.size(), rows.schema.size()));
+                      table.full_name(), statement.columns.size(), rows.schema.size()));
     }
     std::string list, names;
     for (size_t i = 0; i < statement.columns.size(); ++i) {
       const bool known = std::any_of(wanted.begin(), wanted.end(), [&](const auto& column) {
-        return same_name(column.field.name, statement.columns[i]);
+        return equal_ignoring_case(column.field.name, statement.columns[i]);
       });
       if (!known) {
         throw Error(
@@ -512,7 +497,7 @@ proto::Relation EmbeddedExecutor::run(const Truncate& statement) {
   const auto lock = warehouse().lock_rows(table.database, table.name, PathLock::Kind::kExclusive);
   if (!statement.partition.empty() && table.partition_by.empty()) {
     throw Error("INVALID_PARTITION_OPERATION.PARTITION_SCHEMA_IS_EMPTY",
-                fmt::format("The table {} is not partitioned.", full_name(table)));
+                fmt::format("The table {} is not partitioned.", table.full_name()));
   }
   FolderChange change;
   std::error_code absent;
@@ -523,7 +508,7 @@ proto::Relation EmbeddedExecutor::run(const Truncate& statement) {
     const bool fits =
         std::all_of(statement.partition.begin(), statement.partition.end(), [&](const auto& part) {
           return std::any_of(values.begin(), values.end(), [&](const auto& value) {
-            return same_name(value.first, part.column) && value.second == part.value;
+            return equal_ignoring_case(value.first, part.column) && value.second == part.value;
           });
         });
     if (fits) change.remove.push_back(path);
@@ -641,13 +626,14 @@ proto::Relation EmbeddedExecutor::run(const Merge& statement) {
       const auto type = actions[i]->action_type();
       const bool star = type == proto::MergeAction::ACTION_TYPE_UPDATE_STAR ||
                         type == proto::MergeAction::ACTION_TYPE_INSERT_STAR;
-      const bool there = std::any_of(source_schema.begin(), source_schema.end(),
-                                     [&](const Field& f) { return same_name(f.name, name); });
+      const bool there =
+          std::any_of(source_schema.begin(), source_schema.end(),
+                      [&](const Field& f) { return equal_ignoring_case(f.name, name); });
       if (star && there) value = source_column(name);
       for (const auto& assignment : actions[i]->assignments()) {
         const auto parts =
             split_name(assignment.key().unresolved_attribute().unparsed_identifier());
-        if (same_name(parts.back(), name)) value = assignment.value();
+        if (equal_ignoring_case(parts.back(), name)) value = assignment.value();
       }
       if (!value && type == proto::MergeAction::ACTION_TYPE_INSERT) {
         value.emplace();

@@ -131,6 +131,19 @@ Schema TableEntry::schema() const {
   return schema;
 }
 
+std::string TableEntry::full_name() const {
+  return fmt::format("`spark_catalog`.`{}`.`{}`", database, name);
+}
+
+Error table_exists(const std::string& database, const std::string& name) {
+  return Error(
+      "TABLE_OR_VIEW_ALREADY_EXISTS",
+      fmt::format("Cannot create table or view `{}`.`{}` because it already exists. Choose "
+                  "a different name, drop or replace the existing object, or add the IF "
+                  "NOT EXISTS clause to tolerate pre-existing objects.",
+                  database, name));
+}
+
 fs::path Warehouse::file(const std::string& database, const std::string& kind,
                          const std::string& name) const {
   return folder_ / ".firesteel" / file_name(database) / kind / (file_name(name) + ".json");
@@ -201,13 +214,7 @@ void Warehouse::save(const TableEntry& table, bool replace) const {
   const auto path = file(table.database, "table", table.name);
   fs::create_directories(path.parent_path());
   const PathLock lock(path.parent_path(), PathLock::Kind::kExclusive);
-  if (!replace && fs::exists(path)) {
-    throw Error("TABLE_OR_VIEW_ALREADY_EXISTS",
-                fmt::format("Cannot create table or view `{}`.`{}` because it already exists. "
-                            "Choose a different name, drop or replace the existing object, or add "
-                            "the IF NOT EXISTS clause to tolerate pre-existing objects.",
-                            table.database, table.name));
-  }
+  if (!replace && fs::exists(path)) throw table_exists(table.database, table.name);
   write_file_aside(path, to_json(table).dump(1));
 }
 

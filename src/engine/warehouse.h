@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "engine/commit.h"
 #include "sql/statement.h"
 
@@ -32,6 +33,8 @@ struct TableEntry {
   int64_t created = 0;  // seconds since 1970
 
   Schema schema() const;
+  /// "`spark_catalog`.`db`.`t`", as messages name it.
+  std::string full_name() const;
   bool operator==(const TableEntry&) const = default;
 };
 
@@ -39,6 +42,9 @@ struct FunctionEntry {
   std::string database, name;
   CreateFunction function;
 };
+
+/// That there is a table or view of the name already.
+Error table_exists(const std::string& database, const std::string& name);
 
 /// Thread-safe: it holds nothing but a path. Throws SCHEMA_NOT_FOUND, TABLE_OR_VIEW_ALREADY_EXISTS
 /// …, IO_ERROR.

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "engine/embedded.h"
+#include "plan/names.h"
 
 namespace firesteel {
 

@@ -5,6 +5,7 @@
 #include "functions/coercion.h"
 #include "functions/date_pattern.h"
 #include "functions/groups.h"
+#include "plan/names.h"
 
 namespace firesteel {
 
@@ -78,11 +79,6 @@ Resolved week_day(std::vector<Resolved>& a, const CallContext& call) {
   return result;
 }
 
-std::string lower_text(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 /// A field of an interval, with the interval's sign.
 Resolved interval_part(const std::string& field, const std::vector<Resolved>& a,
                        const CallContext& call) {
@@ -127,7 +123,7 @@ Resolved interval_part(const std::string& field, const std::vector<Resolved>& a,
 
 /// extract('field', source)
 Resolved extract(std::vector<Resolved>& a, const CallContext& call) {
-  const std::string field = lower_text(a[0].literal);
+  const std::string field = lower_case(a[0].literal);
   const std::string name = fmt::format("extract({} FROM {})", a[0].name, a[1].name);
   if (a[1].type.kind == kDayTimeInterval || a[1].type.kind == kYearMonthInterval ||
       a[1].type.kind == kCalendarInterval) {
@@ -281,7 +277,7 @@ Resolved truncated(const Resolved& moment, const Resolved& unit, const CallConte
       {"month", "month"},  {"mon", "month"}, {"mm", "month"},  {"week", "week"},
       {"day", "day"},      {"dd", "day"},    {"hour", "hour"}, {"minute", "minute"},
       {"second", "second"}};
-  const auto wanted = lower_text(constant(unit, call));
+  const auto wanted = lower_case(constant(unit, call));
   for (const auto& [name, duckdb] : kUnits) {
     if (name != wanted) continue;
     if (date && (duckdb == "day" || duckdb == "hour" || duckdb == "minute" || duckdb == "second"))

@@ -30,11 +30,6 @@ std::string filtered(std::string sql, const std::string& condition) {
   return sql;
 }
 
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), ::tolower);
-  return text;
-}
-
 }  // namespace
 
 void Resolver::enter_aggregate(const std::string& name, Scope& scope, Span span) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "lower/resolver.h"
+#include "plan/visit.h"
 
 namespace firesteel {
 
@@ -11,27 +12,14 @@ namespace {
 
 /// How often a message's relations name a table.
 int uses_of(const std::string& name, const google::protobuf::Message& message) {
-  if (message.GetDescriptor() == proto::Read::NamedTable::descriptor()) {
-    const auto& given = static_cast<const proto::Read::NamedTable&>(message).unparsed_identifier();
-    const auto parts = split_name(given);
-    return parts.size() == 1 && std::equal(name.begin(), name.end(), parts[0].begin(),
-                                           parts[0].end(), [](unsigned char a, unsigned char b) {
-                                             return std::tolower(a) == std::tolower(b);
-                                           });
-  }
   int uses = 0;
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  const auto* reflection = message.GetReflection();
-  reflection->ListFields(message, &fields);
-  for (const auto* field : fields) {
-    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE || field->is_map())
-      continue;
-    const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
-    for (int i = 0; i < count; ++i) {
-      uses += uses_of(name, field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i)
-                                                 : reflection->GetMessage(message, field));
-    }
-  }
+  for_each_message(message, [&](const google::protobuf::Message& part) {
+    if (part.GetDescriptor() != proto::Read::NamedTable::descriptor()) return true;
+    const auto& table = static_cast<const proto::Read::NamedTable&>(part);
+    const auto parts = split_name(table.unparsed_identifier());
+    uses += parts.size() == 1 && equal_ignoring_case(name, parts[0]);
+    return false;
+  });
   return uses;
 }
 

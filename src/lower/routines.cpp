@@ -11,11 +11,6 @@ namespace {
 
 using enum TypeKind;
 
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), ::tolower);
-  return text;
-}
-
 [[noreturn]] void wrong_type(const std::string& name, const Resolved& value,
                              const std::string& wanted, Span span) {
   throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",

@@ -16,11 +16,6 @@ using build::call;
 
 constexpr size_t kTransposeRowsMax = 500;  // Spark's spark.sql.transposeMaxValues
 
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), ::tolower);
-  return text;
-}
-
 /// Spark's least common string form of a percentile: "25%" → 0.25.
 std::optional<double> percentile_of(const std::string& statistic) {
   if (!statistic.ends_with('%')) return std::nullopt;

@@ -12,6 +12,8 @@ std::vector<std::string> split_name(const std::string& unparsed);
 /// {"a", "b c"} → "`a`.`b c`".
 std::string quoted(const std::vector<std::string>& parts);
 
+/// ASCII letters small.
+std::string lower_case(std::string_view text);
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 
 }  // namespace firesteel

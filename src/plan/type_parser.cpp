@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "plan/names.h"
 #include "plan/types.h"
 
 namespace firesteel {
@@ -43,12 +44,6 @@ constexpr TypeName kTypeNames[] = {
     {"void", TypeKind::kNull},
 };
 static_assert(std::ranges::is_sorted(kTypeNames, {}, &TypeName::name));
-
-std::string lower_case(std::string_view text) {
-  std::string out;
-  for (const char c : text) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
 
 class TypeParser {
  public:

@@ -4,6 +4,7 @@
 
 #include <cctype>
 
+#include "plan/names.h"
 #include "sql/grammar.h"
 
 namespace firesteel {
@@ -12,12 +13,6 @@ namespace {
 
 using Expression = spark::connect::Expression;
 using Frame = spark::connect::Expression::Window::WindowFrame;
-
-std::string lower_case(std::string_view text) {
-  std::string out;
-  for (const char c : text) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
 
 Expression string_value(std::string text) {
   Expression made;

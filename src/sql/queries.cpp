@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "plan/names.h"
 #include "plan/print.h"
+#include "plan/visit.h"
 #include "sql/aggregate_names.h"
 #include "sql/grammar.h"
 
@@ -15,12 +17,6 @@ using Expression = spark::connect::Expression;
 using Relation = spark::connect::Relation;
 using spark::connect::Aggregate;
 using spark::connect::SetOperation;
-
-std::string lower_case(std::string_view text) {
-  std::string out;
-  for (const char c : text) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
 
 Relation union_all(Relation left, Relation right) {
   Relation made;
@@ -104,25 +100,14 @@ KeySets product(const KeySets& left, const KeySets& right) {
 }
 
 /// Does a call with OVER stand anywhere in the message?
-bool has_window(const google::protobuf::Message& message) {
-  if (message.GetDescriptor() == Expression::Window::descriptor()) return true;
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  const auto* reflection = message.GetReflection();
-  reflection->ListFields(message, &fields);
-  for (const auto* field : fields) {
-    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
-    for (int i = 0; i < count; ++i) {
-      if (has_window(field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i)
-                                          : reflection->GetMessage(message, field))) {
-        return true;
-      }
-    }
-  }
-  return false;
+bool contains_window(const Expression& expression) {
+  bool found = false;
+  for_each_message(expression, [&](const google::protobuf::Message& part) {
+    found = found || part.GetDescriptor() == Expression::Window::descriptor();
+    return !found;
+  });
+  return found;
 }
-
-bool contains_window(const Expression& expression) { return has_window(expression); }
 
 /// Names of aliases in a message become the aliases' expressions.
 void replace_aliases(const google::protobuf::RepeatedPtrField<Expression>& items,

@@ -62,12 +62,6 @@ std::optional<size_t> inline_table_width(const Relation& relation) {
   return row->project().expressions_size();
 }
 
-std::string lower_case(std::string_view text) {
-  std::string out;
-  for (const char c : text) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
 }  // namespace
 
 Relation Grammar::relation() {
