@@ -75,7 +75,10 @@ class Environment {
   virtual Scan source(const spark::connect::Read_DataSource& source) = 0;
   /// What spark.catalog is asked.
   virtual Scan asked(const spark::connect::Catalog& call) = 0;
-  virtual Scan local(const spark::connect::LocalRelation& rows) = 0;
+  /// Rows that came with the plan (local_relation) or before it (the cached kinds).
+  virtual Scan local(const spark::connect::Relation& rows) = 0;
+  /// The plan that a client's checkpoint left under an id.
+  virtual spark::connect::Relation remembered(const std::string& id) = 0;
   /// The text of an SQL expression of constants; nothing for null.
   virtual std::optional<std::string> evaluate(const std::string& sql) = 0;
   /// A small query's rows as text, when a plan's columns depend on them.
