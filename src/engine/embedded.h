@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "engine/database.h"
+#include "engine/observed.h"
 #include "engine/sources.h"
 #include "engine/warehouse.h"
 #include "engine/write.h"
@@ -74,6 +75,18 @@ class EmbeddedExecutor : public Executor, public Environment {
   /// Whether a statement is a query, which runs when its rows are asked for.
   bool is_query(const proto::SQL& sql);
 
+  /// `sql` of a text with parameters.
+  proto::Relation sql(const proto::SQL& sql);
+  /// The metrics of a plan's or command's observations, once it has run. observed.cpp
+  std::vector<ObservedMetrics> observed(const google::protobuf::Message& plan);
+
+  // What a plan is known to be without running it: analysis.cpp
+  /// The files that a plan reads, as URIs.
+  std::vector<std::string> input_files(const proto::Relation& relation);
+  /// Whether two plans are equal but for names that nobody sees, ids and places.
+  bool same_semantics(const proto::Relation& a, const proto::Relation& b);
+  int32_t semantic_hash(const proto::Relation& relation);
+
   // Environment: names.cpp
   std::optional<NamedRelation> relation(const std::vector<std::string>& name,
                                         const NameScope& scope) override;
@@ -85,6 +98,9 @@ class EmbeddedExecutor : public Executor, public Environment {
   Scan asked(const proto::Catalog& call) override;
   Scan local(const proto::Relation& rows) override;  // local_rows.cpp
   proto::Relation remembered(const std::string& id) override;
+  Scan parsed(const proto::Parse& parse, const std::string& sql) override;
+  std::string observed(const Observation& observation, const std::string& rows,
+                       const std::string& metrics) override;
   std::optional<std::string> evaluate(const std::string& sql) override;
   std::vector<std::vector<std::optional<std::string>>> rows(const std::string& sql) override {
     return database_.rows(sql);
@@ -101,12 +117,20 @@ class EmbeddedExecutor : public Executor, public Environment {
 
   // engine.cpp
   std::string new_name(std::string_view kind);
-  LoweredPlan lowered(const proto::Relation& relation);
+  LoweredPlan lowered(const proto::Relation& relation, bool runs = false);
+  std::string canonical_sql(const proto::Relation& relation);
   LowerSettings settings();
   std::string time_zone();
   bool is_set(const std::string& key);
   Scan kept(const Scan& scan);
   ArrowStream show(const proto::ShowString& show);
+  ArrowStream show_html(const proto::HtmlString& show);
+  struct ShownRows {
+    std::vector<std::string> titles;
+    Rows cells;
+  };
+  /// A plan's first rows as text, one more than asked for.
+  ShownRows shown_rows(const proto::Relation& relation, int rows);
   void write(const proto::WriteOperation& operation);
   void write(const proto::WriteOperationV2& operation);  // write_v2.cpp
   void write_rows(const proto::Relation& rows, WriteRequest request);
@@ -231,6 +255,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::map<std::string, proto::Relation> remembered_;
   std::filesystem::path artifacts_;
   bool sealed_ = false;
+  std::map<std::string, ObservedMetrics> observed_;  // the last of each name
   std::atomic<bool> interrupted_{false};  // a script
   int script_depth_ = 0;
 };
@@ -243,6 +268,7 @@ void mark_orphan(const std::filesystem::path& folder);
 void read_write_options(const Properties& options, WriteRequest& request);
 /// Spark's patterns of SHOW: `*` is any text, `|` separates patterns, capitals do not matter.
 bool fits_pattern(std::string_view name, std::string_view pattern);
+SqlParameters parameters_of(const proto::SQL& sql);
 /// The SQL text that a plan, or the plan it stands on, was made from.
 std::string text_of(const proto::Relation& relation);
 

@@ -13,6 +13,9 @@
 #include "plan/print.h"
 #include "plan/visit.h"
 
+// Clients of Spark 3 give the arguments of SQL in fields that are deprecated.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 namespace firesteel {
 
 namespace {
@@ -86,6 +89,20 @@ Error placed(const Error& error, const Places& places) {
   return error;
 }
 
+/// Tables that a plan needs while it runs.
+struct PlanTables {
+  Database& database;
+  std::vector<std::string> names;
+  ~PlanTables() {
+    for (const auto& name : names) {
+      try {
+        database.execute("DROP TABLE IF EXISTS " + name);
+      } catch (const Error&) {  // the next run makes another
+      }
+    }
+  }
+};
+
 }  // namespace
 
 std::string text_of(const proto::Relation& relation) {
@@ -120,6 +137,7 @@ std::string EmbeddedExecutor::new_name(std::string_view kind) {
 
 Schema EmbeddedExecutor::schema(const proto::Relation& relation) {
   if (relation.has_show_string()) return {{"show_string", make_type(TypeKind::kString), false}};
+  if (relation.has_html_string()) return {{"html_string", make_type(TypeKind::kString), false}};
   return lowered(relation).schema;
 }
 
@@ -129,9 +147,11 @@ ArrowStream EmbeddedExecutor::execute(const proto::Relation& relation) {
 
 EmbeddedExecutor::Query EmbeddedExecutor::query(const proto::Relation& relation) {
   if (relation.has_show_string()) return {schema(relation), show(relation.show_string())};
+  if (relation.has_html_string()) return {schema(relation), show_html(relation.html_string())};
   const auto plan =
-      relation.has_catalog() ? catalog_call(relation.catalog(), true) : lowered(relation);
+      relation.has_catalog() ? catalog_call(relation.catalog(), true) : lowered(relation, true);
   const auto places = places_of(relation);
+  const auto tables = std::make_shared<PlanTables>(database_, plan.tables);
   ArrowStream stream;
   try {
     stream = database_.query(plan.sql, plan.schema);
@@ -139,8 +159,8 @@ EmbeddedExecutor::Query EmbeddedExecutor::query(const proto::Relation& relation)
     throw placed(error, places).in(text_of(relation));
   }
   // Errors found while running carry the place; the text they point into is the plan's.
-  stream.raise = [inner = stream.raise, text = text_of(relation),
-                  places](const std::string& message) {
+  stream.raise = [inner = stream.raise, text = text_of(relation), places,
+                  tables](const std::string& message) {
     try {
       inner(message);
     } catch (const Error& error) {
@@ -159,7 +179,19 @@ void EmbeddedExecutor::run(const proto::Command& command) {
     return;
   }
   if (command.has_sql_command()) {
-    sql(command.sql_command().input().sql().query());
+    const auto& given = command.sql_command();
+    proto::SQL deprecated;  // the fields that `input` stands for
+    if (!given.has_input()) {
+      deprecated.set_query(given.sql());
+      *deprecated.mutable_args() = given.args();
+      *deprecated.mutable_pos_args() = given.pos_args();
+      *deprecated.mutable_named_arguments() = given.named_arguments();
+      *deprecated.mutable_pos_arguments() = given.pos_arguments();
+    }
+    const auto& input = given.input();
+    sql(!given.has_input()           ? deprecated
+        : input.has_with_relations() ? input.with_relations().root().sql()
+                                     : input.sql());
     return;
   }
   const auto* field = command.GetDescriptor()->FindFieldByNumber(command.command_type_case());
@@ -169,10 +201,17 @@ void EmbeddedExecutor::run(const proto::Command& command) {
 }
 
 proto::Relation EmbeddedExecutor::sql(std::string_view text) {
+  proto::SQL sql;
+  sql.set_query(std::string(text));
+  return this->sql(sql);
+}
+
+proto::Relation EmbeddedExecutor::sql(const proto::SQL& sql) {
   try {
-    return std::visit([&](const auto& statement) { return run(statement); }, parse_statement(text));
+    return std::visit([&](const auto& statement) { return run(statement); },
+                      parse_statement(sql.query(), parameters_of(sql)));
   } catch (const Error& error) {
-    throw error.in(std::string(text));
+    throw error.in(sql.query());
   }
 }
 
@@ -270,8 +309,9 @@ LowerSettings EmbeddedExecutor::settings() {
           .database = current_database()};
 }
 
-LoweredPlan EmbeddedExecutor::lowered(const proto::Relation& relation) {
-  const auto settings = this->settings();
+LoweredPlan EmbeddedExecutor::lowered(const proto::Relation& relation, bool runs) {
+  auto settings = this->settings();
+  settings.runs = runs;
   try {
     return lower(relation, *this, settings);
   } catch (const Error& error) {
@@ -279,30 +319,44 @@ LoweredPlan EmbeddedExecutor::lowered(const proto::Relation& relation) {
   }
 }
 
-ArrowStream EmbeddedExecutor::show(const proto::ShowString& show) {
-  const auto plan = lowered(show.input());
+EmbeddedExecutor::ShownRows EmbeddedExecutor::shown_rows(const proto::Relation& relation,
+                                                         int rows) {
+  const auto plan = lowered(relation, true);
+  const PlanTables tables{database_, plan.tables};
   std::string names, cells;
-  std::vector<std::string> titles;
+  ShownRows out;
   const auto zone = time_zone();
   for (size_t i = 0; i < plan.schema.size(); ++i) {
     names += fmt::format("{}c{}", i ? ", " : "", i);
     cells += (i ? ", " : "") +
              shown_sql({.sql = fmt::format("c{}", i), .type = plan.schema[i].type}, zone);
-    titles.push_back(plan.schema[i].name);
+    out.titles.push_back(plan.schema[i].name);
   }
-  std::vector<std::vector<std::optional<std::string>>> rows;
   try {
-    if (!titles.empty()) {
-      rows = database_.rows(fmt::format("SELECT {} FROM ({} LIMIT {}) AS t({})", cells,
-                                        "SELECT * FROM (" + plan.sql + ")", show.num_rows() + 1,
-                                        names));
+    if (!out.titles.empty()) {
+      out.cells =
+          database_.rows(fmt::format("SELECT {} FROM (SELECT * FROM ({}) LIMIT {}) AS t({})", cells,
+                                     plan.sql, int64_t{rows} + 1, names));
     }
   } catch (const Error& error) {
-    throw error.in(text_of(show.input()));
+    throw error.in(text_of(relation));
   }
-  const auto table = show_table(titles, rows, show.num_rows(), show.truncate(), show.vertical());
+  return out;
+}
+
+ArrowStream EmbeddedExecutor::show(const proto::ShowString& show) {
+  const auto rows = shown_rows(show.input(), show.num_rows());
+  const auto table =
+      show_table(rows.titles, rows.cells, show.num_rows(), show.truncate(), show.vertical());
   return database_.query(fmt::format("SELECT {} AS show_string", sql_string(table)),
                          {{"show_string", make_type(TypeKind::kString), false}});
+}
+
+ArrowStream EmbeddedExecutor::show_html(const proto::HtmlString& show) {
+  const auto rows = shown_rows(show.input(), show.num_rows());
+  const auto table = html_table(rows.titles, rows.cells, show.num_rows(), show.truncate());
+  return database_.query(fmt::format("SELECT {} AS html_string", sql_string(table)),
+                         {{"html_string", make_type(TypeKind::kString), false}});
 }
 
 namespace {
@@ -340,7 +394,8 @@ void EmbeddedExecutor::write(const proto::WriteOperation& operation) {
 }
 
 void EmbeddedExecutor::write_rows(const proto::Relation& rows, WriteRequest request) {
-  const auto plan = lowered(rows);
+  const auto plan = lowered(rows, true);
+  const PlanTables tables{database_, plan.tables};
   request.sql = plan.sql;
   request.schema = plan.schema;
   request.time_zone = time_zone();

@@ -11,6 +11,9 @@
 #include "engine/embedded.h"
 #include "functions/coercion.h"
 
+// Clients of Spark 3 give the arguments of SQL in fields that are deprecated.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 namespace firesteel {
 
 namespace fs = std::filesystem;
@@ -308,15 +311,35 @@ Scan EmbeddedExecutor::scan_table(const TableEntry& table) {
   return scan;
 }
 
+Scan EmbeddedExecutor::parsed(const proto::Parse& parse, const std::string& sql) {
+  const bool csv = parse.format() == proto::Parse::PARSE_FORMAT_CSV;
+  if (!csv && parse.format() != proto::Parse::PARSE_FORMAT_JSON) {
+    throw Error("UNSUPPORTED_FEATURE.PARSE_FORMAT",
+                "Texts are read as CSV and JSON here; use from_xml() for XML.");
+  }
+  auto request =
+      request_for(csv ? "csv" : "json", {parse.options().begin(), parse.options().end()});
+  request.records = sql;
+  if (parse.has_schema()) request.schema = *type_from_proto(parse.schema()).fields;
+  return scan_texts(request, database_);
+}
+
 std::optional<std::string> EmbeddedExecutor::evaluate(const std::string& sql) {
   return database_.rows("SELECT " + sql).at(0).at(0);
 }
 
-proto::Relation EmbeddedExecutor::parse_query(const proto::SQL& sql) {
+SqlParameters parameters_of(const proto::SQL& sql) {
   SqlParameters parameters;
+  for (const auto& [name, value] : sql.args()) *parameters.named[name].mutable_literal() = value;
+  for (const auto& value : sql.pos_args())
+    *parameters.positional.emplace_back().mutable_literal() = value;
   for (const auto& [name, value] : sql.named_arguments()) parameters.named[name] = value;
   for (const auto& value : sql.pos_arguments()) parameters.positional.push_back(value);
-  return firesteel::parse_query(sql.query(), parameters);
+  return parameters;
+}
+
+proto::Relation EmbeddedExecutor::parse_query(const proto::SQL& sql) {
+  return firesteel::parse_query(sql.query(), parameters_of(sql));
 }
 
 proto::Expression EmbeddedExecutor::parse_expression(std::string_view sql) {

@@ -15,6 +15,7 @@ namespace spark::connect {
 class Catalog;
 class Expression;
 class LocalRelation;
+class Parse;
 class Read_DataSource;
 class Relation;
 class SQL;
@@ -60,6 +61,13 @@ struct Routine {
   NameScope scope;
 };
 
+/// Metrics that DataFrame.observe asks for: their names and types.
+struct Observation {
+  std::string name;
+  int64_t plan_id = 0;
+  Schema schema = {};
+};
+
 /// What lowering asks of the engine. Throws the error a user should see when a thing is not there.
 class Environment {
  public:
@@ -79,6 +87,11 @@ class Environment {
   virtual Scan local(const spark::connect::Relation& rows) = 0;
   /// The plan that a client's checkpoint left under an id.
   virtual spark::connect::Relation remembered(const std::string& id) = 0;
+  /// Texts, the column `record` of a query, read as CSV or JSON.
+  virtual Scan parsed(const spark::connect::Parse& parse, const std::string& sql) = 0;
+  /// Makes a table of a query's rows, whose name it gives, and works out the metrics over it.
+  virtual std::string observed(const Observation& observation, const std::string& rows,
+                               const std::string& metrics) = 0;
   /// The text of an SQL expression of constants; nothing for null.
   virtual std::optional<std::string> evaluate(const std::string& sql) = 0;
   /// A small query's rows as text, when a plan's columns depend on them.
@@ -92,12 +105,14 @@ struct LowerSettings {
   bool case_sensitive = false;
   std::string database = "default";
   bool temporary = true;  // temporary views and functions are seen
+  bool runs = false;      // what is observed is to be worked out now
 };
 
 /// SQL for DuckDB and the schema of its rows, in Spark's types.
 struct LoweredPlan {
   std::string sql;
   Schema schema;
+  std::vector<std::string> tables = {};  // made for what is observed, to be dropped after
 };
 
 LoweredPlan lower(const spark::connect::Relation& plan, Environment& environment,

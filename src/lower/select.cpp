@@ -269,6 +269,7 @@ bool Resolver::has_aggregate(const proto::Expression& expression) const {
   if (expression.has_unresolved_extract_value())
     return has_aggregate(expression.unresolved_extract_value().child());
   const auto is_aggregate = [](const std::string& name) {
+    if (lower_case(name) == "product") return true;
     const auto rows = find_function(name);
     return !rows.empty() && rows.front()->kind == FunctionKind::kAggregate;
   };

@@ -1,10 +1,8 @@
 // The AnalyzePlan call: what is known of a plan without running it.
-#include <fmt/format.h>
-
 #include "base/error.h"
 #include "connect/server/answers.h"
-#include "plan/names.h"
 #include "plan/types.h"
+#include "plan/visit.h"
 
 namespace firesteel::connect {
 
@@ -31,6 +29,16 @@ proto::Relation relation_of(const proto::Plan& plan) {
   auto plain = plain_plan(plan);
   if (plain.has_root()) return std::move(*plain.mutable_root());
   throw Error("CONNECT_INVALID_PLAN.ROOT", "The plan to analyze has no relation.");
+}
+
+bool reads_streams(const proto::Relation& relation) {
+  bool found = false;
+  for_each_message(relation, [&](const google::protobuf::Message& message) {
+    if (message.GetDescriptor() == proto::Read::descriptor())
+      found = found || static_cast<const proto::Read&>(message).is_streaming();
+    return !found;
+  });
+  return found;
 }
 
 /// Plans are the same whatever the numbers that a client gave them.
@@ -68,7 +76,7 @@ void analyze_plan(ServerSession& session, const proto::AnalyzePlanRequest& reque
     }
     case Request::kIsStreaming:
       response.mutable_is_streaming()->set_is_streaming(
-          is_streaming(relation_of(request.is_streaming().plan())));
+          reads_streams(relation_of(request.is_streaming().plan())));
       return;
     case Request::kInputFiles:
       for (auto& file : executor.input_files(relation_of(request.input_files().plan())))
@@ -128,13 +136,10 @@ void analyze_plan(ServerSession& session, const proto::AnalyzePlanRequest& reque
         level->set_replication(1);
       return;
     }
-    case Request::kJsonToDdl: {
-      std::string ddl;
-      for (const auto& field : parse_schema(request.json_to_ddl().json_string()))
-        ddl += fmt::format("{}{}", ddl.empty() ? "" : ",", ddl_of(field));
-      response.mutable_json_to_ddl()->set_ddl_string(ddl);
+    case Request::kJsonToDdl:
+      response.mutable_json_to_ddl()->set_ddl_string(
+          schema_ddl(parse_schema(request.json_to_ddl().json_string())));
       return;
-    }
     case Request::ANALYZE_NOT_SET:
       break;
   }
