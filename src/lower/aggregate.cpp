@@ -143,6 +143,7 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
     input.wrap();
     // Rows without a time are in no window.
     input.select.where.push_back(input.output.back().sql + " IS NOT NULL");
+    input.output.back().nullable = false;
     if (name == "session_window") merge_sessions(input, keys, column);
     break;
   }
@@ -228,6 +229,7 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
   Scope scope{.levels = {&input.output, &input.hidden},
               .aggregates = true,
               .keys = &resolved_keys,
+              .rows_order = &input.select.order_by,
               .is_column = true,
               .grouping = grouping};
   std::vector<Attribute> output;
