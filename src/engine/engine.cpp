@@ -139,6 +139,9 @@ void EmbeddedExecutor::run(const proto::Command& command) {
     run(Merge{command.merge_into_table_command(), ""});
     return;
   }
+  if (command.has_register_function()) return register_python(command.register_function());
+  if (command.has_register_table_function())
+    return register_python(command.register_table_function());
   if (command.has_sql_command()) {
     sql(command.sql_command().input().sql().query());
     return;

@@ -15,6 +15,8 @@
 
 namespace firesteel {
 
+struct PythonTask;
+
 namespace proto = spark::connect;
 
 /// Where an expression stands, and what resolving it found.
@@ -120,6 +122,20 @@ class Resolver {
   Query na_replace(const proto::NAReplace& replace);
   Query transpose(const proto::Transpose& transpose);
 
+  // python.cpp
+  Resolved python_function(const proto::CommonInlineUserDefinedFunction& function, Scope& scope,
+                           Span span);
+  Query map_partitions(const proto::MapPartitions& map);
+  Query group_map(const proto::GroupMap& map);
+  Query co_group_map(const proto::CoGroupMap& map);
+  /// The grouping keys, and behind them all columns.
+  std::vector<Resolved> python_keys(
+      Query& input, const google::protobuf::RepeatedPtrField<proto::Expression>& keys);
+  std::string python_input(const Query& input, const std::vector<Resolved>& columns,
+                           size_t keys_begin, size_t keys_end,
+                           const std::string& further_order) const;
+  Query python_output(const PythonTask& task, const std::vector<Attribute>& kept);
+
   // routines.cpp
   Query table_function(const proto::UnresolvedTableValuedFunction& function, Span span);
   Query range_rows(const std::vector<Resolved>& arguments, Span span);
@@ -218,6 +234,9 @@ class Resolver {
 /// Where an expression or relation stands in the SQL text, when it came from one.
 Span span_of(const proto::Expression& expression);
 Span span_of(const proto::Relation& relation);
+
+/// A Python function that makes one value of a group's rows.
+bool is_python_aggregate(const proto::CommonInlineUserDefinedFunction& function);
 
 /// explode, inline …: functions that make rows.
 bool is_generator_name(const std::string& name);

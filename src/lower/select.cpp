@@ -268,7 +268,13 @@ bool Resolver::has_aggregate(const proto::Expression& expression) const {
   }
   if (expression.has_unresolved_extract_value())
     return has_aggregate(expression.unresolved_extract_value().child());
-  const auto is_aggregate = [](const std::string& name) {
+  if (expression.has_common_inline_user_defined_function()) {
+    const auto& function = expression.common_inline_user_defined_function();
+    return is_python_aggregate(function) || any(function.arguments());
+  }
+  const auto is_aggregate = [&](const std::string& name) {
+    if (const auto python = catalog_.python_function(split_name(name)))
+      return is_python_aggregate(*python);
     const auto rows = find_function(name);
     return !rows.empty() && rows.front()->kind == FunctionKind::kAggregate;
   };
