@@ -32,9 +32,21 @@ constexpr auto kIdleTime = std::chrono::minutes(1);
 constexpr size_t kIdleMax = 8;
 constexpr int kStartMs = 60000;
 
-/// Says pyspark's version, or what is wrong, and becomes its daemon.
+/// Says pyspark's version, or what is wrong, and becomes its daemon. Its workers are pyspark's own,
+/// but that what they have written goes out before they wait for more: an expression's rows are
+/// awaited one vector at a time.
 constexpr const char* kStart =
-    "import sys, struct\n"
+    "import io, struct, sys, types\n"
+    "def work(infile, outfile):\n"
+    "    from pyspark.worker import main\n"
+    "    class Reader(io.BufferedReader):\n"
+    "        def read(self, size=-1):\n"
+    "            outfile.flush()\n"
+    "            return super().read(size)\n"
+    "    main(Reader(infile.detach(), 65536), outfile)\n"
+    "module = types.ModuleType('pyspark.prompt_worker')\n"
+    "module.main = work\n"
+    "sys.modules[module.__name__] = module\n"
     "def say(text):\n"
     "    data = text.encode()\n"
     "    sys.stdout.buffer.write(struct.pack('>i', len(data)) + data)\n"
@@ -46,7 +58,7 @@ constexpr const char* kStart =
     "    say('!' + type(error).__name__ + ': ' + str(error))\n"
     "    sys.exit(1)\n"
     "say(__version__)\n"
-    "sys.argv = ['pyspark.daemon', 'pyspark.worker']\n"
+    "sys.argv = ['pyspark.daemon', module.__name__]\n"
     "pyspark.daemon.manager()\n";
 
 [[noreturn]] void not_started(const PythonSetup& setup, const std::string& why) {
@@ -189,9 +201,7 @@ void PythonDaemon::start(const PythonSetup& setup) {
       {"PYTHON_UNIX_DOMAIN_ENABLED", "true"},
       {"PYTHON_WORKER_FACTORY_SOCK_DIR", folder_},
       {"PYTHON_WORKER_FACTORY_SECRET", secret_},
-      // One result a message, and nothing waits in a buffer: an expression's rows are awaited.
-      {"PYTHON_UDF_BATCH_SIZE", "1"},
-      {"SPARK_BUFFER_SIZE", "2"},
+      {"PYTHON_UDF_BATCH_SIZE", "1"},  // a vector's last results must not wait for more
       {"SPARK_REUSE_WORKER", "1"},
       {"SPARK_PYTHON_RUNTIME", "PYTHON_WORKER"},
       {"SPARK_SIMPLIFIED_TRACEBACK", "1"}};

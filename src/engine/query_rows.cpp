@@ -22,6 +22,7 @@ void rest() { std::this_thread::sleep_for(std::chrono::microseconds(100)); }
 struct QueryRows::Running {
   duckdb::unique_ptr<duckdb::Connection> connection;
   duckdb::unique_ptr<duckdb::QueryResult> result;
+  bool ended = false;
 };
 
 QueryRows::QueryRows(duckdb::ClientContext& asking, const std::string& sql)
@@ -35,6 +36,7 @@ QueryRows::QueryRows(duckdb::ClientContext& asking, const std::string& sql)
     check_interrupted();
     if (state != duckdb::PendingExecutionResult::RESULT_NOT_READY) rest();
   }
+  if (pending->HasError()) throw from_duckdb(pending->GetError());
   running_->result = pending->Execute();
   if (running_->result->HasError()) throw from_duckdb(running_->result->GetError());
 }
@@ -46,6 +48,7 @@ void QueryRows::check_interrupted() {
 }
 
 std::unique_ptr<duckdb::DataChunk> QueryRows::next() {
+  if (running_->ended) return nullptr;
   if (running_->result->type == duckdb::QueryResultType::STREAM_RESULT) {
     auto& stream = running_->result->Cast<duckdb::StreamQueryResult>();
     while (stream.IsOpen()) {
@@ -62,7 +65,8 @@ std::unique_ptr<duckdb::DataChunk> QueryRows::next() {
     throw from_duckdb(duckdb::ErrorData(error).Message());
   }
   if (running_->result->HasError()) throw from_duckdb(running_->result->GetError());
-  if (!chunk || chunk->size() == 0) return nullptr;
+  running_->ended = !chunk || chunk->size() == 0;
+  if (running_->ended) return nullptr;
   return std::unique_ptr<duckdb::DataChunk>(chunk.release());
 }
 

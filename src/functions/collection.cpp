@@ -43,7 +43,7 @@ Resolved struct_of(std::vector<Resolved>& a, const CallContext&) {
   for (size_t i = 0; i < a.size(); ++i) {
     // A name given by a column or an alias, else col1, col2 …
     const bool plain = !a[i].name.empty() && a[i].name.find_first_of(" ()'") == std::string::npos &&
-                       a[i].literal.empty();
+                       (a[i].literal.empty() || a[i].name != a[i].literal);
     const std::string name = plain ? a[i].name : fmt::format("col{}", i + 1);
     fields.push_back({name, a[i].type, a[i].nullable});
     parts += fmt::format("{}{} := {}", parts.empty() ? "" : ", ", sql_name(name), a[i].sql);

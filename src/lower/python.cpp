@@ -11,18 +11,6 @@ namespace {
 
 using namespace python_kind;
 
-PythonTask task_of(const proto::PythonUDF& udf, Environment& catalog, const std::string& zone) {
-  PythonTask task;
-  task.kind = udf.eval_type();
-  task.client_version = udf.python_ver();
-  task.includes = {udf.additional_includes().begin(), udf.additional_includes().end()};
-  task.calls.push_back({udf.command()});
-  task.output = type_from_proto(udf.output_type());
-  task.settings = catalog.python_settings();
-  task.settings["spark.sql.session.timeZone"] = zone;
-  return task;
-}
-
 std::string typed(const Resolved& value) {
   return fmt::format("CAST({} AS {})", value.sql, duckdb_type(value.type));
 }
@@ -47,17 +35,28 @@ bool is_scalar(int kind) {
       .at(span);
 }
 
-const proto::PythonUDF& python_of(const proto::CommonInlineUserDefinedFunction& function,
-                                  Span span) {
-  if (function.has_python_udf()) return function.python_udf();
-  throw Error("UNSUPPORTED_FEATURE.FUNCTION",
-              fmt::format("The function `{}` is written in Java or Scala, which this engine does "
-                          "not run. Write it in Python or SQL.",
-                          function.function_name()))
-      .at(span);
-}
-
 }  // namespace
+
+PythonTask Resolver::python_task_of(const proto::CommonInlineUserDefinedFunction& function,
+                                    Span span) const {
+  if (!function.has_python_udf()) {
+    throw Error("UNSUPPORTED_FEATURE.FUNCTION",
+                fmt::format("The function `{}` is written in Java or Scala, which this engine does "
+                            "not run. Write it in Python or SQL.",
+                            function.function_name()))
+        .at(span);
+  }
+  const auto& udf = function.python_udf();
+  PythonTask task;
+  task.kind = udf.eval_type();
+  task.client_version = udf.python_ver();
+  task.includes = {udf.additional_includes().begin(), udf.additional_includes().end()};
+  task.calls.push_back({udf.command()});
+  task.output = type_from_proto(udf.output_type());
+  task.settings = catalog_.python_settings();
+  task.settings["spark.sql.session.timeZone"] = settings_.time_zone;
+  return task;
+}
 
 bool is_python_aggregate(const proto::CommonInlineUserDefinedFunction& function) {
   switch (function.python_udf().eval_type()) {
@@ -74,7 +73,7 @@ bool is_python_aggregate(const proto::CommonInlineUserDefinedFunction& function)
 Resolved Resolver::python_function(const proto::CommonInlineUserDefinedFunction& function,
                                    Scope& scope, Span span) {
   const bool aggregates = is_python_aggregate(function);
-  auto task = task_of(python_of(function, span), catalog_, settings_.time_zone);
+  auto task = python_task_of(function, span);
   if (!is_scalar(task.kind) && !aggregates) unsupported_kind(task.kind, span);
   if (aggregates) enter_aggregate(function.function_name(), scope, span);
   const bool inside = scope.inside_aggregate;
@@ -140,9 +139,8 @@ Query Resolver::python_output(const PythonTask& task, const std::vector<Attribut
     query.output.push_back(std::move(attribute));
   };
   for (const auto& column : kept) {
-    auto attribute = fresh(column.name, column.type, column.nullable);
-    attribute.qualifiers = column.qualifiers;
-    attribute.plan_ids = column.plan_ids;
+    auto attribute = column;
+    attribute.computed.clear();
     add(std::move(attribute));
   }
   if (!python_gives_value(task.kind)) {
@@ -185,8 +183,7 @@ void add_places(std::vector<int>& out, int keys, int columns) {
 }  // namespace
 
 Query Resolver::map_partitions(const proto::MapPartitions& map) {
-  const auto& udf = python_of(map.func(), {});
-  auto task = task_of(udf, catalog_, settings_.time_zone);
+  auto task = python_task_of(map.func(), {});
   if (task.kind != kMapPandas && task.kind != kMapArrow) unsupported_kind(task.kind, {});
   auto outer = std::exchange(outer_, {});
   auto input = relation(map.input());
@@ -210,8 +207,7 @@ std::vector<Resolved> Resolver::python_keys(
 }
 
 Query Resolver::group_map(const proto::GroupMap& map) {
-  const auto& udf = python_of(map.func(), {});
-  auto task = task_of(udf, catalog_, settings_.time_zone);
+  auto task = python_task_of(map.func(), {});
   switch (task.kind) {
     case kGroupedMapPandas:
     case kGroupedMapPandasIter:
@@ -237,8 +233,7 @@ Query Resolver::group_map(const proto::GroupMap& map) {
 }
 
 Query Resolver::co_group_map(const proto::CoGroupMap& map) {
-  const auto& udf = python_of(map.func(), {});
-  auto task = task_of(udf, catalog_, settings_.time_zone);
+  auto task = python_task_of(map.func(), {});
   if (task.kind != kCogroupedMapPandas && task.kind != kCogroupedMapArrow)
     unsupported_kind(task.kind, {});
   auto outer = std::exchange(outer_, {});

@@ -197,6 +197,11 @@ Query Resolver::relation(const proto::Relation& relation) {
     case proto::Relation::kCoGroupMap:
       query = co_group_map(relation.co_group_map());
       break;
+    case proto::Relation::kCommonInlineUserDefinedTableFunction: {
+      const auto& function = relation.common_inline_user_defined_table_function();
+      query = python_table(function, list_of(function.arguments()), span_of(relation));
+      break;
+    }
     case proto::Relation::kUnresolvedTableValuedFunction:
       query = table_function(relation.unresolved_table_valued_function(), span_of(relation));
       break;
