@@ -108,6 +108,7 @@ LoweredPlan EmbeddedExecutor::catalog_call(const proto::Catalog& call, bool runs
     const auto [database, table] = table_name(name);
     return catalog.table(database, table).has_value();
   };
+  const auto statement_rows = [&](const std::string& text) { return lowered(sql(text)); };
   switch (call.cat_type_case()) {
     case proto::Catalog::kCurrentDatabase:
       return one(make_type(kString), sql_string(current_database()));
@@ -297,6 +298,73 @@ LoweredPlan EmbeddedExecutor::catalog_call(const proto::Catalog& call, bool runs
       proto::Relation table;
       table.mutable_read()->mutable_named_table()->set_unparsed_identifier(statement.name);
       return lowered(table);
+    }
+    case proto::Catalog::kDropTable:
+      if (runs) {
+        run(DropObject{.kind = DropObject::Kind::kTable,
+                       .name = call.drop_table().table_name(),
+                       .if_exists = call.drop_table().if_exists()});
+      }
+      return nothing();
+    case proto::Catalog::kDropView:
+      if (runs) {
+        run(DropObject{.kind = DropObject::Kind::kView,
+                       .name = call.drop_view().view_name(),
+                       .if_exists = call.drop_view().if_exists()});
+      }
+      return nothing();
+    case proto::Catalog::kCreateDatabase: {
+      const auto& create = call.create_database();
+      CreateDatabase statement{.name = create.db_name(), .if_not_exists = create.if_not_exists()};
+      for (const auto& [key, value] : create.properties()) {
+        if (key == "comment") {
+          statement.comment = value;
+        } else if (key == "location") {
+          statement.location = value;
+        } else {
+          statement.properties[key] = value;
+        }
+      }
+      if (runs) run(statement);
+      return nothing();
+    }
+    case proto::Catalog::kDropDatabase:
+      if (runs) {
+        run(DropObject{.kind = DropObject::Kind::kDatabase,
+                       .name = call.drop_database().db_name(),
+                       .if_exists = call.drop_database().if_exists(),
+                       .cascade = call.drop_database().cascade()});
+      }
+      return nothing();
+    case proto::Catalog::kListPartitions:
+      return statement_rows("SHOW PARTITIONS " + call.list_partitions().table_name());
+    case proto::Catalog::kGetTableProperties:
+      return statement_rows("SHOW TBLPROPERTIES " + call.get_table_properties().table_name());
+    case proto::Catalog::kGetCreateTableString:
+      return statement_rows("SHOW CREATE TABLE " + call.get_create_table_string().table_name());
+    case proto::Catalog::kTruncateTable:
+      if (runs) sql("TRUNCATE TABLE " + call.truncate_table().table_name());
+      return nothing();
+    case proto::Catalog::kAnalyzeTable:
+      if (runs) {
+        sql(fmt::format("ANALYZE TABLE {} COMPUTE STATISTICS{}", call.analyze_table().table_name(),
+                        call.analyze_table().no_scan() ? " NOSCAN" : ""));
+      }
+      return nothing();
+    case proto::Catalog::kListViews: {
+      const auto& list = call.list_views();
+      const auto database = list.has_db_name() ? lower_case(list.db_name()) : current_database();
+      database_entry(database);
+      SqlRows rows(table_schema);
+      for (const auto& name : catalog.tables(database)) {
+        const auto table = catalog.table(database, name);
+        if (table && table->kind == TableKind::kView && wanted(list, name)) add_table(rows, *table);
+      }
+      std::lock_guard lock(mutex_);
+      for (const auto& [name, plan] : views_) {
+        if (wanted(list, name) && !name.starts_with("global_temp.")) add_view(rows, name);
+      }
+      return std::move(rows).plan();
     }
     default: {
       const auto* field = call.GetDescriptor()->FindFieldByNumber(call.cat_type_case());

@@ -6,6 +6,8 @@
 #include <spark/connect/base.pb.h>
 
 #include <atomic>
+#include <chrono>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -16,6 +18,7 @@
 #include <vector>
 
 #include "engine/database.h"
+#include "engine/observed.h"
 #include "engine/sources.h"
 #include "engine/warehouse.h"
 #include "engine/write.h"
@@ -29,7 +32,14 @@ namespace proto = spark::connect;
 
 class EmbeddedExecutor : public Executor, public Environment {
  public:
-  explicit EmbeddedExecutor(const DatabaseOptions& options) : database_(options) {}
+  explicit EmbeddedExecutor(const DatabaseOptions& options)
+      : EmbeddedExecutor(Database(options)) {}
+  /// A session of its own beside others of the database.
+  explicit EmbeddedExecutor(const Database& shared) : database_(shared.sibling()) {}
+  /// What the session kept in the database goes with it.
+  ~EmbeddedExecutor() override;
+  /// A session with the same settings, views, functions and variables.
+  std::shared_ptr<EmbeddedExecutor> clone();
 
   // Executor: engine.cpp
   Schema schema(const proto::Relation& relation) override;
@@ -42,6 +52,40 @@ class EmbeddedExecutor : public Executor, public Environment {
   double progress() override { return database_.progress(); }
   void set_config(const std::string& key, const std::string& value) override;
   std::string config(const std::string& key) override;
+  /// A setting or its default; nothing when it has none.
+  std::optional<std::string> setting(const std::string& key);
+  /// Those that were set.
+  std::map<std::string, std::string> settings_set();
+  void unset_config(const std::string& key);
+  /// From now on static settings, and those that name the server's folders, stay as they are.
+  void seal_static_settings() { sealed_ = true; }
+  /// Where the files are that clients sent; rows among them by their hash in `cache/`.
+  void set_artifacts(std::filesystem::path folder) { artifacts_ = std::move(folder); }
+
+  /// The rows of a plan as they are now, under an id that cached_remote_relation names.
+  std::string checkpoint(const proto::Relation& relation);
+  void forget_checkpoint(const std::string& id);
+
+  struct Query {
+    Schema schema;
+    ArrowStream rows;
+  };
+  /// `schema` and `execute` at once, for half of the planning.
+  Query query(const proto::Relation& relation);
+  /// Whether a statement is a query, which runs when its rows are asked for.
+  bool is_query(const proto::SQL& sql);
+
+  /// `sql` of a text with parameters.
+  proto::Relation sql(const proto::SQL& sql);
+  /// The metrics of a plan's or command's observations, once it has run. observed.cpp
+  std::vector<ObservedMetrics> observed(const google::protobuf::Message& plan);
+
+  // What a plan is known to be without running it: analysis.cpp
+  /// The files that a plan reads, as URIs.
+  std::vector<std::string> input_files(const proto::Relation& relation);
+  /// Whether two plans are equal but for names that nobody sees, ids and places.
+  bool same_semantics(const proto::Relation& a, const proto::Relation& b);
+  int32_t semantic_hash(const proto::Relation& relation);
 
   /// The folder with the session's own files, where its Python functions run and find modules.
   void set_artifacts(const std::string& folder);
@@ -55,7 +99,11 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::optional<Resolved> variable(const std::vector<std::string>& name) override;
   Scan source(const proto::Read_DataSource& source) override;
   Scan asked(const proto::Catalog& call) override;
-  Scan local(const proto::LocalRelation& rows) override;
+  Scan local(const proto::Relation& rows) override;  // local_rows.cpp
+  proto::Relation remembered(const std::string& id) override;
+  Scan parsed(const proto::Parse& parse, const std::string& sql) override;
+  std::string observed(const Observation& observation, const std::string& rows,
+                       const std::string& metrics) override;
   std::optional<std::string> evaluate(const std::string& sql) override;
   std::vector<std::vector<std::optional<std::string>>> rows(const std::string& sql) override {
     return database_.rows(sql);
@@ -76,12 +124,21 @@ class EmbeddedExecutor : public Executor, public Environment {
   };
 
   // engine.cpp
-  LoweredPlan lowered(const proto::Relation& relation);
+  std::string new_name(std::string_view kind);
+  LoweredPlan lowered(const proto::Relation& relation, bool runs = false);
+  std::string canonical_sql(const proto::Relation& relation);
   LowerSettings settings();
   std::string time_zone();
   bool is_set(const std::string& key);
   Scan kept(const Scan& scan);
   ArrowStream show(const proto::ShowString& show);
+  ArrowStream show_html(const proto::HtmlString& show);
+  struct ShownRows {
+    std::vector<std::string> titles;
+    Rows cells;
+  };
+  /// A plan's first rows as text, one more than asked for.
+  ShownRows shown_rows(const proto::Relation& relation, int rows);
   void write(const proto::WriteOperation& operation);
   void write(const proto::WriteOperationV2& operation);  // write_v2.cpp
   void write_rows(const proto::Relation& rows, WriteRequest request);
@@ -94,6 +151,12 @@ class EmbeddedExecutor : public Executor, public Environment {
   // catalog_api.cpp
   /// Changes are made when it `runs`; otherwise it says what the rows would look like.
   LoweredPlan catalog_call(const proto::Catalog& call, bool runs);
+
+  // local_rows.cpp
+  Scan local_rows(const std::vector<std::string>& streams, const std::string& schema);
+  std::string artifact(const std::string& name);
+  /// Drops the oldest tables of local rows when there are many.
+  void drop_local_rows();
 
   // names.cpp
   Warehouse warehouse();
@@ -169,6 +232,12 @@ class EmbeddedExecutor : public Executor, public Environment {
     proto::Relation plan;
     std::optional<Scan> scan;  // made at the first use, and after the table has changed
   };
+  /// Rows that came with a plan, which clients send again with each plan over them.
+  struct LocalRows {
+    Scan scan;
+    uint64_t bytes = 0;
+    std::chrono::steady_clock::time_point used;
+  };
   struct SessionVariable {
     DataType type;
     std::string table;  // of one row with a column `v`
@@ -176,6 +245,8 @@ class EmbeddedExecutor : public Executor, public Environment {
   };
 
   Database database_;
+  /// The names of the session's own tables in the database begin so.
+  const std::string prefix_ = database_.new_name("__session") + "_";
   std::mutex mutex_;
   /// Temporary views by lower-case name; those of GLOBAL begin with "global_temp.".
   std::map<std::string, std::shared_ptr<const proto::Relation>> views_;
@@ -198,7 +269,11 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::map<std::string, std::string> config_ = first_config();
   std::string current_database_ = "default";
   std::map<std::string, std::pair<std::string, Scan>> scans_;
-  std::atomic<int> next_import_{0};
+  std::map<std::string, LocalRows> local_rows_;  // by the hash of their bytes and schema
+  std::map<std::string, proto::Relation> remembered_;
+  std::filesystem::path artifacts_;
+  bool sealed_ = false;
+  std::map<std::string, ObservedMetrics> observed_;  // the last of each name
   std::atomic<bool> interrupted_{false};  // a script
   int script_depth_ = 0;
 };
@@ -211,6 +286,7 @@ void mark_orphan(const std::filesystem::path& folder);
 void read_write_options(const Properties& options, WriteRequest& request);
 /// Spark's patterns of SHOW: `*` is any text, `|` separates patterns, capitals do not matter.
 bool fits_pattern(std::string_view name, std::string_view pattern);
+SqlParameters parameters_of(const proto::SQL& sql);
 /// The SQL text that a plan, or the plan it stands on, was made from.
 std::string text_of(const proto::Relation& relation);
 

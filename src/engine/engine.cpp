@@ -6,11 +6,15 @@
 #include <algorithm>
 
 #include "engine/embedded.h"
+#include "engine/settings.h"
 #include "engine/show.h"
 #include "functions/coercion.h"
 #include "plan/names.h"
 #include "plan/print.h"
 #include "plan/visit.h"
+
+// Clients of Spark 3 give the arguments of SQL in fields that are deprecated.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 namespace firesteel {
 
@@ -85,6 +89,20 @@ Error placed(const Error& error, const Places& places) {
   return error;
 }
 
+/// Tables that a plan needs while it runs.
+struct PlanTables {
+  Database& database;
+  std::vector<std::string> names;
+  ~PlanTables() {
+    for (const auto& name : names) {
+      try {
+        database.execute("DROP TABLE IF EXISTS " + name);
+      } catch (const Error&) {  // the next run makes another
+      }
+    }
+  }
+};
+
 }  // namespace
 
 std::string text_of(const proto::Relation& relation) {
@@ -103,16 +121,37 @@ std::string text_of(const proto::Relation& relation) {
   return below ? text_of(*below) : "";
 }
 
+EmbeddedExecutor::~EmbeddedExecutor() {
+  try {
+    const auto tables = database_.rows(
+        fmt::format("SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, {})",
+                    sql_string(prefix_)));
+    for (const auto& row : tables) database_.execute("DROP TABLE " + sql_name(*row[0]));
+  } catch (const std::exception&) {  // the database takes them with it
+  }
+}
+
+std::string EmbeddedExecutor::new_name(std::string_view kind) {
+  return database_.new_name(fmt::format("{}{}_", prefix_, kind));
+}
+
 Schema EmbeddedExecutor::schema(const proto::Relation& relation) {
   if (relation.has_show_string()) return {{"show_string", make_type(TypeKind::kString), false}};
+  if (relation.has_html_string()) return {{"html_string", make_type(TypeKind::kString), false}};
   return lowered(relation).schema;
 }
 
 ArrowStream EmbeddedExecutor::execute(const proto::Relation& relation) {
-  if (relation.has_show_string()) return show(relation.show_string());
+  return std::move(query(relation).rows);
+}
+
+EmbeddedExecutor::Query EmbeddedExecutor::query(const proto::Relation& relation) {
+  if (relation.has_show_string()) return {schema(relation), show(relation.show_string())};
+  if (relation.has_html_string()) return {schema(relation), show_html(relation.html_string())};
   const auto plan =
-      relation.has_catalog() ? catalog_call(relation.catalog(), true) : lowered(relation);
+      relation.has_catalog() ? catalog_call(relation.catalog(), true) : lowered(relation, true);
   const auto places = places_of(relation);
+  const auto tables = std::make_shared<PlanTables>(database_, plan.tables);
   ArrowStream stream;
   try {
     stream = database_.query(plan.sql, plan.schema);
@@ -120,15 +159,15 @@ ArrowStream EmbeddedExecutor::execute(const proto::Relation& relation) {
     throw placed(error, places).in(text_of(relation));
   }
   // Errors found while running carry the place; the text they point into is the plan's.
-  stream.raise = [inner = stream.raise, text = text_of(relation),
-                  places](const std::string& message) {
+  stream.raise = [inner = stream.raise, text = text_of(relation), places,
+                  tables](const std::string& message) {
     try {
       inner(message);
     } catch (const Error& error) {
       throw placed(error, places).in(text);
     }
   };
-  return stream;
+  return {plan.schema, std::move(stream)};
 }
 
 void EmbeddedExecutor::run(const proto::Command& command) {
@@ -143,7 +182,19 @@ void EmbeddedExecutor::run(const proto::Command& command) {
   if (command.has_register_table_function())
     return register_python(command.register_table_function());
   if (command.has_sql_command()) {
-    sql(command.sql_command().input().sql().query());
+    const auto& given = command.sql_command();
+    proto::SQL deprecated;  // the fields that `input` stands for
+    if (!given.has_input()) {
+      deprecated.set_query(given.sql());
+      *deprecated.mutable_args() = given.args();
+      *deprecated.mutable_pos_args() = given.pos_args();
+      *deprecated.mutable_named_arguments() = given.named_arguments();
+      *deprecated.mutable_pos_arguments() = given.pos_arguments();
+    }
+    const auto& input = given.input();
+    sql(!given.has_input()           ? deprecated
+        : input.has_with_relations() ? input.with_relations().root().sql()
+                                     : input.sql());
     return;
   }
   const auto* field = command.GetDescriptor()->FindFieldByNumber(command.command_type_case());
@@ -153,15 +204,28 @@ void EmbeddedExecutor::run(const proto::Command& command) {
 }
 
 proto::Relation EmbeddedExecutor::sql(std::string_view text) {
+  proto::SQL sql;
+  sql.set_query(std::string(text));
+  return this->sql(sql);
+}
+
+proto::Relation EmbeddedExecutor::sql(const proto::SQL& sql) {
   try {
-    return std::visit([&](const auto& statement) { return run(statement); }, parse_statement(text));
+    return std::visit([&](const auto& statement) { return run(statement); },
+                      parse_statement(sql.query(), parameters_of(sql)));
   } catch (const Error& error) {
-    throw error.in(std::string(text));
+    throw error.in(sql.query());
   }
 }
 
+bool EmbeddedExecutor::is_query(const proto::SQL& sql) {
+  const auto statement = parse_statement(sql.query(), parameters_of(sql));
+  const auto* plan = std::get_if<proto::Plan>(&statement);
+  return plan && plan->has_root();
+}
+
 proto::Relation EmbeddedExecutor::import(ArrowStream rows) {
-  const auto name = fmt::format("__import_{}", next_import_++);
+  const auto name = new_name("import");
   database_.create_table(name, std::move(rows));
   proto::Relation relation;
   relation.mutable_read()->mutable_named_table()->set_unparsed_identifier(name);
@@ -184,6 +248,11 @@ void EmbeddedExecutor::interrupt() {
 }
 
 void EmbeddedExecutor::set_config(const std::string& key, const std::string& value) {
+  const auto* known = find_setting(key);
+  if (sealed_ && ((known && !known->modifiable) || key == "spark.sql.warehouse.dir")) {
+    throw Error("CANNOT_MODIFY_CONFIG",
+                fmt::format("Cannot modify the value of the Spark config: \"{}\".", key));
+  }
   if (key == "spark.sql.session.timeZone") {
     try {
       database_.rows(fmt::format("SELECT timezone({}, TIMESTAMP '2020-01-01')", sql_string(value)));
@@ -203,10 +272,31 @@ void EmbeddedExecutor::set_config(const std::string& key, const std::string& val
   config_[key] = value;
 }
 
-std::string EmbeddedExecutor::config(const std::string& key) {
+std::string EmbeddedExecutor::config(const std::string& key) { return setting(key).value_or(""); }
+
+std::optional<std::string> EmbeddedExecutor::setting(const std::string& key) {
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = config_.find(key);
+    if (found != config_.end()) return found->second;
+  }
+  const auto* known = find_setting(key);
+  return known && known->value ? std::optional<std::string>(known->value) : std::nullopt;
+}
+
+std::map<std::string, std::string> EmbeddedExecutor::settings_set() {
   std::lock_guard lock(mutex_);
-  const auto found = config_.find(key);
-  return found == config_.end() ? "" : found->second;
+  return config_;
+}
+
+void EmbeddedExecutor::unset_config(const std::string& key) {
+  const auto fresh = first_config();
+  const auto first = fresh.find(key);
+  std::lock_guard lock(mutex_);
+  if (first == fresh.end())
+    config_.erase(key);
+  else if (key != "spark.sql.warehouse.dir")
+    config_[key] = first->second;
 }
 
 bool EmbeddedExecutor::is_set(const std::string& key) { return lower_case(config(key)) == "true"; }
@@ -222,8 +312,9 @@ LowerSettings EmbeddedExecutor::settings() {
           .database = current_database()};
 }
 
-LoweredPlan EmbeddedExecutor::lowered(const proto::Relation& relation) {
-  const auto settings = this->settings();
+LoweredPlan EmbeddedExecutor::lowered(const proto::Relation& relation, bool runs) {
+  auto settings = this->settings();
+  settings.runs = runs;
   try {
     return lower(relation, *this, settings);
   } catch (const Error& error) {
@@ -231,30 +322,44 @@ LoweredPlan EmbeddedExecutor::lowered(const proto::Relation& relation) {
   }
 }
 
-ArrowStream EmbeddedExecutor::show(const proto::ShowString& show) {
-  const auto plan = lowered(show.input());
+EmbeddedExecutor::ShownRows EmbeddedExecutor::shown_rows(const proto::Relation& relation,
+                                                         int rows) {
+  const auto plan = lowered(relation, true);
+  const PlanTables tables{database_, plan.tables};
   std::string names, cells;
-  std::vector<std::string> titles;
+  ShownRows out;
   const auto zone = time_zone();
   for (size_t i = 0; i < plan.schema.size(); ++i) {
     names += fmt::format("{}c{}", i ? ", " : "", i);
     cells += (i ? ", " : "") +
              shown_sql({.sql = fmt::format("c{}", i), .type = plan.schema[i].type}, zone);
-    titles.push_back(plan.schema[i].name);
+    out.titles.push_back(plan.schema[i].name);
   }
-  std::vector<std::vector<std::optional<std::string>>> rows;
   try {
-    if (!titles.empty()) {
-      rows = database_.rows(fmt::format("SELECT {} FROM ({} LIMIT {}) AS t({})", cells,
-                                        "SELECT * FROM (" + plan.sql + ")", show.num_rows() + 1,
-                                        names));
+    if (!out.titles.empty()) {
+      out.cells =
+          database_.rows(fmt::format("SELECT {} FROM (SELECT * FROM ({}) LIMIT {}) AS t({})", cells,
+                                     plan.sql, int64_t{rows} + 1, names));
     }
   } catch (const Error& error) {
-    throw error.in(text_of(show.input()));
+    throw error.in(text_of(relation));
   }
-  const auto table = show_table(titles, rows, show.num_rows(), show.truncate(), show.vertical());
+  return out;
+}
+
+ArrowStream EmbeddedExecutor::show(const proto::ShowString& show) {
+  const auto rows = shown_rows(show.input(), show.num_rows());
+  const auto table =
+      show_table(rows.titles, rows.cells, show.num_rows(), show.truncate(), show.vertical());
   return database_.query(fmt::format("SELECT {} AS show_string", sql_string(table)),
                          {{"show_string", make_type(TypeKind::kString), false}});
+}
+
+ArrowStream EmbeddedExecutor::show_html(const proto::HtmlString& show) {
+  const auto rows = shown_rows(show.input(), show.num_rows());
+  const auto table = html_table(rows.titles, rows.cells, show.num_rows(), show.truncate());
+  return database_.query(fmt::format("SELECT {} AS html_string", sql_string(table)),
+                         {{"html_string", make_type(TypeKind::kString), false}});
 }
 
 namespace {
@@ -292,7 +397,8 @@ void EmbeddedExecutor::write(const proto::WriteOperation& operation) {
 }
 
 void EmbeddedExecutor::write_rows(const proto::Relation& rows, WriteRequest request) {
-  const auto plan = lowered(rows);
+  const auto plan = lowered(rows, true);
+  const PlanTables tables{database_, plan.tables};
   request.sql = plan.sql;
   request.schema = plan.schema;
   request.time_zone = time_zone();
@@ -321,7 +427,7 @@ void EmbeddedExecutor::create_view(const proto::CreateDataFrameViewCommand& view
 
 /// A scan's rows as a table of the engine.
 Scan EmbeddedExecutor::kept(const Scan& scan) {
-  const auto name = fmt::format("__kept_{}", next_import_++);
+  const auto name = new_name("kept");
   std::string list;
   Scan out{.from = sql_name(name), .columns = {}};
   for (const auto& column : scan.columns) {
@@ -381,6 +487,23 @@ proto::Relation EmbeddedExecutor::text_rows(const Rows& rows,
     parts = std::move(pairs);
   }
   return std::move(parts[0]);
+}
+
+std::shared_ptr<EmbeddedExecutor> EmbeddedExecutor::clone() {
+  auto copy = std::make_shared<EmbeddedExecutor>(database_);
+  std::lock_guard lock(mutex_);
+  copy->views_ = views_;
+  copy->functions_ = functions_;
+  copy->config_ = config_;
+  copy->current_database_ = current_database_;
+  for (const auto& [name, variable] : variables_) {
+    auto own = variable;
+    own.table = copy->new_name("variable");
+    database_.execute(fmt::format("CREATE TABLE {} AS SELECT v FROM {}", sql_name(own.table),
+                                  sql_name(variable.table)));
+    copy->variables_[name] = std::move(own);
+  }
+  return copy;
 }
 
 std::shared_ptr<Executor> make_embedded_executor(const DatabaseOptions& options) {

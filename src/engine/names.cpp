@@ -11,6 +11,9 @@
 #include "engine/embedded.h"
 #include "functions/coercion.h"
 
+// Clients of Spark 3 give the arguments of SQL in fields that are deprecated.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 namespace firesteel {
 
 namespace fs = std::filesystem;
@@ -117,7 +120,7 @@ std::string EmbeddedExecutor::temporary_key(const std::vector<std::string>& part
 std::optional<NamedRelation> EmbeddedExecutor::relation(const std::vector<std::string>& name,
                                                         const NameScope& scope) {
   // Imported rows, and those that a statement keeps for itself.
-  if (name.back().starts_with("__import_")) {
+  if (name.back().starts_with(prefix_)) {
     Scan scan{.from = sql_name(name.back()), .columns = {}};
     for (auto& column : database_.describe("SELECT * FROM " + scan.from))
       scan.columns.push_back({{column.name, column.type, true}, column.sql});
@@ -308,29 +311,35 @@ Scan EmbeddedExecutor::scan_table(const TableEntry& table) {
   return scan;
 }
 
-Scan EmbeddedExecutor::local(const proto::LocalRelation& rows) {
-  // Rows made by this program: text of a schema, or a VALUES list of it.
-  if (!rows.has_data() && rows.has_schema()) {
-    Scan scan{.from = "(SELECT 1 WHERE false)", .columns = {}};
-    if (rows.schema().empty()) return scan;
-    for (const auto& field : parse_schema(rows.schema())) {
-      scan.columns.push_back({field, fmt::format("CAST(NULL AS {})", duckdb_type(field.type))});
-    }
-    return scan;
+Scan EmbeddedExecutor::parsed(const proto::Parse& parse, const std::string& sql) {
+  const bool csv = parse.format() == proto::Parse::PARSE_FORMAT_CSV;
+  if (!csv && parse.format() != proto::Parse::PARSE_FORMAT_JSON) {
+    throw Error("UNSUPPORTED_FEATURE.PARSE_FORMAT",
+                "Texts are read as CSV and JSON here; use from_xml() for XML.");
   }
-  throw Error("UNSUPPORTED_FEATURE.LOCAL_RELATION",
-              "Local relations with Arrow data are not supported yet here.");
+  auto request =
+      request_for(csv ? "csv" : "json", {parse.options().begin(), parse.options().end()});
+  request.records = sql;
+  if (parse.has_schema()) request.schema = *type_from_proto(parse.schema()).fields;
+  return scan_texts(request, database_);
 }
 
 std::optional<std::string> EmbeddedExecutor::evaluate(const std::string& sql) {
   return database_.rows("SELECT " + sql).at(0).at(0);
 }
 
-proto::Relation EmbeddedExecutor::parse_query(const proto::SQL& sql) {
+SqlParameters parameters_of(const proto::SQL& sql) {
   SqlParameters parameters;
+  for (const auto& [name, value] : sql.args()) *parameters.named[name].mutable_literal() = value;
+  for (const auto& value : sql.pos_args())
+    *parameters.positional.emplace_back().mutable_literal() = value;
   for (const auto& [name, value] : sql.named_arguments()) parameters.named[name] = value;
   for (const auto& value : sql.pos_arguments()) parameters.positional.push_back(value);
-  return firesteel::parse_query(sql.query(), parameters);
+  return parameters;
+}
+
+proto::Relation EmbeddedExecutor::parse_query(const proto::SQL& sql) {
+  return firesteel::parse_query(sql.query(), parameters_of(sql));
 }
 
 proto::Expression EmbeddedExecutor::parse_expression(std::string_view sql) {

@@ -64,7 +64,37 @@ std::string cell_text(const std::optional<std::string>& cell, int truncate) {
   return text.substr(0, starts[limit - 3]) + "...";
 }
 
+std::string escaped_html(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    out += c == '&'   ? "&amp;"
+           : c == '<' ? "&lt;"
+           : c == '>' ? "&gt;"
+           : c == '"' ? "&quot;"
+                      : std::string(1, c);
+  }
+  return out;
+}
+
 }  // namespace
+
+std::string html_table(const std::vector<std::string>& names,
+                       const std::vector<std::vector<std::optional<std::string>>>& rows, int limit,
+                       int truncate) {
+  const auto line = [&](const auto& cells, const char* tag) {
+    std::string out = "<tr>";
+    for (const auto& cell : cells)
+      out += fmt::format("<{0}>{1}</{0}>", tag, escaped_html(cell_text(cell, truncate)));
+    return out + "</tr>\n";
+  };
+  const size_t shown = std::min<size_t>(rows.size(), std::max(limit, 0));
+  std::string out = "<table border='1'>\n" + line(names, "th");
+  for (size_t i = 0; i < shown; ++i) out += line(rows[i], "td");
+  out += "</table>\n";
+  if (rows.size() > shown)
+    out += fmt::format("only showing top {} {}\n", shown, shown == 1 ? "row" : "rows");
+  return out;
+}
 
 std::string show_table(const std::vector<std::string>& names,
                        const std::vector<std::vector<std::optional<std::string>>>& rows, int limit,

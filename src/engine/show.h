@@ -13,4 +13,9 @@ std::string show_table(const std::vector<std::string>& names,
                        const std::vector<std::vector<std::optional<std::string>>>& rows, int limit,
                        int truncate, bool vertical);
 
+/// The same as HTML, as notebooks show it.
+std::string html_table(const std::vector<std::string>& names,
+                       const std::vector<std::vector<std::optional<std::string>>>& rows, int limit,
+                       int truncate);
+
 }  // namespace firesteel

@@ -283,7 +283,8 @@ Scan scan_records(const SourceRequest& request, const SourceFiles& files, Databa
   Schema schema = data_schema(request, files);
   const bool checks_header = header && !flag_option(request, "enforceschema", true);
   if (request.schema.empty() || checks_header) {
-    const SourceFiles first{.paths = {files.paths[0]}, .partitions = {}};
+    SourceFiles first;
+    if (!files.paths.empty()) first.paths.push_back(files.paths[0]);
     std::vector<std::optional<std::string>> fields;
     for (const auto& row : database.rows(fmt::format(
              "SELECT unnest(spark_csv_fields(record, 'STRING', {}, {})) FROM {} WHERE number = 0",
@@ -340,7 +341,8 @@ Scan scan_csv(const SourceRequest& request, const SourceFiles& files, Database& 
                             quotes));
   }
   flag_option(request, "multiline", false);  // quoted line breaks are read either way
-  if (needs_records(request, files) || has_escaped_quotes(request, files, database))
+  if (!request.records.empty() || needs_records(request, files) ||
+      has_escaped_quotes(request, files, database))
     return scan_records(request, files, database);
   auto scan = scan_fast(request, files, database);
   add_read_partitions(scan, files);

@@ -81,7 +81,7 @@ bool needs_records(const SourceRequest& request, const SourceFiles& files) {
 Scan scan_json(const SourceRequest& request, const SourceFiles& files, Database& database) {
   check_options(request);
   const MalformedRecords malformed(request);
-  if (request.schema.empty() && !needs_records(request, files)) {
+  if (request.records.empty() && request.schema.empty() && !needs_records(request, files)) {
     if (auto scan = scan_fast(files, database)) return *scan;
   }
   const auto records = records_of(

@@ -175,6 +175,15 @@ void add_read_partitions(Scan& scan, const SourceFiles& files) {
 
 std::string records_of(const SourceRequest& request, const SourceFiles& files,
                        const std::string& arguments) {
+  if (!request.records.empty()) {
+    const auto comment = text_option(request, {"comment"}, "");
+    return fmt::format(
+        "(SELECT '' AS file, record, row_number() OVER () - 1 AS number FROM ({}) WHERE "
+        "trim(record) <> ''{})",
+        request.records,
+        comment.empty() ? ""
+                        : fmt::format(" AND NOT starts_with(record, {})", sql_string(comment)));
+  }
   return fmt::format(
       "spark_records({}, encoding := {}, separator := {}, ignore_corrupt := {}, "
       "ignore_missing := {}{})",
@@ -541,6 +550,13 @@ Scan scan_format(const SourceRequest& request, const SourceFiles& files, Databas
 bool is_source_format(std::string_view format) {
   return std::find(std::begin(kSourceFormats), std::end(kSourceFormats), format) !=
          std::end(kSourceFormats);
+}
+
+Scan scan_texts(const SourceRequest& request, Database& database) {
+  auto scan =
+      request.format == "csv" ? scan_csv(request, {}, database) : scan_json(request, {}, database);
+  scan.file.clear();
+  return with_schema(std::move(scan), request.schema, request);
 }
 
 Scan scan_source(const SourceRequest& request, Database& database) {

@@ -378,6 +378,34 @@ Resolved transform_values(std::vector<Resolved>& a, const CallContext&) {
           .nullable = a[0].nullable};
 }
 
+/// Each element's place is the number of those that the comparator puts before it.
+Resolved array_sort_by(std::vector<Resolved>& a, const CallContext& call) {
+  if (!a[1].type.is_integral()) {
+    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+                fmt::format("Cannot resolve \"array_sort\" due to data type mismatch: The comparator "
+                            "must give the \"INT\" type, however \"{}\" has the type \"{}\".",
+                            a[1].name, a[1].type.sql()))
+        .at(call.span);
+  }
+  const auto failure =
+      raise_sql("COMPARATOR_RETURNS_NULL",
+                "The comparator has returned a NULL for a comparison. It should return a positive "
+                "integer for \"greater than\", 0 for \"equal\" and a negative integer for \"less "
+                "than\". To revert to deprecated behavior where NULL is treated as 0 (equal), you "
+                "must set \"spark.sql.legacy.allowNullComparisonResultInArraySort\" to \"true\".",
+                call.span);
+  return {.sql = fmt::format(
+              "list_extract(list_transform([{}], lambda sorted_all: list_transform(list_sort("
+              "list_transform(sorted_all, lambda sorted_x, sorted_i: struct_pack(place := "
+              "len(list_filter(list_transform(sorted_all, lambda sorted_y, sorted_j: CASE WHEN "
+              "sorted_i = sorted_j THEN -1 ELSE coalesce(sign({}) * 2, CAST({} AS INTEGER)) + "
+              "CAST(sorted_j < sorted_i AS INTEGER) END), lambda sorted_p: sorted_p > 0)), v := "
+              "sorted_x))), lambda sorted_e: sorted_e.v)), 1)",
+              a[0].sql, applied(a[1].sql, {"sorted_x", "sorted_y"}), failure),
+          .type = a[0].type,
+          .nullable = a[0].nullable};
+}
+
 /// In descending order nulls come last.
 Resolved sort_array(std::vector<Resolved>& a, const CallContext&) {
   const bool ascending = a[1].literal != "false";
@@ -513,6 +541,7 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "Number of elements.", .example = "array_size(array('b', 'd'))", .gives = "2"},
     {.name = "array_sort", .signature = "(array: array<T>) -> array<T>", .lowering = "list_sort({0}, 'ASC', 'NULLS LAST')", .print = "array_sort({0}, lambdafunction((IF(((namedlambdavariable() IS NULL) AND (namedlambdavariable() IS NULL)), 0, (IF((namedlambdavariable() IS NULL), 1, (IF((namedlambdavariable() IS NULL), -1, (IF((namedlambdavariable() < namedlambdavariable()), -1, (IF((namedlambdavariable() > namedlambdavariable()), 1, 0)))))))))), namedlambdavariable(), namedlambdavariable()))",
      .doc = "In ascending order, nulls last.", .example = "array_sort(array(5, NULL, 1))", .gives = "[1, 5, null]"},
+    {.name = "array_sort", .signature = "(array: array<T>, comparator: any) -> array<T>", .lower = array_sort_by},
     {.name = "array_union", .signature = "(left: array<T>, right: array<T>) -> array<T>", .lowering = "CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN list_filter(list_concat({0}, {1}), lambda x, i: list_position(list_concat({0}, {1}), x) = i) END",
      .doc = "The different elements of both.", .example = "array_union(array(1, 2, 3), array(1, 3, 5))", .gives = "[1, 2, 3, 5]"},
     {.name = "arrays_overlap", .signature = "(left: array<T>, right: array<T>) -> boolean", .lowering = "CASE WHEN list_has_any({0}, {1}) THEN true WHEN len({0}) > 0 AND len({1}) > 0 AND (len(list_filter({0}, lambda x: x IS NULL)) > 0 OR len(list_filter({1}, lambda x: x IS NULL)) > 0) THEN NULL ELSE list_has_any({0}, {1}) END", .nulls = Nulls::kAlways,

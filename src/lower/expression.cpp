@@ -7,6 +7,9 @@
 #include "base/number_text.h"
 #include "lower/resolver.h"
 
+// Types of nested literals stand in fields that PySpark 4.3 goes on using.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 namespace firesteel {
 
 namespace {
@@ -202,6 +205,8 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
     case proto::Expression::kCommonInlineUserDefinedFunction:
       result = python_function(expression.common_inline_user_defined_function(), scope, span);
       break;
+    case proto::Expression::kDirectShufflePartitionId:
+      return this->expression(expression.direct_shuffle_partition_id().child(), scope);
     case proto::Expression::kSortOrder:
       return this->expression(expression.sort_order().child(), scope);
     default: {
@@ -602,6 +607,55 @@ Resolved Resolver::literal(const proto::Expression::Literal& value) {
       return resolve_call(find_function("array"), elements,
                           {.name = "array", .span = {}, .time_zone = zone});
     }
+    case L::kSpecializedArray: {
+      const auto& list = value.specialized_array();
+      L plain;
+      auto* array = plain.mutable_array();
+      for (const auto item : list.bools().values()) array->add_elements()->set_boolean(item);
+      for (const auto item : list.ints().values()) array->add_elements()->set_integer(item);
+      for (const auto item : list.longs().values()) array->add_elements()->set_long_(item);
+      for (const auto item : list.floats().values()) array->add_elements()->set_float_(item);
+      for (const auto item : list.doubles().values()) array->add_elements()->set_double_(item);
+      for (const auto& item : list.strings().values()) array->add_elements()->set_string(item);
+      return literal(plain);
+    }
+    case L::kMap: {
+      std::vector<Resolved> items;
+      for (int i = 0; i < value.map().keys_size(); ++i) {
+        items.push_back(literal(value.map().keys(i)));
+        items.push_back(literal(value.map().values(i)));
+      }
+      return resolve_call(find_function("map"), items,
+                          {.name = "map", .span = {}, .time_zone = settings_.time_zone});
+    }
+    case L::kStruct: {
+      const auto& given = value.struct_().struct_type().has_struct_()
+                              ? value.struct_().struct_type()
+                              : value.data_type();
+      const auto type = type_from_proto(given);
+      std::vector<Resolved> items;
+      for (int i = 0; i < value.struct_().elements_size(); ++i) {
+        items.push_back(literal([&] {
+          L name;
+          name.set_string(type.fields && static_cast<size_t>(i) < type.fields->size()
+                              ? type.fields->at(static_cast<size_t>(i)).name
+                              : fmt::format("col{}", i + 1));
+          return name;
+        }()));
+        items.push_back(literal(value.struct_().elements(i)));
+      }
+      return resolve_call(find_function("named_struct"), items,
+                          {.name = "named_struct", .span = {}, .time_zone = settings_.time_zone});
+    }
+    case L::kTime:
+      return {.sql = time_sql(std::to_string(value.time().nano() / 1000)),
+              .type = time_type(value.time().has_precision() ? value.time().precision() : 6),
+              .nullable = false,
+              .name = "TIME"};
+    case L::kTimestampNtzNanos:
+    case L::kTimestampLtzNanos:
+      throw Error("UNSUPPORTED_FEATURE.NANOSECOND_TIMESTAMPS",
+                  "Timestamps of nanoseconds are not supported: use microseconds.");
     default:
       throw Error("UNSUPPORTED_FEATURE.LITERAL",
                   fmt::format("The literal {} is not supported.", value.ShortDebugString()));
@@ -626,6 +680,7 @@ std::vector<DataType> lambda_types(std::string_view function,
     if (arguments.size() == 3) return {arguments[1].type};
     return {arguments.at(1).type, first.element()};
   }
+  if (function == "array_sort") return {first.element(), first.element()};
   if (function == "zip_with") return {first.element(), arguments.at(1).type.element()};
   return {first.element(), make_type(kInteger)};
 }
@@ -735,6 +790,16 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
     scope.is_column = true;
     result.sql = fmt::format("coalesce({}, false)", result.sql);
     return result;
+  }
+  if (name == "product" && call.arguments_size() == 1) {  // of the DataFrame API alone
+    enter_aggregate(name, scope, span);
+    const bool inside = std::exchange(scope.inside_aggregate, true);
+    const auto value = expression(call.arguments(0), scope);
+    scope.inside_aggregate = inside;
+    const auto number = coerce(value, make_type(kDouble), settings_.time_zone);
+    return {.sql = fmt::format("product({})", number.sql),
+            .type = make_type(kDouble),
+            .name = fmt::format("product({})", value.name)};
   }
   if (name == "grouping" || name == "grouping_id") return grouping(name, call, scope, span);
   const bool random = name == "rand" || name == "randn";

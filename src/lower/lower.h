@@ -17,6 +17,7 @@ class CommonInlineUserDefinedFunction;
 class CommonInlineUserDefinedTableFunction;
 class Expression;
 class LocalRelation;
+class Parse;
 class Read_DataSource;
 class Relation;
 class SQL;
@@ -62,6 +63,13 @@ struct Routine {
   NameScope scope;
 };
 
+/// Metrics that DataFrame.observe asks for: their names and types.
+struct Observation {
+  std::string name;
+  int64_t plan_id = 0;
+  Schema schema = {};
+};
+
 /// What lowering asks of the engine. Throws the error a user should see when a thing is not there.
 class Environment {
  public:
@@ -77,7 +85,15 @@ class Environment {
   virtual Scan source(const spark::connect::Read_DataSource& source) = 0;
   /// What spark.catalog is asked.
   virtual Scan asked(const spark::connect::Catalog& call) = 0;
-  virtual Scan local(const spark::connect::LocalRelation& rows) = 0;
+  /// Rows that came with the plan (local_relation) or before it (the cached kinds).
+  virtual Scan local(const spark::connect::Relation& rows) = 0;
+  /// The plan that a client's checkpoint left under an id.
+  virtual spark::connect::Relation remembered(const std::string& id) = 0;
+  /// Texts, the column `record` of a query, read as CSV or JSON.
+  virtual Scan parsed(const spark::connect::Parse& parse, const std::string& sql) = 0;
+  /// Makes a table of a query's rows, whose name it gives, and works out the metrics over it.
+  virtual std::string observed(const Observation& observation, const std::string& rows,
+                               const std::string& metrics) = 0;
   /// The text of an SQL expression of constants; nothing for null.
   virtual std::optional<std::string> evaluate(const std::string& sql) = 0;
   /// A small query's rows as text, when a plan's columns depend on them.
@@ -98,12 +114,14 @@ struct LowerSettings {
   bool case_sensitive = false;
   std::string database = "default";
   bool temporary = true;  // temporary views and functions are seen
+  bool runs = false;      // what is observed is to be worked out now
 };
 
 /// SQL for DuckDB and the schema of its rows, in Spark's types.
 struct LoweredPlan {
   std::string sql;
   Schema schema;
+  std::vector<std::string> tables = {};  // made for what is observed, to be dropped after
 };
 
 LoweredPlan lower(const spark::connect::Relation& plan, Environment& environment,

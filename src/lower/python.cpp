@@ -37,6 +37,17 @@ bool is_scalar(int kind) {
 
 }  // namespace
 
+/// Text of a type, or of a table's columns.
+DataType python_return_type(const proto::DataType& type) {
+  if (!type.has_unparsed()) return type_from_proto(type);
+  const auto& text = type.unparsed().data_type_string();
+  try {
+    return struct_type(parse_schema(text));
+  } catch (const Error&) {
+    return parse_type(text);
+  }
+}
+
 PythonTask Resolver::python_task_of(const proto::CommonInlineUserDefinedFunction& function,
                                     Span span) const {
   if (!function.has_python_udf()) {
@@ -52,7 +63,7 @@ PythonTask Resolver::python_task_of(const proto::CommonInlineUserDefinedFunction
   task.client_version = udf.python_ver();
   task.includes = {udf.additional_includes().begin(), udf.additional_includes().end()};
   task.calls.push_back({udf.command()});
-  task.output = type_from_proto(udf.output_type());
+  task.output = python_return_type(udf.output_type());
   task.settings = catalog_.python_settings();
   task.settings["spark.sql.session.timeZone"] = settings_.time_zone;
   return task;

@@ -38,7 +38,7 @@ PythonTask Resolver::table_task(const Udtf& function, Span span) {
   task.kind = udtf.eval_type();
   task.client_version = udtf.python_ver();
   task.calls.push_back({udtf.command()});
-  task.output = type_from_proto(udtf.return_type());
+  task.output = python_return_type(udtf.return_type());
   if (task.output.kind != TypeKind::kStruct)
     task.output = struct_type({{"col", task.output, true}});
   task.name = function.function_name();

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "lower/resolver.h"
 #include "plan/visit.h"
@@ -90,7 +91,13 @@ Query Resolver::relation(const proto::Relation& relation) {
       break;
     }
     case proto::Relation::kLocalRelation:
-      query = scan(catalog_.local(relation.local_relation()), {});
+    case proto::Relation::kCachedLocalRelation:
+    case proto::Relation::kChunkedCachedLocalRelation:
+      query = scan(catalog_.local(relation), {});
+      break;
+    case proto::Relation::kCachedRemoteRelation:
+      query = this->relation(
+          catalog_.remembered(relation.cached_remote_relation().relation_id()));
       break;
     case proto::Relation::kCatalog:
       query = scan(catalog_.asked(relation.catalog()), {});
@@ -181,6 +188,21 @@ Query Resolver::relation(const proto::Relation& relation) {
       break;
     case proto::Relation::kWithWatermark:  // of streams alone
       query = this->relation(relation.with_watermark().input());
+      break;
+    case proto::Relation::kAsOfJoin:
+      query = as_of_join(relation.as_of_join());
+      break;
+    case proto::Relation::kNearestByJoin:
+      query = nearest_by_join(relation.nearest_by_join());
+      break;
+    case proto::Relation::kZip:
+      query = zip(relation.zip());
+      break;
+    case proto::Relation::kParse:
+      query = parse(relation.parse());
+      break;
+    case proto::Relation::kCollectMetrics:
+      query = collect_metrics(relation.collect_metrics(), relation);
       break;
     case proto::Relation::kUnpivot:
       query = unpivot(relation.unpivot());
@@ -578,17 +600,93 @@ Attribute Resolver::number_rows(Query& query) {
 
 Query Resolver::sample(const proto::Sample& sample) {
   auto query = relation(sample.input());
-  if (sample.with_replacement()) {
-    throw Error("UNSUPPORTED_FEATURE.SAMPLE_WITH_REPLACEMENT",
-                "Sampling with replacement is not supported.");
-  }
   // Each row's number in Spark's random sequence is its place in [0, 1): the parts of randomSplit
   // are disjoint and complete because they ask for disjoint ranges of one numbering.
   const auto number = number_rows(query);
   const auto place =
       fmt::format("spark_rand(CAST({} AS BIGINT), {} - 1)", sample.seed(), number.sql);
+  if (sample.with_replacement()) {
+    // How often a row is taken is a Poisson variable, the inverse of whose distribution at the
+    // row's place is the number of the cumulative shares below it.
+    const double mean = sample.upper_bound() - sample.lower_bound();
+    if (mean < 0) {
+      throw Error(
+          "INVALID_PARAMETER_VALUE",
+          fmt::format("The fraction of a sample must not be negative, but it is {}.", mean));
+    }
+    std::string shares;
+    double share = std::exp(-mean), sum = share;
+    for (int times = 1; times < 10 * mean + 50 && sum < 1; ++times) {
+      shares += fmt::format("{}{:.17g}", shares.empty() ? "" : ", ", sum);
+      share *= mean / times;
+      sum += share;
+    }
+    auto copy = fresh("copy", make_type(TypeKind::kLong), false);
+    query.select.from = fmt::format(
+        "(SELECT *, unnest(range(len(list_filter([{}]::DOUBLE[], lambda share: share "
+        "<= {})))) AS {} FROM {})",
+        shares, place, copy.sql, query.select.from);
+    return query;
+  }
   query.select.where.push_back(
       fmt::format("{0} >= {1} AND {0} < {2}", place, sample.lower_bound(), sample.upper_bound()));
+  return query;
+}
+
+Query Resolver::parse(const proto::Parse& parse) {
+  const auto rows = relation(parse.input());
+  if (rows.output.size() != 1) {
+    throw Error("DATAFRAME_INPUT_NOT_SINGLE_COLUMN",
+                fmt::format("Input DataFrame must have exactly one column, but got {}.",
+                            rows.output.size()));
+  }
+  if (rows.output[0].type.kind != TypeKind::kString) {
+    throw Error("DATAFRAME_INPUT_NOT_STRING_TYPE",
+                fmt::format("Input DataFrame column must be StringType, but got {}.",
+                            rows.output[0].type.sql()));
+  }
+  return scan(catalog_.parsed(parse, fmt::format("SELECT {} AS record FROM ({})",
+                                                 rows.output[0].sql, rows.print(rows.output))),
+              {});
+}
+
+/// The rows pass. Before a plan runs they become a table, over which the metrics are worked out.
+Query Resolver::collect_metrics(const proto::CollectMetrics& metrics,
+                                const proto::Relation& relation) {
+  auto query = this->relation(metrics.input());
+  query.wrap();
+  static const std::vector<Resolved> kNoKeys;
+  Scope scope{.levels = {&query.output}, .aggregates = true, .keys = &kNoKeys};
+  Observation observation{.name = metrics.name(), .plan_id = relation.common().plan_id()};
+  std::string values;
+  for (const auto& metric : metrics.metrics()) {
+    scope.ungrouped.clear();
+    const auto value = expression(metric, scope);
+    if (!scope.ungrouped.empty()) {
+      throw Error("INVALID_OBSERVED_METRICS.NON_AGGREGATE_FUNC_ARG_IS_ATTRIBUTE",
+                  fmt::format("Invalid observed metrics. Attribute {} can only be used as an "
+                              "argument to an aggregate function.",
+                              scope.ungrouped[0].name))
+          .at(value.span);
+    }
+    const auto name = column_name(metric, value);
+    values += fmt::format("{}{} AS {}", values.empty() ? "" : ", ",
+                          coerce(value, value.type, settings_.time_zone).sql, sql_name(name));
+    observation.schema.push_back({name, value.type, value.nullable});
+  }
+  if (!settings_.runs) return query;
+  std::string list;
+  for (const auto* columns : {&query.output, &query.hidden}) {
+    for (const auto& column : *columns)
+      list += fmt::format("{}{}", list.empty() ? "" : ", ", column.sql);
+  }
+  const auto table =
+      catalog_.observed(observation,
+                        common_tables() + fmt::format("SELECT {} FROM {}",
+                                                      list.empty() ? "1" : list, query.select.from),
+                        values);
+  observed_tables_.push_back(table);
+  query.select.from = table;
   return query;
 }
 
@@ -838,6 +936,7 @@ LoweredPlan lower(const proto::Relation& plan, Environment& environment,
   Resolver resolver(environment, settings);
   auto query = resolver.relation(plan);
   LoweredPlan result;
+  result.tables = resolver.observed_tables();
   std::string list;
   bool casts = false;
   std::map<std::string, int> names;

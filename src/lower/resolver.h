@@ -54,6 +54,8 @@ class Resolver {
   Query relation(const proto::Relation& relation);
   /// `WITH …` of what `relation` has made so far; empty when there is nothing.
   std::string common_tables() const;
+  /// The tables that were made of observed rows.
+  const std::vector<std::string>& observed_tables() const { return observed_tables_; }
   Resolved expression(const proto::Expression& expression, Scope& scope);
 
  private:
@@ -88,6 +90,15 @@ class Resolver {
   Query na_fill(const proto::NAFill& fill);
   Query na_drop(const proto::NADrop& drop);
   Query with_relations(const proto::WithRelations& with);
+  Query parse(const proto::Parse& parse);
+  Query collect_metrics(const proto::CollectMetrics& metrics, const proto::Relation& relation);
+
+  // side_by_side.cpp
+  Query as_of_join(const proto::AsOfJoin& join);
+  Query nearest_by_join(const proto::NearestByJoin& join);
+  Query nearest_rows(Query left, Query right, const std::vector<std::string>& conditions,
+                     const std::string& order, int rows, const std::string& join_type);
+  Query zip(const proto::Zip& zip);
 
   /// Puts expressions on a query as its new columns.
   Query project_onto(Query input, const std::vector<proto::Expression>& expressions);
@@ -253,6 +264,7 @@ class Resolver {
   std::vector<NamedPlan> named_plans_;
   size_t visible_plans_ = SIZE_MAX;
   std::vector<std::string> common_tables_;  // name AS (query)
+  std::vector<std::string> observed_tables_;
   /// Scopes of the queries around a subquery.
   std::vector<Scope*> outer_;
 };
@@ -261,6 +273,7 @@ class Resolver {
 Span span_of(const proto::Expression& expression);
 Span span_of(const proto::Relation& relation);
 
+DataType python_return_type(const proto::DataType& type);
 /// A Python function that makes one value of a group's rows.
 bool is_python_aggregate(const proto::CommonInlineUserDefinedFunction& function);
 

@@ -276,6 +276,7 @@ bool Resolver::has_aggregate(const proto::Expression& expression) const {
   const auto is_aggregate = [&](const std::string& name) {
     if (const auto python = catalog_.python_function(split_name(name)))
       return is_python_aggregate(*python);
+    if (lower_case(name) == "product") return true;
     const auto rows = find_function(name);
     return !rows.empty() && rows.front()->kind == FunctionKind::kAggregate;
   };

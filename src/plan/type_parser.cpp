@@ -318,6 +318,12 @@ class TypeParser {
 
 DataType parse_type(std::string_view text) { return TypeParser(text).whole_type(); }
 
-Schema parse_schema(std::string_view text) { return TypeParser(text).whole_schema(); }
+Schema parse_schema(std::string_view text) {
+  if (!text.starts_with('{')) return TypeParser(text).whole_schema();
+  const auto type = type_from_json(text);
+  if (type.kind != TypeKind::kStruct)
+    throw Error("INVALID_JSON_DATA_TYPE", "A schema's JSON must be that of a struct.");
+  return *type.fields;
+}
 
 }  // namespace firesteel

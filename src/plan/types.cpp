@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <spark/connect/types.pb.h>
 
+#include <climits>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -110,31 +111,32 @@ nlohmann::ordered_json to_json(const DataType& type) {
   }
 }
 
-void print_tree(const DataType& type, const std::string& indent, std::string& out);
+void print_tree(const DataType& type, const std::string& indent, int level, std::string& out);
 
 void print_line(const std::string& name, const DataType& type, const char* flag_name, bool flag,
-                const std::string& indent, std::string& out) {
+                const std::string& indent, int level, std::string& out) {
+  if (level <= 0) return;
   const std::string kind = type.is_nested() ? names_of(type.kind).tree : flat_name(type, true);
   out += fmt::format("{}-- {}: {}", indent, name, kind);
   if (flag_name) out += fmt::format(" ({} = {})", flag_name, flag);
   out += "\n";
-  print_tree(type, indent + "    |", out);
+  print_tree(type, indent + "    |", level - 1, out);
 }
 
-void print_tree(const DataType& type, const std::string& indent, std::string& out) {
+void print_tree(const DataType& type, const std::string& indent, int level, std::string& out) {
   switch (type.kind) {
     case TypeKind::kArray:
       print_line("element", type.element(), "containsNull", type.fields->at(0).nullable, indent,
-                 out);
+                 level, out);
       break;
     case TypeKind::kMap:
-      print_line("key", type.key(), nullptr, false, indent, out);
+      print_line("key", type.key(), nullptr, false, indent, level, out);
       print_line("value", type.value(), "valueContainsNull", type.fields->at(1).nullable, indent,
-                 out);
+                 level, out);
       break;
     case TypeKind::kStruct:
       for (const auto& field : *type.fields) {
-        print_line(field.name, field.type, "nullable", field.nullable, indent, out);
+        print_line(field.name, field.type, "nullable", field.nullable, indent, level, out);
       }
       break;
     default:
@@ -278,9 +280,19 @@ DataType struct_type(std::vector<Field> fields) {
 
 std::string schema_json(const Schema& schema) { return fields_json(schema).dump(); }
 
-std::string schema_tree(const Schema& schema) {
+std::string schema_tree(const Schema& schema) { return schema_tree(schema, 0); }
+
+std::string schema_tree(const Schema& schema, int level) {
   std::string out = "root\n";
-  print_tree(struct_type(schema), " |", out);
+  print_tree(struct_type(schema), " |", level > 0 ? level : INT_MAX, out);
+  return out;
+}
+
+std::string schema_ddl(const Schema& schema) {
+  std::string out;
+  for (const auto& field : schema)
+    out += fmt::format("{}{} {}{}", out.empty() ? "" : ",", quoted_if_needed(field.name),
+                       field.type.sql(), field.nullable ? "" : " NOT NULL");
   return out;
 }
 
@@ -354,6 +366,10 @@ DataType type_from_proto(const spark::connect::DataType& proto) {
     }
     case P::kUnparsed:
       return parse_type(proto.unparsed().data_type_string());
+    case P::kTimestampNtzNanos:
+    case P::kTimestampLtzNanos:
+      throw Error("UNSUPPORTED_FEATURE.NANOSECOND_TIMESTAMPS",
+                  "Timestamps of nanoseconds are not supported: use microseconds.");
     default:
       throw Error("UNSUPPORTED_DATATYPE",
                   fmt::format("The type `{}` is not supported.", proto.ShortDebugString()));

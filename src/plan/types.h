@@ -91,6 +91,13 @@ DataType struct_type(std::vector<Field> fields);
 std::string schema_json(const Schema& schema);
 /// The tree of `printSchema()`, ending in a newline.
 std::string schema_tree(const Schema& schema);
+/// The same down to a level of nesting; 0 or less: all of it.
+std::string schema_tree(const Schema& schema, int level);
+/// Spark's StructType.toDDL: "a INT,b STRING NOT NULL".
+std::string schema_ddl(const Schema& schema);
+/// A type of its JSON form, as `schema_json` and DataType.json() print it. Throws
+/// INVALID_JSON_DATA_TYPE.
+DataType type_from_json(std::string_view json);
 
 DataType type_from_proto(const spark::connect::DataType& proto);
 void type_to_proto(const DataType& type, spark::connect::DataType* proto);
@@ -98,7 +105,7 @@ void type_to_proto(const DataType& type, spark::connect::DataType* proto);
 /// A type's text: "int", "decimal(10, 2)", "array<struct<a: int, b: string>>". Throws
 /// PARSE_SYNTAX_ERROR or UNSUPPORTED_DATATYPE.
 DataType parse_type(std::string_view text);
-/// A table schema's text: "a INT NOT NULL, b ARRAY<STRING>".
+/// A table schema's text: "a INT NOT NULL, b ARRAY<STRING>", or its JSON form.
 Schema parse_schema(std::string_view text);
 
 }  // namespace firesteel

@@ -114,7 +114,7 @@ def with_a_column():
 
 
 def in_a_condition():
-    f = F.udf(lambda a: 100 // a, "int")
+    f = F.udf(lambda a: 100 // (a or 1), "int")
     return spark.range(3).select(F.when(F.col("id") > 0, f("id")).otherwise(-1))
 
 
@@ -275,7 +275,7 @@ def apply_in_arrow():
 
 def apply_in_arrow_with_key():
     def sizes(key, table):
-        return pa.table({"k": [key[0].as_py()], "n": pa.array([table.num_rows], pa.int64())})
+        return pa.table({"k": pa.array([key[0].as_py()], pa.int32()), "n": pa.array([table.num_rows], pa.int64())})
     return numbers.groupby("n").applyInArrow(sizes, "k int, n long")
 
 
@@ -294,7 +294,7 @@ def apply_in_pandas_cogrouped_with_key():
 
 def apply_in_arrow_cogrouped():
     def both(key, left, right):
-        return pa.table({"k": [key[0].as_py()], "l": pa.array([left.num_rows], pa.int64()), "r": pa.array([right.num_rows], pa.int64())})
+        return pa.table({"k": pa.array([key[0].as_py()], pa.int32()), "l": pa.array([left.num_rows], pa.int64()), "r": pa.array([right.num_rows], pa.int64())})
     return spark.range(40, 43).withColumn("n", F.col("id").cast("int")).groupby("n").cogroup(numbers.groupby("n")).applyInArrow(
         both, "k int, l long, r long")
 
