@@ -87,6 +87,9 @@ class EmbeddedExecutor : public Executor, public Environment {
   bool same_semantics(const proto::Relation& a, const proto::Relation& b);
   int32_t semantic_hash(const proto::Relation& relation);
 
+  /// The folder with the session's own files, where its Python functions run and find modules.
+  void set_artifacts(const std::string& folder);
+
   // Environment: names.cpp
   std::optional<NamedRelation> relation(const std::vector<std::string>& name,
                                         const NameScope& scope) override;
@@ -105,6 +108,11 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::vector<std::vector<std::optional<std::string>>> rows(const std::string& sql) override {
     return database_.rows(sql);
   }
+  std::shared_ptr<const proto::CommonInlineUserDefinedFunction> python_function(
+      const std::vector<std::string>& name) override;
+  std::shared_ptr<const proto::CommonInlineUserDefinedTableFunction> python_table_function(
+      const std::vector<std::string>& name) override;
+  std::map<std::string, std::string> python_settings() override;
   proto::Relation parse_query(const proto::SQL& sql) override;
   proto::Expression parse_expression(std::string_view sql) override;
 
@@ -164,6 +172,10 @@ class EmbeddedExecutor : public Executor, public Environment {
   SourceRequest request_for(const std::string& format, Properties options);
   Scan scanned(const SourceRequest& request);
   NamedRelation view_relation(const TableEntry& view);
+
+  // python_session.cpp
+  void register_python(const proto::CommonInlineUserDefinedFunction& function);
+  void register_python(const proto::CommonInlineUserDefinedTableFunction& function);
 
   // statements.cpp
   proto::Relation run(const proto::Plan& plan);
@@ -239,6 +251,12 @@ class EmbeddedExecutor : public Executor, public Environment {
   /// Temporary views by lower-case name; those of GLOBAL begin with "global_temp.".
   std::map<std::string, std::shared_ptr<const proto::Relation>> views_;
   std::map<std::string, CreateFunction> functions_;
+  /// Registered Python functions by lower-case name.
+  std::map<std::string, std::shared_ptr<const proto::CommonInlineUserDefinedFunction>>
+      python_functions_;
+  std::map<std::string, std::shared_ptr<const proto::CommonInlineUserDefinedTableFunction>>
+      python_tables_;
+  std::string artifacts_;
   std::map<std::string, SessionVariable> variables_;
   std::map<std::string, CachedTable> cached_;
   /// Plans of persistent views, by their text.

@@ -204,6 +204,9 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
     case proto::Expression::kUnresolvedStar:
       throw Error("INVALID_USAGE_OF_STAR_OR_REGEX", "Invalid usage of '*' in an expression.")
           .at(span);
+    case proto::Expression::kCommonInlineUserDefinedFunction:
+      result = python_function(expression.common_inline_user_defined_function(), scope, span);
+      break;
     case proto::Expression::kDirectShufflePartitionId:
       return this->expression(expression.direct_shuffle_partition_id().child(), scope);
     case proto::Expression::kSortOrder:
@@ -804,6 +807,11 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   std::string name = call.function_name();
   std::transform(name.begin(), name.end(), name.begin(), ::tolower);
   if (call.is_internal()) return internal_function(name, call, scope, span);
+  if (const auto python = catalog_.python_function(split_name(call.function_name()))) {
+    auto inlined = *python;
+    *inlined.mutable_arguments() = call.arguments();
+    return python_function(inlined, scope, span);
+  }
   if (name == "random") name = "rand";
   if (name == "not" && scope.is_column && call.arguments_size() == 1 &&
       call.arguments(0).has_subquery_expression()) {

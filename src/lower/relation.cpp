@@ -209,6 +209,20 @@ Query Resolver::relation(const proto::Relation& relation) {
     case proto::Relation::kWithRelations:
       query = with_relations(relation.with_relations());
       break;
+    case proto::Relation::kMapPartitions:
+      query = map_partitions(relation.map_partitions());
+      break;
+    case proto::Relation::kGroupMap:
+      query = group_map(relation.group_map());
+      break;
+    case proto::Relation::kCoGroupMap:
+      query = co_group_map(relation.co_group_map());
+      break;
+    case proto::Relation::kCommonInlineUserDefinedTableFunction: {
+      const auto& function = relation.common_inline_user_defined_table_function();
+      query = python_table(function, list_of(function.arguments()), span_of(relation));
+      break;
+    }
     case proto::Relation::kUnresolvedTableValuedFunction:
       query = table_function(relation.unresolved_table_valued_function(), span_of(relation));
       break;

@@ -38,6 +38,8 @@ bool is_generator_name(const std::string& name) {
 Query Resolver::table_function(const proto::UnresolvedTableValuedFunction& function, Span span) {
   const auto parts = split_name(function.function_name());
   const auto name = lower_case(parts.back());
+  if (const auto python = catalog_.python_table_function(parts))
+    return python_table(*python, list_of(function.arguments()), span);
   if (!is_generator_name(name) && name != "range") {
     if (const auto routine = catalog_.routine(parts, names_); routine && routine->table)
       return table_routine(*routine, list_of(function.arguments()), quoted(parts), span);
