@@ -28,6 +28,17 @@ namespace firesteel {
 
 namespace proto = spark::connect;
 
+/// Rows that the engine holds as a table, with Spark's types.
+struct HeldRows {
+  std::string name;  // of the table, in SQL and in plans
+  Schema schema;
+  int64_t rows = 0;
+
+  proto::Relation relation() const;
+  /// SQL's name of a column.
+  static std::string column(size_t place) { return "c" + std::to_string(place); }
+};
+
 class EmbeddedExecutor : public Executor, public Environment {
  public:
   explicit EmbeddedExecutor(const DatabaseOptions& options) : database_(options) {}
@@ -56,6 +67,23 @@ class EmbeddedExecutor : public Executor, public Environment {
   bool same_semantics(const proto::Relation& a, const proto::Relation& b);
   int32_t semantic_hash(const proto::Relation& relation);
 
+  // What streams (streaming*.cpp) ask, besides the above: held.cpp
+  /// A plan's rows as a table of the engine that plans may read by its name, until it is released.
+  HeldRows hold(const proto::Relation& relation);
+  HeldRows hold(const Scan& scan);
+  void release(const std::string& name);
+  /// The columns that a table of this schema has in SQL.
+  HeldRows hold_table(const std::string& name, const Schema& schema);
+  std::string next_held_name();
+  /// The plan of a temporary view, or nothing.
+  std::shared_ptr<const proto::Relation> temporary_view(const std::string& name);
+  std::optional<TableEntry> table(const std::string& name);
+  /// Writes rows that are appended once, whatever is tried again: see WriteRequest::once.
+  void write_once(const proto::Relation& rows, WriteRequest request);
+  LoweredPlan lowered(const proto::Relation& relation, bool runs = false);
+  SourceRequest request_for(const std::string& format, Properties options);
+  Database& database() { return database_; }
+
   // Environment: names.cpp
   std::optional<NamedRelation> relation(const std::vector<std::string>& name,
                                         const NameScope& scope) override;
@@ -66,6 +94,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   Scan source(const proto::Read_DataSource& source) override;
   Scan asked(const proto::Catalog& call) override;
   Scan local(const proto::LocalRelation& rows) override;
+  Scan stream(const proto::Read& read) override;
   Scan parsed(const proto::Parse& parse, const std::string& sql) override;
   std::string observed(const Observation& observation, const std::string& rows,
                        const std::string& metrics) override;
@@ -84,7 +113,6 @@ class EmbeddedExecutor : public Executor, public Environment {
   };
 
   // engine.cpp
-  LoweredPlan lowered(const proto::Relation& relation, bool runs = false);
   std::string canonical_sql(const proto::Relation& relation);
   LowerSettings settings();
   std::string time_zone();
@@ -122,7 +150,6 @@ class EmbeddedExecutor : public Executor, public Environment {
   TableEntry table_entry(const SqlName& name);
   std::string temporary_key(const std::vector<std::string>& parts);
   Scan scan_table(const TableEntry& table);
-  SourceRequest request_for(const std::string& format, Properties options);
   Scan scanned(const SourceRequest& request);
   NamedRelation view_relation(const TableEntry& view);
 
@@ -204,6 +231,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::map<std::string, std::string> config_ = first_config();
   std::string current_database_ = "default";
   std::map<std::string, std::pair<std::string, Scan>> scans_;
+  std::map<std::string, Scan> held_;
   std::map<std::string, ObservedMetrics> observed_;  // the last of each name
   std::atomic<int> next_import_{0};
   std::atomic<bool> interrupted_{false};  // a script

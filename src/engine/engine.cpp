@@ -342,6 +342,10 @@ void EmbeddedExecutor::write(const proto::WriteOperation& operation) {
   write_rows(operation.input(), std::move(request));
 }
 
+void EmbeddedExecutor::write_once(const proto::Relation& rows, WriteRequest request) {
+  write_rows(rows, std::move(request));
+}
+
 void EmbeddedExecutor::write_rows(const proto::Relation& rows, WriteRequest request) {
   const auto plan = lowered(rows, true);
   const PlanTables tables{database_, plan.tables};

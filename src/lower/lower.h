@@ -16,6 +16,7 @@ class Catalog;
 class Expression;
 class LocalRelation;
 class Parse;
+class Read;
 class Read_DataSource;
 class Relation;
 class SQL;
@@ -84,6 +85,8 @@ class Environment {
   /// What spark.catalog is asked.
   virtual Scan asked(const spark::connect::Catalog& call) = 0;
   virtual Scan local(const spark::connect::LocalRelation& rows) = 0;
+  /// The columns of a stream's source; no rows.
+  virtual Scan stream(const spark::connect::Read& read) = 0;
   /// Texts, the column `record` of a query, read as CSV or JSON.
   virtual Scan parsed(const spark::connect::Parse& parse, const std::string& sql) = 0;
   /// Makes a table of a query's rows, whose name it gives, and works out the metrics over it.
@@ -102,7 +105,7 @@ struct LowerSettings {
   bool case_sensitive = false;
   std::string database = "default";
   bool temporary = true;  // temporary views and functions are seen
-  bool runs = false;      // what is observed is to be worked out now
+  bool runs = false;      // it is to be run now: metrics are worked out, streams refused
 };
 
 /// SQL for DuckDB and the schema of its rows, in Spark's types.
