@@ -16,19 +16,20 @@ SEES = {
     "sql": ["base", "plan", "functions"],
     "lower": ["base", "plan", "functions"],
     "engine": ["base", "plan", "functions", "sql", "lower"],
+    "connect": ["base", "plan", "functions", "sql", "lower", "engine"],
     "dataframe": ["base", "plan"],
     "tensor": ["base"],
     "nn": ["base", "tensor"],
     "train": ["base", "tensor", "nn"],
     "ml": ["base", "plan", "dataframe", "tensor", "nn", "train"],
-    "cli": ["base", "plan", "functions", "sql", "lower", "engine", "dataframe"],
+    "cli": ["base", "plan", "functions", "sql", "lower", "engine", "dataframe", "connect"],
     "models_cli": ["base", "plan", "engine", "dataframe", "train", "ml", "cli"],
 }
 # what may be included where, beside the standard library
 FOREIGN = {
     "torch/": {"tensor", "nn", "train"},
     "duckdb": {"engine"},
-    "spark/connect/": {"plan", "functions", "sql", "lower", "engine", "dataframe", "ml"},
+    "spark/connect/": {"plan", "functions", "sql", "lower", "engine", "dataframe", "ml", "connect"},
     "grpcpp/": {"connect"},
 }
 BANNED_NAMES = re.compile(r"(^|[/_])(utils?|helpers?|common|misc)(\.|/|_|$)")

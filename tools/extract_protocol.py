@@ -89,7 +89,7 @@ def add(name):
         for dependency in file_of(name).dependency:
             add(dependency)
         ordered.file.add().CopyFrom(files[name])
-for name in list(files):
+for name in [*files, "google/rpc/status.proto", "google/rpc/error_details.proto"]:  # and errors' own
     add(name)
 
 output = pathlib.Path(sys.argv[1])

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dataframe/session.h"
@@ -25,12 +26,16 @@ struct GlobalOptions {
 
 /// A session on the embedded engine, with Ctrl-C stopping its queries.
 Session open_session(const GlobalOptions& options);
+/// The key and value of `--conf key=value`.
+std::pair<std::string, std::string> split_setting(const std::string& setting);
 
 /// Its return value is the exit code.
 using Run = std::function<int()>;
 using Command = Run (*)(CLI::App& app, const GlobalOptions& options);
 
 Run sql_command(CLI::App& app, const GlobalOptions& options);
+Run server_command(CLI::App& app, const GlobalOptions& options);
+Run pyspark_command(CLI::App& app, const GlobalOptions& options);
 Run watch_command(CLI::App& app, const GlobalOptions& options);
 Run functions_command(CLI::App& app, const GlobalOptions& options);
 Run completion_command(CLI::App& app, const GlobalOptions& options);
@@ -56,6 +61,11 @@ inline constexpr CommandRow kCommands[] = {
     {"sql", "Run Spark SQL, or open a shell",
      "firesteel sql \"SELECT carrier, count(*) FROM parquet.`flights.parquet` GROUP BY "
      "1\"\nfiresteel sql --format csv \"SELECT 1\"\nfiresteel sql"},
+    {"server", "Serve PySpark clients (Spark Connect)",
+     "firesteel server\nfiresteel server --memory 8GB --warehouse lake --port 15002\n"
+     "firesteel server --address 0.0.0.0 --token-file tokens --certificate cert.pem --key key.pem"},
+    {"pyspark", "Run a PySpark script, or a Python shell, on a server of its own",
+     "firesteel pyspark job.py --day 2026-01-31\nfiresteel pyspark"},
     {"show",
      "Show a pipeline's step: schema, rows, nulls and quantiles, or the tensors the model would "
      "get",

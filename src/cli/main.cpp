@@ -44,6 +44,8 @@ int main(int argc, char** argv) {
   using namespace firesteel::cli;
   return run_program(argc, argv,
                      {{"sql", sql_command},
+                      {"server", server_command},
+                      {"pyspark", pyspark_command},
                       {"watch", watch_command},
                       {"functions", functions_command},
                       {"completion", completion_command}},

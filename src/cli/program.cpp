@@ -18,16 +18,21 @@ Session open_session(const GlobalOptions& options) {
   if (!options.warehouse.empty())
     executor->set_config("spark.sql.warehouse.dir", options.warehouse);
   for (const auto& setting : options.settings) {
-    const auto equals = setting.find('=');
-    if (equals == std::string::npos) {
-      throw Error("INVALID_OPTION", fmt::format("--conf takes key=value, not '{}', e.g. --conf "
-                                                "spark.sql.caseSensitive=true.",
-                                                setting));
-    }
-    executor->set_config(setting.substr(0, equals), setting.substr(equals + 1));
+    const auto [key, value] = split_setting(setting);
+    executor->set_config(key, value);
   }
   interrupt_on_signal(executor);
   return Session(executor);
+}
+
+std::pair<std::string, std::string> split_setting(const std::string& setting) {
+  const auto equals = setting.find('=');
+  if (equals == std::string::npos) {
+    throw Error("INVALID_OPTION", fmt::format("--conf takes key=value, not '{}', e.g. --conf "
+                                              "spark.sql.caseSensitive=true.",
+                                              setting));
+  }
+  return {setting.substr(0, equals), setting.substr(equals + 1)};
 }
 
 int run_program(int argc, char** argv, const std::map<std::string_view, Command>& commands,

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <mutex>
 #include <set>
@@ -91,44 +92,6 @@ DataType spark_type(const duckdb::LogicalType& type, const std::string& column) 
   }
 }
 
-/// Replaces the formats of UTC timestamps as the schema passes through.
-struct StreamHolder {
-  duckdb::unique_ptr<duckdb::Connection> connection;
-  duckdb::unique_ptr<duckdb::ResultArrowArrayStreamWrapper> wrapper;
-  Schema schema;
-  std::function<void(duckdb::Connection*)> closed;
-  ~StreamHolder() {
-    wrapper.reset();
-    closed(connection.get());
-  }
-};
-
-int stream_schema(ArrowArrayStream* stream, ArrowSchema* out) {
-  auto* holder = static_cast<StreamHolder*>(stream->private_data);
-  const int code = holder->wrapper->stream.get_schema(&holder->wrapper->stream, out);
-  if (code != 0) return code;
-  for (int64_t i = 0; i < out->n_children && i < static_cast<int64_t>(holder->schema.size()); ++i) {
-    if (holder->schema[i].type.kind == TypeKind::kTimestamp) out->children[i]->format = "tsu:UTC";
-    if (!holder->schema[i].nullable) out->children[i]->flags &= ~ARROW_FLAG_NULLABLE;
-  }
-  return 0;
-}
-
-int stream_next(ArrowArrayStream* stream, ArrowArray* out) {
-  auto* holder = static_cast<StreamHolder*>(stream->private_data);
-  return holder->wrapper->stream.get_next(&holder->wrapper->stream, out);
-}
-
-const char* stream_error(ArrowArrayStream* stream) {
-  auto* holder = static_cast<StreamHolder*>(stream->private_data);
-  return holder->wrapper->stream.get_last_error(&holder->wrapper->stream);
-}
-
-void stream_release(ArrowArrayStream* stream) {
-  delete static_cast<StreamHolder*>(stream->private_data);
-  stream->release = nullptr;
-}
-
 /// Runs `body`, turning DuckDB's exceptions into ours.
 template <typename Body>
 auto guarded(Body body) {
@@ -143,24 +106,119 @@ auto guarded(Body body) {
 
 }  // namespace
 
-struct Database::State {
-  duckdb::unique_ptr<duckdb::DuckDB> database;
+struct QueryGroup::State {
   std::mutex mutex;
   std::set<duckdb::Connection*> running;
+  std::atomic<bool> interrupted{false};
 
-  duckdb::unique_ptr<duckdb::Connection> connect() {
-    auto connection = duckdb::make_uniq<duckdb::Connection>(*database);
+  void stop_running() {
     std::lock_guard lock(mutex);
-    running.insert(connection.get());
-    return connection;
-  }
-  void close(duckdb::Connection* connection) {
-    std::lock_guard lock(mutex);
-    running.erase(connection);
+    for (auto* connection : running) connection->Interrupt();
   }
 };
 
-Database::Database(const DatabaseOptions& options) : state_(std::make_shared<State>()) {
+namespace {
+thread_local const QueryGroup* current_group = nullptr;
+}  // namespace
+
+QueryGroup::QueryGroup() : state_(std::make_shared<State>()) {}
+
+void QueryGroup::interrupt() {
+  state_->interrupted = true;
+  state_->stop_running();
+}
+
+bool QueryGroup::interrupted() const { return state_->interrupted; }
+
+double QueryGroup::progress() const {
+  std::lock_guard lock(state_->mutex);
+  for (auto* connection : state_->running) {
+    const double share = connection->GetQueryProgress();
+    if (share >= 0) return share / 100;
+  }
+  return -1;
+}
+
+QueryGroup::Scope::Scope(const QueryGroup& group) : outer_(std::exchange(current_group, &group)) {}
+QueryGroup::Scope::~Scope() { current_group = outer_; }
+
+struct Database::Instance {
+  duckdb::unique_ptr<duckdb::DuckDB> database;
+  std::atomic<uint64_t> next_name{0};
+};
+
+/// A connection, known to the groups that may interrupt it while it is open.
+class Database::Connected {
+ public:
+  Connected(std::shared_ptr<Instance> instance,
+            std::vector<std::shared_ptr<QueryGroup::State>> groups)
+      : instance_(std::move(instance)),
+        groups_(std::move(groups)),
+        connection_(duckdb::make_uniq<duckdb::Connection>(*instance_->database)) {
+    for (const auto& group : groups_) {
+      std::lock_guard lock(group->mutex);
+      group->running.insert(connection_.get());
+    }
+  }
+  Connected(Connected&&) = default;
+  ~Connected() {
+    if (!connection_) return;
+    for (const auto& group : groups_) {
+      std::lock_guard lock(group->mutex);
+      group->running.erase(connection_.get());
+    }
+  }
+  duckdb::Connection* operator->() const { return connection_.get(); }
+  duckdb::Connection* get() const { return connection_.get(); }
+
+ private:
+  std::shared_ptr<Instance> instance_;  // outlives the connection
+  std::vector<std::shared_ptr<QueryGroup::State>> groups_;
+  duckdb::unique_ptr<duckdb::Connection> connection_;
+};
+
+Database::Connected Database::connect() {
+  std::vector groups{queries_.state_};
+  if (current_group) {
+    if (current_group->interrupted())
+      throw Error("OPERATION_CANCELED", "The operation was cancelled.");
+    groups.push_back(current_group->state_);
+  }
+  return Connected(instance_, std::move(groups));
+}
+
+/// A running query. The formats of UTC timestamps are replaced as the schema passes through.
+struct Database::Stream {
+  Connected connection;
+  duckdb::unique_ptr<duckdb::ResultArrowArrayStreamWrapper> wrapper;
+  Schema schema;
+
+  static int get_schema(ArrowArrayStream* stream, ArrowSchema* out) {
+    auto* self = static_cast<Stream*>(stream->private_data);
+    const int code = self->wrapper->stream.get_schema(&self->wrapper->stream, out);
+    if (code != 0) return code;
+    const auto columns = std::min<int64_t>(out->n_children, self->schema.size());
+    for (int64_t i = 0; i < columns; ++i) {
+      if (self->schema[i].type.kind == TypeKind::kTimestamp) out->children[i]->format = "tsu:UTC";
+      if (!self->schema[i].nullable) out->children[i]->flags &= ~ARROW_FLAG_NULLABLE;
+    }
+    return 0;
+  }
+  static int get_next(ArrowArrayStream* stream, ArrowArray* out) {
+    auto* self = static_cast<Stream*>(stream->private_data);
+    return self->wrapper->stream.get_next(&self->wrapper->stream, out);
+  }
+  static const char* get_last_error(ArrowArrayStream* stream) {
+    auto* self = static_cast<Stream*>(stream->private_data);
+    return self->wrapper->stream.get_last_error(&self->wrapper->stream);
+  }
+  static void release(ArrowArrayStream* stream) {
+    delete static_cast<Stream*>(stream->private_data);
+    stream->release = nullptr;
+  }
+};
+
+Database::Database(const DatabaseOptions& options) : instance_(std::make_shared<Instance>()) {
   guarded([&] {
     duckdb::DBConfig config;
     const auto set = [&](const char* name, const std::string& value, const char* option) {
@@ -180,9 +238,9 @@ Database::Database(const DatabaseOptions& options) : state_(std::make_shared<Sta
     if (!options.temp_directory.empty())
       config.SetOptionByName("temp_directory", duckdb::Value(options.temp_directory));
     set("max_temp_directory_size", options.temp_size_limit, "The limit of spilling (--temp-limit)");
-    state_->database = duckdb::make_uniq<duckdb::DuckDB>(nullptr, &config);
-    register_kernels(*state_->database->instance);
-    duckdb::Connection connection(*state_->database);
+    instance_->database = duckdb::make_uniq<duckdb::DuckDB>(nullptr, &config);
+    register_kernels(*instance_->database->instance);
+    duckdb::Connection connection(*instance_->database);
     for (const char* sql : {"SET GLOBAL TimeZone = 'UTC'",
                             "SET GLOBAL default_null_order = 'nulls_first'", kKernelMacros}) {
       const auto result = connection.Query(sql);
@@ -191,26 +249,27 @@ Database::Database(const DatabaseOptions& options) : state_(std::make_shared<Sta
   });
 }
 
-Database::~Database() = default;
+Database Database::sibling() const { return Database(instance_); }
+
+std::string Database::new_name(const std::string& prefix) {
+  return fmt::format("{}{}", prefix, instance_->next_name++);
+}
 
 ArrowStream Database::query(const std::string& sql, const Schema& schema) {
   return guarded([&] {
-    auto holder = std::make_unique<StreamHolder>();
-    holder->closed = [state = state_](duckdb::Connection* connection) { state->close(connection); };
-    holder->connection = state_->connect();
-    holder->connection->context->config.enable_progress_bar = true;
-    holder->connection->context->config.print_progress_bar = false;
-    auto result = holder->connection->SendQuery(sql);
+    auto running = std::make_unique<Stream>(Stream{connect(), nullptr, schema});
+    auto& settings = running->connection->context->config;
+    settings.enable_progress_bar = true;
+    settings.print_progress_bar = false;
+    auto result = running->connection->SendQuery(sql);
     if (result->HasError()) throw from_duckdb(result->GetError());
-    holder->wrapper =
+    running->wrapper =
         duckdb::make_uniq<duckdb::ResultArrowArrayStreamWrapper>(std::move(result), kBatchRows);
-    holder->schema = schema;
-    ArrowArrayStream stream{.get_schema = stream_schema,
-                            .get_next = stream_next,
-                            .get_last_error = stream_error,
-                            .release = stream_release,
-                            .private_data = holder.release()};
-    ArrowStream out(stream);
+    ArrowStream out({.get_schema = Stream::get_schema,
+                     .get_next = Stream::get_next,
+                     .get_last_error = Stream::get_last_error,
+                     .release = Stream::release,
+                     .private_data = running.release()});
     out.raise = [](const std::string& message) { throw from_duckdb(message); };
     return out;
   });
@@ -218,17 +277,15 @@ ArrowStream Database::query(const std::string& sql, const Schema& schema) {
 
 void Database::execute(const std::string& sql) {
   guarded([&] {
-    auto connection = state_->connect();
-    const auto result = connection->Query(sql);
-    state_->close(connection.get());
+    const auto result = connect()->Query(sql);
     if (result->HasError()) throw from_duckdb(result->GetError());
   });
 }
 
 std::vector<DatabaseColumn> Database::describe(const std::string& sql) {
   return guarded([&] {
-    duckdb::Connection connection(*state_->database);
-    const auto statement = connection.Prepare(sql);
+    const auto connection = connect();
+    const auto statement = connection->Prepare(sql);
     if (statement->HasError()) throw from_duckdb(statement->GetError());
     std::vector<DatabaseColumn> columns;
     for (size_t i = 0; i < statement->GetTypes().size(); ++i) {
@@ -249,9 +306,7 @@ std::vector<DatabaseColumn> Database::describe(const std::string& sql) {
 
 std::vector<std::vector<std::optional<std::string>>> Database::rows(const std::string& sql) {
   return guarded([&] {
-    auto connection = state_->connect();
-    const auto result = connection->Query(sql);
-    state_->close(connection.get());
+    const auto result = connect()->Query(sql);
     if (result->HasError()) throw from_duckdb(result->GetError());
     std::vector<std::vector<std::optional<std::string>>> out;
     for (size_t row = 0; row < result->RowCount(); ++row) {
@@ -266,9 +321,12 @@ std::vector<std::vector<std::optional<std::string>>> Database::rows(const std::s
   });
 }
 
-void Database::create_table(const std::string& name, ArrowStream rows) {
+void Database::create_table(const std::string& name, ArrowStream rows, int columns) {
+  std::string names;
+  for (int i = 0; i < columns; ++i) names += fmt::format("{}c{}", i ? ", " : "", i);
+  if (columns > 0) names = fmt::format(" AS t({})", names);
   guarded([&] {
-    auto connection = state_->connect();
+    const auto connection = connect();
     auto raw = rows.release();
     auto as_c = reinterpret_cast<duckdb_connection>(connection.get());
     const std::string view = name + "_stream";
@@ -276,14 +334,12 @@ void Database::create_table(const std::string& name, ArrowStream rows) {
         DuckDBError) {
       const char* text = raw.get_last_error ? raw.get_last_error(&raw) : nullptr;
       const std::string message = text ? text : "the Arrow stream could not be read";
-      state_->close(connection.get());
       throw from_duckdb(message);
     }
-    const auto result = connection->Query(
-        fmt::format("CREATE TABLE {} AS SELECT * FROM {}", sql_name(name), sql_name(view)));
+    const auto result = connection->Query(fmt::format("CREATE TABLE {} AS SELECT * FROM {}{}",
+                                                      sql_name(name), sql_name(view), names));
     connection->Query(fmt::format("DROP VIEW IF EXISTS {}", sql_name(view)));
     if (raw.release) raw.release(&raw);
-    state_->close(connection.get());
     if (result->HasError()) {
       if (rows.raise) rows.raise(result->GetError());
       throw from_duckdb(result->GetError());
@@ -298,19 +354,9 @@ std::string Database::explain(const std::string& sql, bool analyze) {
   return out;
 }
 
-void Database::interrupt() {
-  std::lock_guard lock(state_->mutex);
-  for (auto* connection : state_->running) connection->Interrupt();
-}
+void Database::interrupt() { queries_.state_->stop_running(); }
 
-double Database::progress() {
-  std::lock_guard lock(state_->mutex);
-  for (auto* connection : state_->running) {
-    const double share = connection->GetQueryProgress();
-    if (share >= 0) return share / 100;
-  }
-  return -1;
-}
+double Database::progress() { return queries_.progress(); }
 
 std::string Database::extension(const std::string& name) {
   namespace fs = std::filesystem;

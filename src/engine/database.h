@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/arrow_stream.h"
@@ -29,11 +30,41 @@ struct DatabaseColumn {
   std::string sql;
 };
 
-/// One in-memory database that spills to disk. Thread-safe: every query has its own connection.
+/// Queries that are stopped together, from any thread: those begun by threads in a `Scope` of it.
+class QueryGroup {
+ public:
+  QueryGroup();
+  /// Queries that run now, and those begun later, throw OPERATION_CANCELED.
+  void interrupt();
+  bool interrupted() const;
+  /// Share done of the query running now, 0 to 1; negative when unknown.
+  double progress() const;
+
+  /// While it lives, what this thread begins belongs to the group.
+  class Scope {
+   public:
+    explicit Scope(const QueryGroup& group);
+    ~Scope();
+    Scope(const Scope&) = delete;
+
+   private:
+    const QueryGroup* outer_;
+  };
+
+ private:
+  friend class Database;
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// A door to an in-memory database that spills to disk. Thread-safe: every query has its own
+/// connection. A copy is another door to the same database; `interrupt` stops what came through
+/// one door.
 class Database {
  public:
   explicit Database(const DatabaseOptions& options);
-  ~Database();
+  /// Another door, whose queries are interrupted apart.
+  Database sibling() const;
 
   /// Runs a query. `schema` names the columns whose timestamps are moments in UTC.
   ArrowStream query(const std::string& sql, const Schema& schema);
@@ -42,8 +73,10 @@ class Database {
   std::vector<DatabaseColumn> describe(const std::string& sql);
   /// A small result as text, nulls as nothing.
   std::vector<std::vector<std::optional<std::string>>> rows(const std::string& sql);
-  /// Makes a table of a stream's rows.
-  void create_table(const std::string& name, ArrowStream rows);
+  /// A name that no table of the database has: the prefix and a number.
+  std::string new_name(const std::string& prefix);
+  /// Makes a table of a stream's rows. With `columns`, their number, they are named c0, c1 …
+  void create_table(const std::string& name, ArrowStream rows, int columns = 0);
   /// DuckDB's plan of a query, as text; with `analyze` it is run, and says times and rows.
   std::string explain(const std::string& sql, bool analyze);
 
@@ -54,8 +87,13 @@ class Database {
   static std::string extension(const std::string& name);
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  struct Instance;
+  class Connected;
+  struct Stream;
+  explicit Database(std::shared_ptr<Instance> instance) : instance_(std::move(instance)) {}
+  Connected connect();
+  std::shared_ptr<Instance> instance_;
+  QueryGroup queries_;
 };
 
 /// DuckDB's message as Spark's error: class by kind, never the generated SQL.

@@ -6,6 +6,8 @@
 #include <spark/connect/base.pb.h>
 
 #include <atomic>
+#include <chrono>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,7 +43,14 @@ struct HeldRows {
 
 class EmbeddedExecutor : public Executor, public Environment {
  public:
-  explicit EmbeddedExecutor(const DatabaseOptions& options) : database_(options) {}
+  explicit EmbeddedExecutor(const DatabaseOptions& options)
+      : EmbeddedExecutor(Database(options)) {}
+  /// A session of its own beside others of the database.
+  explicit EmbeddedExecutor(const Database& shared) : database_(shared.sibling()) {}
+  /// What the session kept in the database goes with it.
+  ~EmbeddedExecutor() override;
+  /// A session with the same settings, views, functions and variables.
+  std::shared_ptr<EmbeddedExecutor> clone();
 
   // Executor: engine.cpp
   Schema schema(const proto::Relation& relation) override;
@@ -54,6 +63,28 @@ class EmbeddedExecutor : public Executor, public Environment {
   double progress() override { return database_.progress(); }
   void set_config(const std::string& key, const std::string& value) override;
   std::string config(const std::string& key) override;
+  /// A setting or its default; nothing when it has none.
+  std::optional<std::string> setting(const std::string& key);
+  /// Those that were set.
+  std::map<std::string, std::string> settings_set();
+  void unset_config(const std::string& key);
+  /// From now on static settings, and those that name the server's folders, stay as they are.
+  void seal_static_settings() { sealed_ = true; }
+  /// Where the files are that clients sent; rows among them by their hash in `cache/`.
+  void set_artifacts(std::filesystem::path folder) { artifacts_ = std::move(folder); }
+
+  /// The rows of a plan as they are now, under an id that cached_remote_relation names.
+  std::string checkpoint(const proto::Relation& relation);
+  void forget_checkpoint(const std::string& id);
+
+  struct Query {
+    Schema schema;
+    ArrowStream rows;
+  };
+  /// `schema` and `execute` at once, for half of the planning.
+  Query query(const proto::Relation& relation);
+  /// Whether a statement is a query, which runs when its rows are asked for.
+  bool is_query(const proto::SQL& sql);
 
   /// `sql` of a text with parameters.
   proto::Relation sql(const proto::SQL& sql);
@@ -93,8 +124,9 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::optional<Resolved> variable(const std::vector<std::string>& name) override;
   Scan source(const proto::Read_DataSource& source) override;
   Scan asked(const proto::Catalog& call) override;
-  Scan local(const proto::LocalRelation& rows) override;
-  Scan stream(const proto::Read& read) override;
+  Scan local(const proto::Relation& rows) override;  // local_rows.cpp
+  proto::Relation remembered(const std::string& id) override;
+  Scan stream(const proto::Read& read) override;  // streaming_source.cpp
   Scan parsed(const proto::Parse& parse, const std::string& sql) override;
   std::string observed(const Observation& observation, const std::string& rows,
                        const std::string& metrics) override;
@@ -113,6 +145,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   };
 
   // engine.cpp
+  std::string new_name(std::string_view kind);
   std::string canonical_sql(const proto::Relation& relation);
   LowerSettings settings();
   std::string time_zone();
@@ -138,6 +171,12 @@ class EmbeddedExecutor : public Executor, public Environment {
   // catalog_api.cpp
   /// Changes are made when it `runs`; otherwise it says what the rows would look like.
   LoweredPlan catalog_call(const proto::Catalog& call, bool runs);
+
+  // local_rows.cpp
+  Scan local_rows(const std::vector<std::string>& streams, const std::string& schema);
+  std::string artifact(const std::string& name);
+  /// Drops the oldest tables of local rows when there are many.
+  void drop_local_rows();
 
   // names.cpp
   Warehouse warehouse();
@@ -208,6 +247,12 @@ class EmbeddedExecutor : public Executor, public Environment {
     proto::Relation plan;
     std::optional<Scan> scan;  // made at the first use, and after the table has changed
   };
+  /// Rows that came with a plan, which clients send again with each plan over them.
+  struct LocalRows {
+    Scan scan;
+    uint64_t bytes = 0;
+    std::chrono::steady_clock::time_point used;
+  };
   struct SessionVariable {
     DataType type;
     std::string table;  // of one row with a column `v`
@@ -215,6 +260,8 @@ class EmbeddedExecutor : public Executor, public Environment {
   };
 
   Database database_;
+  /// The names of the session's own tables in the database begin so.
+  const std::string prefix_ = database_.new_name("__session") + "_";
   std::mutex mutex_;
   /// Temporary views by lower-case name; those of GLOBAL begin with "global_temp.".
   std::map<std::string, std::shared_ptr<const proto::Relation>> views_;
@@ -232,8 +279,11 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::string current_database_ = "default";
   std::map<std::string, std::pair<std::string, Scan>> scans_;
   std::map<std::string, Scan> held_;
+  std::map<std::string, LocalRows> local_rows_;  // by the hash of their bytes and schema
+  std::map<std::string, proto::Relation> remembered_;
+  std::filesystem::path artifacts_;
+  bool sealed_ = false;
   std::map<std::string, ObservedMetrics> observed_;  // the last of each name
-  std::atomic<int> next_import_{0};
   std::atomic<bool> interrupted_{false};  // a script
   int script_depth_ = 0;
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/embedded.h"
+#include "engine/settings.h"
 #include "engine/show.h"
 #include "functions/coercion.h"
 #include "plan/names.h"
@@ -120,6 +121,20 @@ std::string text_of(const proto::Relation& relation) {
   return below ? text_of(*below) : "";
 }
 
+EmbeddedExecutor::~EmbeddedExecutor() {
+  try {
+    const auto tables = database_.rows(
+        fmt::format("SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, {})",
+                    sql_string(prefix_)));
+    for (const auto& row : tables) database_.execute("DROP TABLE " + sql_name(*row[0]));
+  } catch (const std::exception&) {  // the database takes them with it
+  }
+}
+
+std::string EmbeddedExecutor::new_name(std::string_view kind) {
+  return database_.new_name(fmt::format("{}{}_", prefix_, kind));
+}
+
 Schema EmbeddedExecutor::schema(const proto::Relation& relation) {
   if (relation.has_show_string()) return {{"show_string", make_type(TypeKind::kString), false}};
   if (relation.has_html_string()) return {{"html_string", make_type(TypeKind::kString), false}};
@@ -127,8 +142,12 @@ Schema EmbeddedExecutor::schema(const proto::Relation& relation) {
 }
 
 ArrowStream EmbeddedExecutor::execute(const proto::Relation& relation) {
-  if (relation.has_show_string()) return show(relation.show_string());
-  if (relation.has_html_string()) return show_html(relation.html_string());
+  return std::move(query(relation).rows);
+}
+
+EmbeddedExecutor::Query EmbeddedExecutor::query(const proto::Relation& relation) {
+  if (relation.has_show_string()) return {schema(relation), show(relation.show_string())};
+  if (relation.has_html_string()) return {schema(relation), show_html(relation.html_string())};
   const auto plan =
       relation.has_catalog() ? catalog_call(relation.catalog(), true) : lowered(relation, true);
   const auto places = places_of(relation);
@@ -148,7 +167,7 @@ ArrowStream EmbeddedExecutor::execute(const proto::Relation& relation) {
       throw placed(error, places).in(text);
     }
   };
-  return stream;
+  return {plan.schema, std::move(stream)};
 }
 
 void EmbeddedExecutor::run(const proto::Command& command) {
@@ -196,8 +215,14 @@ proto::Relation EmbeddedExecutor::sql(const proto::SQL& sql) {
   }
 }
 
+bool EmbeddedExecutor::is_query(const proto::SQL& sql) {
+  const auto statement = parse_statement(sql.query(), parameters_of(sql));
+  const auto* plan = std::get_if<proto::Plan>(&statement);
+  return plan && plan->has_root();
+}
+
 proto::Relation EmbeddedExecutor::import(ArrowStream rows) {
-  const auto name = fmt::format("__import_{}", next_import_++);
+  const auto name = new_name("import");
   database_.create_table(name, std::move(rows));
   proto::Relation relation;
   relation.mutable_read()->mutable_named_table()->set_unparsed_identifier(name);
@@ -220,6 +245,11 @@ void EmbeddedExecutor::interrupt() {
 }
 
 void EmbeddedExecutor::set_config(const std::string& key, const std::string& value) {
+  const auto* known = find_setting(key);
+  if (sealed_ && ((known && !known->modifiable) || key == "spark.sql.warehouse.dir")) {
+    throw Error("CANNOT_MODIFY_CONFIG",
+                fmt::format("Cannot modify the value of the Spark config: \"{}\".", key));
+  }
   if (key == "spark.sql.session.timeZone") {
     try {
       database_.rows(fmt::format("SELECT timezone({}, TIMESTAMP '2020-01-01')", sql_string(value)));
@@ -239,10 +269,31 @@ void EmbeddedExecutor::set_config(const std::string& key, const std::string& val
   config_[key] = value;
 }
 
-std::string EmbeddedExecutor::config(const std::string& key) {
+std::string EmbeddedExecutor::config(const std::string& key) { return setting(key).value_or(""); }
+
+std::optional<std::string> EmbeddedExecutor::setting(const std::string& key) {
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = config_.find(key);
+    if (found != config_.end()) return found->second;
+  }
+  const auto* known = find_setting(key);
+  return known && known->value ? std::optional<std::string>(known->value) : std::nullopt;
+}
+
+std::map<std::string, std::string> EmbeddedExecutor::settings_set() {
   std::lock_guard lock(mutex_);
-  const auto found = config_.find(key);
-  return found == config_.end() ? "" : found->second;
+  return config_;
+}
+
+void EmbeddedExecutor::unset_config(const std::string& key) {
+  const auto fresh = first_config();
+  const auto first = fresh.find(key);
+  std::lock_guard lock(mutex_);
+  if (first == fresh.end())
+    config_.erase(key);
+  else if (key != "spark.sql.warehouse.dir")
+    config_[key] = first->second;
 }
 
 bool EmbeddedExecutor::is_set(const std::string& key) { return lower_case(config(key)) == "true"; }
@@ -377,7 +428,7 @@ void EmbeddedExecutor::create_view(const proto::CreateDataFrameViewCommand& view
 
 /// A scan's rows as a table of the engine.
 Scan EmbeddedExecutor::kept(const Scan& scan) {
-  const auto name = fmt::format("__kept_{}", next_import_++);
+  const auto name = new_name("kept");
   std::string list;
   Scan out{.from = sql_name(name), .columns = {}};
   for (const auto& column : scan.columns) {
@@ -437,6 +488,23 @@ proto::Relation EmbeddedExecutor::text_rows(const Rows& rows,
     parts = std::move(pairs);
   }
   return std::move(parts[0]);
+}
+
+std::shared_ptr<EmbeddedExecutor> EmbeddedExecutor::clone() {
+  auto copy = std::make_shared<EmbeddedExecutor>(database_);
+  std::lock_guard lock(mutex_);
+  copy->views_ = views_;
+  copy->functions_ = functions_;
+  copy->config_ = config_;
+  copy->current_database_ = current_database_;
+  for (const auto& [name, variable] : variables_) {
+    auto own = variable;
+    own.table = copy->new_name("variable");
+    database_.execute(fmt::format("CREATE TABLE {} AS SELECT v FROM {}", sql_name(own.table),
+                                  sql_name(variable.table)));
+    copy->variables_[name] = std::move(own);
+  }
+  return copy;
 }
 
 std::shared_ptr<Executor> make_embedded_executor(const DatabaseOptions& options) {

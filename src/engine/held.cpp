@@ -13,9 +13,7 @@ proto::Relation HeldRows::relation() const {
   return read;
 }
 
-std::string EmbeddedExecutor::next_held_name() {
-  return fmt::format("__held_{}", next_import_++);
-}
+std::string EmbeddedExecutor::next_held_name() { return new_name("held"); }
 
 HeldRows EmbeddedExecutor::hold_table(const std::string& name, const Schema& schema) {
   Scan scan{.from = name, .columns = {}};

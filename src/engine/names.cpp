@@ -119,14 +119,13 @@ std::string EmbeddedExecutor::temporary_key(const std::vector<std::string>& part
 
 std::optional<NamedRelation> EmbeddedExecutor::relation(const std::vector<std::string>& name,
                                                         const NameScope& scope) {
-  if (name.back().starts_with("__held_")) {
+  if (name.back().starts_with("__session")) {
     std::lock_guard lock(mutex_);
     const auto found = held_.find(name.back());
-    if (found == held_.end()) return std::nullopt;
-    return NamedRelation{found->second, nullptr, {}, {name.back()}};
+    if (found != held_.end()) return NamedRelation{found->second, nullptr, {}, {name.back()}};
   }
   // Imported rows, and those that a statement keeps for itself.
-  if (name.back().starts_with("__import_")) {
+  if (name.back().starts_with(prefix_)) {
     Scan scan{.from = sql_name(name.back()), .columns = {}};
     for (auto& column : database_.describe("SELECT * FROM " + scan.from))
       scan.columns.push_back({{column.name, column.type, true}, column.sql});
@@ -315,20 +314,6 @@ Scan EmbeddedExecutor::scan_table(const TableEntry& table) {
   for (size_t i = 0; i < scan.columns.size() && i < schema.size(); ++i)
     scan.columns[i].field.nullable = schema[i].nullable;
   return scan;
-}
-
-Scan EmbeddedExecutor::local(const proto::LocalRelation& rows) {
-  // Rows made by this program: text of a schema, or a VALUES list of it.
-  if (!rows.has_data() && rows.has_schema()) {
-    Scan scan{.from = "(SELECT 1 WHERE false)", .columns = {}};
-    if (rows.schema().empty()) return scan;
-    for (const auto& field : parse_schema(rows.schema())) {
-      scan.columns.push_back({field, fmt::format("CAST(NULL AS {})", duckdb_type(field.type))});
-    }
-    return scan;
-  }
-  throw Error("UNSUPPORTED_FEATURE.LOCAL_RELATION",
-              "Local relations with Arrow data are not supported yet here.");
 }
 
 Scan EmbeddedExecutor::parsed(const proto::Parse& parse, const std::string& sql) {

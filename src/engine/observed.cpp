@@ -161,7 +161,7 @@ std::vector<std::vector<Literal>> literal_rows(ArrowStream stream, const Schema&
 
 std::string EmbeddedExecutor::observed(const Observation& observation, const std::string& rows,
                                        const std::string& metrics) {
-  const auto table = sql_name(fmt::format("__observed_{}", next_import_++));
+  const auto table = sql_name(new_name("observed"));
   database_.execute(fmt::format("CREATE TABLE {} AS {}", table, rows));
   ObservedMetrics found{.name = observation.name, .plan_id = observation.plan_id};
   for (const auto& field : observation.schema) found.keys.push_back(field.name);

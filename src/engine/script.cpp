@@ -131,7 +131,7 @@ EmbeddedExecutor::Flow EmbeddedExecutor::run_step(const ScriptStep& step, proto:
 EmbeddedExecutor::Flow EmbeddedExecutor::run_rows(const ScriptStep& step, proto::Relation& result,
                                                   std::string& label) {
   const auto plan = lowered(step.branches[0].first);
-  const auto rows = sql_name(fmt::format("__rows_{}", next_import_++));
+  const auto rows = sql_name(new_name("rows"));
   std::string columns, fields;
   for (size_t i = 0; i < plan.schema.size(); ++i) {
     columns += fmt::format(", c{}", i);
@@ -147,7 +147,7 @@ EmbeddedExecutor::Flow EmbeddedExecutor::run_rows(const ScriptStep& step, proto:
   for (int64_t row = 1; row <= count && flow == Flow::kNext; ++row) {
     const auto declare = [&](const std::string& name, const DataType& type,
                              const std::string& value) {
-      const auto table = fmt::format("__variable_{}", next_import_++);
+      const auto table = new_name("variable");
       database_.execute(fmt::format("CREATE TABLE {} AS SELECT {} AS v FROM {} WHERE n = {}",
                                     sql_name(table), value, rows, row));
       std::lock_guard lock(mutex_);
@@ -174,7 +174,7 @@ proto::Relation EmbeddedExecutor::materialized(const proto::Relation& rows) {
   if (plan.schema.empty()) return rows;
   std::string names;
   for (size_t i = 0; i < plan.schema.size(); ++i) names += fmt::format("{}c{}", i ? ", " : "", i);
-  const auto name = fmt::format("__import_{}", next_import_++);
+  const auto name = new_name("import");
   database_.execute(fmt::format("CREATE TABLE {} AS SELECT * FROM ({}) AS t({})", sql_name(name),
                                 plan.sql, names));
   proto::Relation table;

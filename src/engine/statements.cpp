@@ -600,27 +600,21 @@ proto::Relation EmbeddedExecutor::run(const Use& statement) {
 
 proto::Relation EmbeddedExecutor::run(const SetConfig& statement) {
   if (statement.reset) {
-    auto fresh = first_config();
-    std::lock_guard lock(mutex_);
-    if (statement.key.empty()) {
-      fresh["spark.sql.warehouse.dir"] = config_["spark.sql.warehouse.dir"];
-      config_ = std::move(fresh);
-    } else if (const auto found = fresh.find(statement.key); found != fresh.end()) {
-      config_[statement.key] = found->second;
+    if (!statement.key.empty()) {
+      unset_config(statement.key);
     } else {
-      config_.erase(statement.key);
+      for (const auto& [key, value] : settings_set()) unset_config(key);
     }
     return no_rows();
   }
   if (statement.key.empty()) {
     Rows rows;
-    std::lock_guard lock(mutex_);
-    for (const auto& [key, value] : config_) rows.push_back({key, value});
+    for (const auto& [key, value] : settings_set()) rows.push_back({key, value});
     return text_rows(rows, {"key", "value"});
   }
   if (statement.value) set_config(statement.key, *statement.value);
-  const auto value = config(statement.key);
-  return text_rows({{statement.key, value.empty() ? "<undefined>" : value}}, {"key", "value"});
+  return text_rows({{statement.key, setting(statement.key).value_or("<undefined>")}},
+                   {"key", "value"});
 }
 
 proto::Relation EmbeddedExecutor::run(const Cache& statement) {
@@ -697,7 +691,7 @@ proto::Relation EmbeddedExecutor::run(const Variable& statement) {
   }
   std::string columns;
   for (size_t i = 0; i < rows.schema.size(); ++i) columns += fmt::format("{}c{}", i ? ", " : "", i);
-  const auto values = fmt::format("__variables_{}", next_import_++);
+  const auto values = new_name("variables");
   database_.execute(fmt::format("CREATE TABLE {} AS SELECT * FROM ({}) AS t({})", sql_name(values),
                                 rows.sql, columns));
   const auto count =
@@ -734,7 +728,7 @@ proto::Relation EmbeddedExecutor::run(const Variable& statement) {
     const Resolved value{.sql = fmt::format("(SELECT c{} FROM {})", i, sql_name(values)),
                          .type = rows.schema[i].type,
                          .name = name};
-    const auto table = fmt::format("__variable_{}", next_import_++);
+    const auto table = new_name("variable");
     database_.execute(fmt::format("CREATE TABLE {} AS SELECT {} AS v", sql_name(table),
                                   cast(value, type, time_zone()).sql));
     std::lock_guard lock(mutex_);

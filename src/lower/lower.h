@@ -84,7 +84,10 @@ class Environment {
   virtual Scan source(const spark::connect::Read_DataSource& source) = 0;
   /// What spark.catalog is asked.
   virtual Scan asked(const spark::connect::Catalog& call) = 0;
-  virtual Scan local(const spark::connect::LocalRelation& rows) = 0;
+  /// Rows that came with the plan (local_relation) or before it (the cached kinds).
+  virtual Scan local(const spark::connect::Relation& rows) = 0;
+  /// The plan that a client's checkpoint left under an id.
+  virtual spark::connect::Relation remembered(const std::string& id) = 0;
   /// The columns of a stream's source; no rows.
   virtual Scan stream(const spark::connect::Read& read) = 0;
   /// Texts, the column `record` of a query, read as CSV or JSON.

@@ -91,7 +91,13 @@ Query Resolver::relation(const proto::Relation& relation) {
       break;
     }
     case proto::Relation::kLocalRelation:
-      query = scan(catalog_.local(relation.local_relation()), {});
+    case proto::Relation::kCachedLocalRelation:
+    case proto::Relation::kChunkedCachedLocalRelation:
+      query = scan(catalog_.local(relation), {});
+      break;
+    case proto::Relation::kCachedRemoteRelation:
+      query = this->relation(
+          catalog_.remembered(relation.cached_remote_relation().relation_id()));
       break;
     case proto::Relation::kCatalog:
       query = scan(catalog_.asked(relation.catalog()), {});
