@@ -43,8 +43,7 @@ struct HeldRows {
 
 class EmbeddedExecutor : public Executor, public Environment {
  public:
-  explicit EmbeddedExecutor(const DatabaseOptions& options)
-      : EmbeddedExecutor(Database(options)) {}
+  explicit EmbeddedExecutor(const DatabaseOptions& options) : EmbeddedExecutor(Database(options)) {}
   /// A session of its own beside others of the database.
   explicit EmbeddedExecutor(const Database& shared) : database_(shared.sibling()) {}
   /// What the session kept in the database goes with it.
@@ -95,6 +94,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   /// The files that a plan reads, as URIs.
   std::vector<std::string> input_files(const proto::Relation& relation);
   /// Whether two plans are equal but for names that nobody sees, ids and places.
+  bool is_streaming(const proto::Relation& relation);
   bool same_semantics(const proto::Relation& a, const proto::Relation& b);
   int32_t semantic_hash(const proto::Relation& relation);
 
@@ -112,6 +112,8 @@ class EmbeddedExecutor : public Executor, public Environment {
   /// Writes rows that are appended once, whatever is tried again: see WriteRequest::once.
   void write_once(const proto::Relation& rows, WriteRequest request);
   LoweredPlan lowered(const proto::Relation& relation, bool runs = false);
+  /// A plan's first rows as the table of show().
+  std::string shown(const proto::Relation& relation, int rows, int truncate);
   SourceRequest request_for(const std::string& format, Properties options);
   Database& database() { return database_; }
 
@@ -284,7 +286,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::filesystem::path artifacts_;
   bool sealed_ = false;
   std::map<std::string, ObservedMetrics> observed_;  // the last of each name
-  std::atomic<bool> interrupted_{false};  // a script
+  std::atomic<bool> interrupted_{false};             // a script
   int script_depth_ = 0;
 };
 

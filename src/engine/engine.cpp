@@ -344,6 +344,11 @@ EmbeddedExecutor::ShownRows EmbeddedExecutor::shown_rows(const proto::Relation& 
   return out;
 }
 
+std::string EmbeddedExecutor::shown(const proto::Relation& relation, int rows, int truncate) {
+  const auto first = shown_rows(relation, rows);
+  return show_table(first.titles, first.cells, rows, truncate, false);
+}
+
 ArrowStream EmbeddedExecutor::show(const proto::ShowString& show) {
   const auto rows = shown_rows(show.input(), show.num_rows());
   const auto table =

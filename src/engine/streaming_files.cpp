@@ -22,9 +22,9 @@ using nlohmann::json;
 namespace {
 
 /// Options of the stream, which the readers of files do not know.
-constexpr const char* kStreamOptions[] = {
-    "maxfilespertrigger", "maxbytespertrigger", "latestfirst",     "filenameonly",
-    "maxfileage",         "cleansource",        "sourcearchivedir", "maxcachedfiles"};
+constexpr const char* kStreamOptions[] = {"maxfilespertrigger", "maxbytespertrigger", "latestfirst",
+                                          "filenameonly",       "maxfileage",         "cleansource",
+                                          "sourcearchivedir",   "maxcachedfiles"};
 
 struct FoundFile {
   std::string path;
@@ -35,7 +35,10 @@ struct FoundFile {
 class FileSource : public StreamSource {
  public:
   FileSource(SourceRequest request, std::string name, EmbeddedExecutor& engine, fs::path log)
-      : engine_(engine), request_(std::move(request)), name_(std::move(name)), log_(std::move(log)) {
+      : engine_(engine),
+        request_(std::move(request)),
+        name_(std::move(name)),
+        log_(std::move(log)) {
     const auto number = [&](const char* option, const char* shown) -> std::optional<int64_t> {
       const auto found = request_.options.find(option);
       if (found == request_.options.end()) return std::nullopt;
@@ -90,8 +93,15 @@ class FileSource : public StreamSource {
     allowed_ = std::move(there);
   }
 
+  void take_all() override {
+    files_max_.reset();
+    bytes_max_.reset();
+    stop_at_latest();
+  }
+
   HeldRows rows(const std::string& start, const std::string& end) override {
-    const int64_t from = start.empty() ? -1 : entry_of(start), to = entry_of(end);
+    const int64_t from = start.empty() ? -1 : entry_of(start),
+                  to = end.empty() ? -1 : entry_of(end);
     auto request = request_;
     request.paths.clear();
     for (const auto& [path, entry] : seen_) {
@@ -207,8 +217,7 @@ Schema file_stream_schema(const proto::Read_DataSource& source, EmbeddedExecutor
                             "your Spark version.",
                             source.format()));
   }
-  if (request.paths.empty())
-    throw Error("_LEGACY_ERROR_TEMP_2047", "'path' is not specified");
+  if (request.paths.empty()) throw Error("_LEGACY_ERROR_TEMP_2047", "'path' is not specified");
   for (const auto& path : request.paths) {
     if (path.find_first_of("*?[{") == std::string::npos && !fs::exists(path))
       throw Error("PATH_NOT_FOUND", fmt::format("Path does not exist: {}.", path));
@@ -251,9 +260,8 @@ std::unique_ptr<StreamSource> make_table_source(const proto::Read::NamedTable& t
   for (const auto& [key, value] : table.options()) options[key] = value;
   auto request = engine.request_for(entry->provider, options);
   request.schema = entry->schema();
-  request.partition_schema =
-      Schema(request.schema.end() - static_cast<long>(entry->partition_by.size()),
-             request.schema.end());
+  request.partition_schema = Schema(
+      request.schema.end() - static_cast<long>(entry->partition_by.size()), request.schema.end());
   request.paths = {entry->location};
   return std::make_unique<FileSource>(std::move(request), entry->location, engine, log);
 }

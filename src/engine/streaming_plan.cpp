@@ -138,21 +138,24 @@ void check_join(const proto::Join& join) {
                             join_name(type)));
   }
   if (type == proto::Join::JOIN_TYPE_FULL_OUTER) {
-    unsupported(fmt::format("FullOuter joins with streaming DataFrames/Datasets on the {} and a "
-                            "static DataFrame/Dataset on the {} is not supported",
-                            left ? "left" : "right", left ? "right" : "left"));
+    unsupported(
+        fmt::format("FullOuter joins with streaming DataFrames/Datasets on the {} and a "
+                    "static DataFrame/Dataset on the {} is not supported",
+                    left ? "left" : "right", left ? "right" : "left"));
   }
   const bool keeps_left = type == proto::Join::JOIN_TYPE_LEFT_OUTER ||
                           type == proto::Join::JOIN_TYPE_LEFT_SEMI ||
                           type == proto::Join::JOIN_TYPE_LEFT_ANTI;
   if (right && keeps_left) {
-    unsupported(fmt::format("{} join with a streaming DataFrame/Dataset on the right and a static "
-                            "DataFrame/Dataset on the left is not supported",
-                            join_name(type)));
+    unsupported(
+        fmt::format("{} join with a streaming DataFrame/Dataset on the right and a static "
+                    "DataFrame/Dataset on the left is not supported",
+                    join_name(type)));
   }
   if (left && type == proto::Join::JOIN_TYPE_RIGHT_OUTER) {
-    unsupported("RightOuter join with a streaming DataFrame/Dataset on the left and a static "
-                "DataFrame/DataSet on the right not supported");
+    unsupported(
+        "RightOuter join with a streaming DataFrame/Dataset on the left and a static "
+        "DataFrame/DataSet on the right not supported");
   }
 }
 
@@ -183,8 +186,9 @@ void check_aggregate(const proto::Aggregate& aggregate, OutputMode mode) {
     for_each_message(expression, [](const Message& part) {
       if (part.GetDescriptor() == proto::Expression::UnresolvedFunction::descriptor() &&
           static_cast<const proto::Expression::UnresolvedFunction&>(part).is_distinct()) {
-        unsupported("Distinct aggregations are not supported on streaming DataFrames/Datasets. "
-                    "Consider using approx_count_distinct() instead.");
+        unsupported(
+            "Distinct aggregations are not supported on streaming DataFrames/Datasets. "
+            "Consider using approx_count_distinct() instead.");
       }
       return true;
     });
@@ -212,14 +216,16 @@ void check(const proto::Relation& relation, OutputMode mode) {
   switch (relation.rel_type_case()) {
     case proto::Relation::kSort:
       if (mode != OutputMode::kComplete || !has_aggregate_below(relation)) {
-        unsupported("Sorting is not supported on streaming DataFrames/Datasets, unless it is on "
-                    "aggregated DataFrame/Dataset in Complete output mode");
+        unsupported(
+            "Sorting is not supported on streaming DataFrames/Datasets, unless it is on "
+            "aggregated DataFrame/Dataset in Complete output mode");
       }
       break;
     case proto::Relation::kLimit:
       if (mode == OutputMode::kUpdate) {
-        unsupported("Limits are not supported on streaming DataFrames/Datasets in Update output "
-                    "mode");
+        unsupported(
+            "Limits are not supported on streaming DataFrames/Datasets in Update output "
+            "mode");
       }
       break;
     case proto::Relation::kOffset:
@@ -260,15 +266,17 @@ void check(const proto::Relation& relation, OutputMode mode) {
     case proto::Relation::kDeduplicate:
       if (relation.deduplicate().within_watermark() &&
           event_columns(relation.deduplicate().input()).empty()) {
-        unsupported("dropDuplicatesWithinWatermark is not supported on streaming "
-                    "DataFrames/DataSets without watermark");
+        unsupported(
+            "dropDuplicatesWithinWatermark is not supported on streaming "
+            "DataFrames/DataSets without watermark");
       }
       break;
     case proto::Relation::kAggregate:
       check_aggregate(relation.aggregate(), mode);
       if (mode != OutputMode::kAppend && has_aggregate_below(relation.aggregate().input())) {
-        unsupported("Multiple streaming aggregations are only supported in Append output mode on "
-                    "streaming DataFrames/Datasets");
+        unsupported(
+            "Multiple streaming aggregations are only supported in Append output mode on "
+            "streaming DataFrames/Datasets");
       }
       break;
     default:

@@ -52,7 +52,8 @@ const Schema& rate_schema() {
 }
 
 /// Rows `first` … `end` - 1 whose time in microseconds is an SQL expression of `range`.
-HeldRows rate_rows(EmbeddedExecutor& engine, int64_t first, int64_t end, const std::string& micros) {
+HeldRows rate_rows(EmbeddedExecutor& engine, int64_t first, int64_t end,
+                   const std::string& micros) {
   return engine.hold(Scan{.from = fmt::format("range({}, {})", first, end),
                           .columns = {{rate_schema()[0], fmt::format("make_timestamp({})", micros)},
                                       {rate_schema()[1], "range"}}});
@@ -82,16 +83,16 @@ class RateSource : public StreamSource {
   }
   std::string next(const std::string& start) override {
     const auto now = last_ ? *last_ : std::max<int64_t>((now_millis() - started_) / 1000, 0);
-    return std::to_string(std::max(now, start.empty() ? 0 : std::stoll(start)));
+    return std::to_string(std::max<int64_t>(now, start.empty() ? 0 : std::stoll(start)));
   }
   void stop_at_latest() override { last_ = (now_millis() - started_) / 1000; }
   HeldRows rows(const std::string& start, const std::string& end) override {
     const int64_t from = start.empty() ? 0 : std::stoll(start), to = std::stoll(end);
     const auto first = rate_value_at(from, rows_per_second_, ramp_up_),
                last = rate_value_at(to, rows_per_second_, ramp_up_);
-    const double each = last > first ? static_cast<double>(to - from) * 1000 /
-                                           static_cast<double>(last - first)
-                                     : 0;
+    const double each =
+        last > first ? static_cast<double>(to - from) * 1000 / static_cast<double>(last - first)
+                     : 0;
     return rate_rows(engine_, first, last,
                      fmt::format("({} + CAST(round((range - {}) * {}::DOUBLE) AS BIGINT)) * 1000",
                                  started_ + from * 1000, first, each));
@@ -160,10 +161,10 @@ int64_t rate_value_at(int64_t second, int64_t rows_per_second, int64_t ramp_up) 
 
 int64_t interval_micros(std::string text) {
   static const std::map<std::string, double> units = {
-      {"microsecond", 1},  {"us", 1},     {"millisecond", 1e3}, {"ms", 1e3},      {"msec", 1e3},
-      {"second", 1e6},     {"s", 1e6},    {"sec", 1e6},         {"minute", 60e6}, {"m", 60e6},
-      {"min", 60e6},       {"hour", 36e8}, {"h", 36e8},         {"day", 864e8},   {"d", 864e8},
-      {"week", 6048e8}};
+      {"microsecond", 1}, {"us", 1},       {"millisecond", 1e3}, {"ms", 1e3},
+      {"msec", 1e3},      {"second", 1e6}, {"s", 1e6},           {"sec", 1e6},
+      {"minute", 60e6},   {"m", 60e6},     {"min", 60e6},        {"hour", 36e8},
+      {"h", 36e8},        {"day", 864e8},  {"d", 864e8},         {"week", 6048e8}};
   const auto given = text;
   const auto bad = [&] {
     return Error("CANNOT_PARSE_INTERVAL",
@@ -216,8 +217,7 @@ std::unique_ptr<StreamSource> make_stream_source(const proto::Read& read, Embedd
   const auto format = lower_case(read.data_source().format());
   const auto options = lower_keys(read.data_source());
   if (format == "rate") return std::make_unique<RateSource>(options, engine, log);
-  if (format == "rate-micro-batch")
-    return std::make_unique<RateMicroBatchSource>(options, engine);
+  if (format == "rate-micro-batch") return std::make_unique<RateMicroBatchSource>(options, engine);
   return make_file_source(read.data_source(), engine, log);
 }
 

@@ -25,6 +25,8 @@ class StreamSource {
   virtual std::string next(const std::string& start) = 0;
   /// From now on `next` gives what is there now, no more: Trigger.AvailableNow.
   virtual void stop_at_latest() = 0;
+  /// The same, all of it at once: Trigger.Once.
+  virtual void take_all() { stop_at_latest(); }
   /// The rows after `start` up to `end`.
   virtual HeldRows rows(const std::string& start, const std::string& end) = 0;
 };
