@@ -9,9 +9,10 @@ FIRESTEEL := $(BUILD)/bin/firesteel
 setup:
 	@tools/setup.sh
 
-# What the tests talk to: TensorBoard and MLflow.
+# What the tests talk to: TensorBoard and MLflow, PySpark's clients.
 peers: setup
 	@tools/setup.sh tracking
+	@tools/setup.sh clients
 
 build: setup
 	@mkdir -p build

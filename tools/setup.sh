@@ -118,6 +118,21 @@ flights_data() {
   done_with flights "$stamp"
 }
 
+# PySpark's clients: the newest with what they need, the older ones beside it.
+pyspark_clients() {
+  virtual_environment clients packages/requirements-clients.txt
+  local version stamp
+  for version in 4.0.4 4.1.3; do
+    stamp=$(stamp_of "client-$version" <(echo "$version"))
+    [ -e "$stamp" ] && continue
+    say "PySpark's client $version"
+    rm -rf "$deps/clients/pyspark-$version"
+    "$deps/clients/bin/python" -m pip install -q --disable-pip-version-check --no-deps \
+      --target "$deps/clients/pyspark-$version" "pyspark-client==$version" 2> >(grep -v '^WARNING' >&2)
+    done_with "client-$version" "$stamp"
+  done
+}
+
 case ${1:-build} in
   build)
     debian_packages
@@ -130,5 +145,6 @@ case ${1:-build} in
     ;;
   reference) virtual_environment reference packages/requirements-reference.txt ;;
   tracking) virtual_environment tracking packages/requirements-tracking.txt ;;
-  *) fail "unknown part '$1' (build, reference, tracking)" ;;
+  clients) pyspark_clients ;;
+  *) fail "unknown part '$1' (build, reference, tracking, clients)" ;;
 esac

@@ -31,7 +31,7 @@ VIEWS = {
 }
 
 
-def start_server():
+def start_server(*options):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -43,7 +43,7 @@ def start_server():
          "--conf", "spark.ui.enabled=false", "--conf", "spark.sql.session.timeZone=UTC",
          "--conf", "spark.sql.shuffle.partitions=1", "--conf", "spark.driver.bindAddress=127.0.0.1",
          "--conf", "spark.driver.host=127.0.0.1",
-         "--conf", f"spark.sql.warehouse.dir={folder}"],
+         "--conf", f"spark.sql.warehouse.dir={folder}", *options],
         env={**os.environ, "SPARK_NO_DAEMONIZE": "1", "SPARK_HOME": home, "SPARK_LOG_DIR": folder, "SPARK_PID_DIR": folder,
              "TZ": "UTC"},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

@@ -1,0 +1,103 @@
+"""Runs the doctests inside the installed PySpark against a Spark Connect server, one by one.
+
+usage: PYTHON tests/pyspark/doctests.py sc://HOST:PORT [--modules NAME…] [--json FILE] [--verbose]
+PYTHON has pyspark[connect] and pandas < 3. Prints what passes per module; with --verbose what fails and why.
+The file has {module: {test: "" or the failure's text}}, which compare.py holds against another server's.
+"""
+import argparse
+import contextlib
+import doctest
+import importlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+
+MODULES = ["functions.builtin", "functions.partitioning", "column", "dataframe", "readwriter", "window", "group", "session",
+           "catalog", "conf", "tvf", "observation", "merge", "avro.functions", "streaming.query", "streaming.readwriter",
+           "udf", "types"]
+PATHS = {"udf": "pyspark.sql.udf", "types": "pyspark.sql.types"}  # else pyspark.sql.connect.MODULE
+SECONDS_PER_TEST = 60
+SECONDS_PER_MODULE = 900
+
+
+def in_time(signum, frame):
+    raise TimeoutError(f"not done in {SECONDS_PER_TEST} s")
+
+
+def run_module(name):
+    """The failures of a module's doctests by test; an empty text is a pass."""
+    results = {}
+
+    def testmod(module, globs, optionflags, **ignored):
+        runner = doctest.DocTestRunner(optionflags=optionflags)
+        for test in doctest.DocTestFinder().find(module, module.__name__, globs=dict(globs)):
+            if not test.examples or all(e.options.get(doctest.SKIP) for e in test.examples):
+                continue
+            out = io.StringIO()
+            signal.alarm(SECONDS_PER_TEST)
+            try:
+                with contextlib.redirect_stderr(io.StringIO()):
+                    failed = runner.run(test, out=out.write).failed
+            except TimeoutError as error:
+                failed, out = 1, io.StringIO(str(error))
+            finally:
+                signal.alarm(0)
+            results[test.name] = out.getvalue() if failed else ""
+        with contextlib.suppress(Exception):
+            spark = globs["spark"]
+            for table in spark.catalog.listTables():
+                kind = "VIEW" if table.tableType in ("TEMPORARY", "VIEW") else "TABLE"
+                spark.sql(f"DROP {kind} IF EXISTS `{table.name}`")
+        return doctest.TestResults(0, 0)
+
+    signal.signal(signal.SIGALRM, in_time)
+    doctest.testmod = testmod
+    module = importlib.import_module(PATHS.get(name, f"pyspark.sql.connect.{name}"))
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        module._test()
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("--modules", nargs="*", default=MODULES)
+    parser.add_argument("--json")
+    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        json.dump(run_module(options.one), sys.stdout)
+        return 0
+    import pyspark
+    environment = {**os.environ, "SPARK_CONNECT_TESTING_REMOTE": options.url, "SPARK_REMOTE": options.url, "SPARK_TESTING": "1",
+                   "PYARROW_IGNORE_TIMEZONE": "1", "TZ": "UTC", "SPARK_HOME": os.path.dirname(pyspark.__file__)}
+    everything, total, passed = {}, 0, 0
+    for name in options.modules:
+        child = subprocess.run([sys.executable, os.path.abspath(__file__), options.url, "--one", name], env=environment,
+                               capture_output=True, text=True, timeout=SECONDS_PER_MODULE)
+        try:
+            results = json.loads(child.stdout)
+        except ValueError:
+            print(f"{name}: cannot run: {child.stderr[-600:]}")
+            continue
+        everything[name] = results
+        good = sum(1 for text in results.values() if not text)
+        total, passed = total + len(results), passed + good
+        print(f"{name:24} {good:4} of {len(results):4}", flush=True)
+        for test, text in results.items():
+            if text and options.verbose:
+                print(f"--- {test}\n{text.strip()[:1500]}")
+    print(f"{'all':24} {passed:4} of {total:4}")
+    if options.json:
+        with open(options.json, "w") as out:
+            json.dump(everything, out, indent=0)
+            out.write("\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
