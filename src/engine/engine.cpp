@@ -347,6 +347,11 @@ EmbeddedExecutor::ShownRows EmbeddedExecutor::shown_rows(const proto::Relation& 
   return out;
 }
 
+std::string EmbeddedExecutor::shown(const proto::Relation& relation, int rows, int truncate) {
+  const auto first = shown_rows(relation, rows);
+  return show_table(first.titles, first.cells, rows, truncate, false);
+}
+
 ArrowStream EmbeddedExecutor::show(const proto::ShowString& show) {
   const auto rows = shown_rows(show.input(), show.num_rows());
   const auto table =
@@ -394,6 +399,10 @@ void EmbeddedExecutor::write(const proto::WriteOperation& operation) {
       !request.partition_by.empty();
   read_write_options({operation.options().begin(), operation.options().end()}, request);
   write_rows(operation.input(), std::move(request));
+}
+
+void EmbeddedExecutor::write_once(const proto::Relation& rows, WriteRequest request) {
+  write_rows(rows, std::move(request));
 }
 
 void EmbeddedExecutor::write_rows(const proto::Relation& rows, WriteRequest request) {

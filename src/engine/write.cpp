@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/file.h"
 #include "engine/commit.h"
 #include "engine/orc.h"
 #include "engine/sources.h"
@@ -280,6 +283,26 @@ void write_orc_files(const WriteRequest& request, const fs::path& folder, const 
   }
 }
 
+/// What was added, as the file sink of Spark's streams logs it.
+std::string sink_log(const FolderChange& change, const fs::path& target) {
+  std::string log = "v1";
+  for (const auto& [from, to] : change.add) {
+    const auto size = fs::file_size(target / from);
+    const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          std::chrono::system_clock::now().time_since_epoch())
+                          .count();
+    log += "\n" + nlohmann::ordered_json{{"path", "file://" + (target / to).string()},
+                                         {"size", size},
+                                         {"isDir", false},
+                                         {"modificationTime", time},
+                                         {"blockReplication", 1},
+                                         {"blockSize", 33554432},
+                                         {"action", "add"}}
+                      .dump();
+  }
+  return log;
+}
+
 }  // namespace
 
 void write_files(const WriteRequest& request, Database& database) {
@@ -300,6 +323,11 @@ void write_files(const WriteRequest& request, Database& database) {
   const fs::path target =
       fs::absolute(request.path.starts_with("file://") ? request.path.substr(7) : request.path)
           .lexically_normal();
+  if (!request.once.empty()) {
+    fs::create_directories(target);
+    folder_files(target);  // what was cut is finished first
+    if (fs::exists(target / request.once)) return;
+  }
   const bool exists = fs::exists(target);
   if (exists && request.mode == WriteMode::kIgnore) return;
   if (exists && request.mode == WriteMode::kError) {
@@ -360,8 +388,12 @@ void write_files(const WriteRequest& request, Database& database) {
         change.remove.push_back(path.string());
     }
   }
+  if (!request.once.empty()) {
+    write_file_aside(aside.path / "_once", sink_log(change, target));
+    change.add.emplace_back((fs::path(aside_name) / "_once").string(), request.once);
+  }
   commit_change(target, change);
-  if (!fs::exists(target / "_SUCCESS")) std::ofstream(target / "_SUCCESS").close();
+  if (request.once.empty() && !fs::exists(target / "_SUCCESS")) std::ofstream(target / "_SUCCESS").close();
 }
 
 std::vector<std::pair<std::string, std::optional<std::string>>> partition_values(

@@ -378,10 +378,11 @@ Resolved transform_values(std::vector<Resolved>& a, const CallContext&) {
 /// Each element's place is the number of those that the comparator puts before it.
 Resolved array_sort_by(std::vector<Resolved>& a, const CallContext& call) {
   if (!a[1].type.is_integral()) {
-    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-                fmt::format("Cannot resolve \"array_sort\" due to data type mismatch: The comparator "
-                            "must give the \"INT\" type, however \"{}\" has the type \"{}\".",
-                            a[1].name, a[1].type.sql()))
+    throw Error(
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+        fmt::format("Cannot resolve \"array_sort\" due to data type mismatch: The comparator "
+                    "must give the \"INT\" type, however \"{}\" has the type \"{}\".",
+                    a[1].name, a[1].type.sql()))
         .at(call.span);
   }
   const auto failure =

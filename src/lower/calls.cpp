@@ -456,6 +456,10 @@ Resolved Resolver::time_window(const proto::Expression::UnresolvedFunction& call
         .at(span);
   }
   auto time = expression(call.arguments(0), scope);
+  if (time.type.kind == kStruct && time.type.fields->size() == 2) {  // a session already
+    time.name = "session_window";
+    return time;
+  }
   if (time.type.kind != kTimestampNtz)
     time = coerce(time, make_type(kTimestamp), settings_.time_zone);
   const int64_t length = duration(call.arguments(1), "window", span);

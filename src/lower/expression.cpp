@@ -823,7 +823,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
     result.sql = fmt::format("coalesce({}, false)", result.sql);
     return result;
   }
-  if (name == "product" && call.arguments_size() == 1) {  // of the DataFrame API alone
+  if (name == "product" && call.arguments_size() == 1 && !span.known()) {  // SQL has no product()
     enter_aggregate(name, scope, span);
     const bool inside = std::exchange(scope.inside_aggregate, true);
     const auto value = expression(call.arguments(0), scope);

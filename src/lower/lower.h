@@ -18,6 +18,7 @@ class CommonInlineUserDefinedTableFunction;
 class Expression;
 class LocalRelation;
 class Parse;
+class Read;
 class Read_DataSource;
 class Relation;
 class SQL;
@@ -89,6 +90,8 @@ class Environment {
   virtual Scan local(const spark::connect::Relation& rows) = 0;
   /// The plan that a client's checkpoint left under an id.
   virtual spark::connect::Relation remembered(const std::string& id) = 0;
+  /// The columns of a stream's source; no rows.
+  virtual Scan stream(const spark::connect::Read& read) = 0;
   /// Texts, the column `record` of a query, read as CSV or JSON.
   virtual Scan parsed(const spark::connect::Parse& parse, const std::string& sql) = 0;
   /// Makes a table of a query's rows, whose name it gives, and works out the metrics over it.
@@ -114,7 +117,7 @@ struct LowerSettings {
   bool case_sensitive = false;
   std::string database = "default";
   bool temporary = true;  // temporary views and functions are seen
-  bool runs = false;      // what is observed is to be worked out now
+  bool runs = false;      // it is to be run now: metrics are worked out, streams refused
 };
 
 /// SQL for DuckDB and the schema of its rows, in Spark's types.

@@ -318,15 +318,24 @@ Query Resolver::scan(const Scan& scan, std::vector<std::string> qualifiers) {
   return query;
 }
 
+/// A stream's plan has no rows but those of its batches.
+[[noreturn]] static void stream_not_started() {
+  throw Error("_LEGACY_ERROR_TEMP_3102",
+              "Queries with streaming sources must be executed with writeStream.start(), or from a "
+              "streaming table or flow definition within a Spark Declarative Pipeline.");
+}
+
 Query Resolver::read(const proto::Read& read) {
   if (read.is_streaming()) {
-    throw Error("UNSUPPORTED_FEATURE.STREAMING", "Streaming reads are not supported.");
+    if (settings_.runs) stream_not_started();
+    return scan(catalog_.stream(read), {});
   }
   return scan(catalog_.source(read.data_source()), {});
 }
 
 Query Resolver::named_table(const proto::Read& read, const proto::Relation& relation) {
   const auto parts = split_name(read.named_table().unparsed_identifier());
+  if (read.is_streaming() && settings_.runs) stream_not_started();
   if (parts.size() == 1) {
     for (size_t i = std::min(visible_plans_, named_plans_.size()); i-- > 0;) {
       if (!same_name(named_plans_[i].name, parts[0])) continue;
