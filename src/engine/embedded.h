@@ -73,6 +73,11 @@ class EmbeddedExecutor : public Executor, public Environment {
   /// The rows of a plan as they are now, under an id that cached_remote_relation names.
   std::string checkpoint(const proto::Relation& relation);
   void forget_checkpoint(const std::string& id);
+  /// From its next use on, the rows of this very plan are kept.
+  void persist(const proto::Relation& relation, const proto::StorageLevel& level);
+  void unpersist(const proto::Relation& relation);
+  /// Nothing when it is not persisted.
+  std::optional<proto::StorageLevel> storage_level(const proto::Relation& relation);
 
   struct Query {
     Schema schema;
@@ -129,6 +134,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   Scan source(const proto::Read_DataSource& source) override;
   Scan asked(const proto::Catalog& call) override;
   Scan local(const proto::Relation& rows) override;  // local_rows.cpp
+  std::optional<Scan> persisted(const proto::Relation& relation) override;
   proto::Relation remembered(const std::string& id) override;
   Scan stream(const proto::Read& read) override;  // streaming_source.cpp
   Scan parsed(const proto::Parse& parse, const std::string& sql) override;
@@ -266,6 +272,11 @@ class EmbeddedExecutor : public Executor, public Environment {
     uint64_t bytes = 0;
     std::chrono::steady_clock::time_point used;
   };
+  struct PersistedPlan {
+    proto::StorageLevel level;
+    std::optional<Scan> scan;
+    bool runs = false;  // its rows are being made
+  };
   struct SessionVariable {
     DataType type;
     std::string table;  // of one row with a column `v`
@@ -300,6 +311,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::map<std::string, Scan> held_;
   std::map<std::string, LocalRows> local_rows_;  // by the hash of their bytes and schema
   std::map<std::string, proto::Relation> remembered_;
+  std::map<std::string, PersistedPlan> persisted_;  // by the plan's bytes
   bool sealed_ = false;
   std::map<std::string, ObservedMetrics> observed_;  // the last of each name
   std::atomic<bool> interrupted_{false};             // a script

@@ -159,7 +159,8 @@ std::string partition_folder(const std::string& column, const std::optional<std:
   std::string out = column + "=";
   for (const char c : value.value_or(kNullPartition)) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool escaped = byte < 0x20 || std::string_view("\"#%'*/:=?\\\x7f{[]^").find(c) != std::string_view::npos;
+    const bool escaped =
+        byte < 0x20 || std::string_view("\"#%'*/:=?\\\x7f{[]^").find(c) != std::string_view::npos;
     out += escaped ? fmt::format("%{:02X}", byte) : std::string(1, c);
   }
   return out;
@@ -393,7 +394,8 @@ void write_files(const WriteRequest& request, Database& database) {
     change.add.emplace_back((fs::path(aside_name) / "_once").string(), request.once);
   }
   commit_change(target, change);
-  if (request.once.empty() && !fs::exists(target / "_SUCCESS")) std::ofstream(target / "_SUCCESS").close();
+  if (request.once.empty() && !fs::exists(target / "_SUCCESS"))
+    std::ofstream(target / "_SUCCESS").close();
 }
 
 std::vector<std::pair<std::string, std::optional<std::string>>> partition_values(

@@ -88,6 +88,8 @@ class Environment {
   virtual Scan asked(const spark::connect::Catalog& call) = 0;
   /// Rows that came with the plan (local_relation) or before it (the cached kinds).
   virtual Scan local(const spark::connect::Relation& rows) = 0;
+  /// The kept rows of a relation that was persisted; nothing when it was not.
+  virtual std::optional<Scan> persisted(const spark::connect::Relation& relation) = 0;
   /// The plan that a client's checkpoint left under an id.
   virtual spark::connect::Relation remembered(const std::string& id) = 0;
   /// The columns of a stream's source; no rows.

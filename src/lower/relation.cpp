@@ -35,7 +35,7 @@ const proto::Relation* recursive_union(const proto::Relation& body) {
 }  // namespace
 
 Query Resolver::relation(const proto::Relation& relation) {
-  if (++depth_ > 2000) {
+  if (++depth_ > 2100) {
     throw Error("UNSUPPORTED_FEATURE.DEEP_PLAN", "The plan is nested too deeply.");
   }
   struct Leave {
@@ -43,6 +43,14 @@ Query Resolver::relation(const proto::Relation& relation) {
     ~Leave() { --depth; }
   } leave{depth_};
   Query query;
+  if (const auto rows = catalog_.persisted(relation)) {
+    query = scan(*rows, {});
+    if (relation.common().has_plan_id()) {
+      for (auto& attribute : query.output)
+        attribute.plan_ids.push_back(relation.common().plan_id());
+    }
+    return query;
+  }
   switch (relation.rel_type_case()) {
     case proto::Relation::REL_TYPE_NOT_SET:  // SELECT without FROM: one row without columns
       return query;

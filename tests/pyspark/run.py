@@ -6,6 +6,7 @@ import concurrent.futures
 import glob
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -207,11 +208,53 @@ class Clients(unittest.TestCase):
         self.assertEqual(spark.range(2).count(), 2)
         spark.stop()
 
+    def test_messages_that_are_damaged(self):
+        chance = random.Random(7)
+        request = execute("SELECT a, sum(b) FROM VALUES (1, 2.5), (3, NULL) AS t(a, b) GROUP BY a")
+        plan = request.plan.root.sql
+        plan.named_arguments["x"].literal.string = "text"
+        projected = execute("")
+        projected.plan.root.project.input.range.end = 10
+        for name in ("upper", "sum", "array", "nosuch"):
+            call = projected.plan.root.project.expressions.add().unresolved_function
+            call.function_name = name
+            call.arguments.add().unresolved_attribute.unparsed_identifier = "id"
+        channel = grpc.insecure_channel(f"127.0.0.1:{self.server.port}")
+        for kind in (request, projected):
+            whole = kind.SerializeToString()
+            for _ in range(300):
+                body = bytearray(whole)
+                for _ in range(chance.randint(1, 4)):
+                    body[chance.randrange(40, len(body))] = chance.randrange(256)
+                try:
+                    list(channel.unary_stream("/spark.connect.SparkConnectService/ExecutePlan")(bytes(body), timeout=20))
+                except grpc.RpcError as error:
+                    self.assertNotIn(error.code(), (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED))
+        spark = connect(self.server.url)
+        self.assertEqual(spark.range(2).count(), 2)
+        spark.stop()
+
     def test_too_large_a_message(self):
         request = execute("SELECT '" + "x" * (129 << 20) + "'")
         with self.assertRaises(grpc.RpcError) as caught:
             list(self.server.stub().ExecutePlan(request))
         self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+    def test_persist(self):
+        spark = connect(self.server.url)
+        df = spark.range(1000).selectExpr("id", "rand() AS r")
+        before = df.selectExpr("sum(r)").first()
+        self.assertNotEqual(df.selectExpr("sum(r)").first(), before)
+        self.assertFalse(df.is_cached)
+        df.persist()
+        self.assertTrue(df.storageLevel.useMemory)
+        kept = df.selectExpr("sum(r)").first()
+        self.assertEqual(df.selectExpr("sum(r)").first(), kept)
+        self.assertEqual(df.filter(df.r >= 0).agg({"r": "sum"}).first()[0], kept[0])
+        df.unpersist()
+        self.assertFalse(df.storageLevel.useMemory)
+        self.assertNotEqual(df.selectExpr("sum(r)").first(), kept)
+        spark.stop()
 
     def test_rows_larger_than_a_message(self):
         spark = connect(self.server.url)

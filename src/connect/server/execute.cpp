@@ -221,7 +221,9 @@ proto::Plan plain_plan(const proto::Plan& plan) {
 
 void execute_plan(ServerSession& session, const proto::ExecutePlanRequest& request,
                   Operation& operation) {
-  const auto plan = plain_plan(request.plan());
+  const auto plain =
+      request.plan().has_compressed_operation() ? plain_plan(request.plan()) : proto::Plan();
+  const auto& plan = request.plan().has_compressed_operation() ? plain : request.plan();
   if (plan.has_root()) return send_rows(session.executor(), plan.root(), request, operation);
   if (plan.has_command()) return run_command(session.executor(), plan.command(), operation);
   throw Error("CONNECT_INVALID_PLAN.ROOT", "The plan has neither a relation nor a command.");
