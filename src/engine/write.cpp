@@ -378,7 +378,8 @@ void write_files(const WriteRequest& request, Database& database) {
     change.add.emplace_back((fs::path(aside_name) / "_once").string(), request.once);
   }
   commit_change(target, change);
-  if (request.once.empty() && !fs::exists(target / "_SUCCESS")) std::ofstream(target / "_SUCCESS").close();
+  if (request.once.empty() && !fs::exists(target / "_SUCCESS"))
+    std::ofstream(target / "_SUCCESS").close();
 }
 
 std::vector<std::pair<std::string, std::optional<std::string>>> partition_values(

@@ -2,7 +2,6 @@
 #include "base/error.h"
 #include "connect/server/answers.h"
 #include "plan/types.h"
-#include "plan/visit.h"
 
 namespace firesteel::connect {
 
@@ -29,16 +28,6 @@ proto::Relation relation_of(const proto::Plan& plan) {
   auto plain = plain_plan(plan);
   if (plain.has_root()) return std::move(*plain.mutable_root());
   throw Error("CONNECT_INVALID_PLAN.ROOT", "The plan to analyze has no relation.");
-}
-
-bool reads_streams(const proto::Relation& relation) {
-  bool found = false;
-  for_each_message(relation, [&](const google::protobuf::Message& message) {
-    if (message.GetDescriptor() == proto::Read::descriptor())
-      found = found || static_cast<const proto::Read&>(message).is_streaming();
-    return !found;
-  });
-  return found;
 }
 
 /// Plans are the same whatever the numbers that a client gave them.
@@ -76,7 +65,7 @@ void analyze_plan(ServerSession& session, const proto::AnalyzePlanRequest& reque
     }
     case Request::kIsStreaming:
       response.mutable_is_streaming()->set_is_streaming(
-          reads_streams(relation_of(request.is_streaming().plan())));
+          executor.is_streaming(relation_of(request.is_streaming().plan())));
       return;
     case Request::kInputFiles:
       for (auto& file : executor.input_files(relation_of(request.input_files().plan())))
