@@ -69,8 +69,6 @@ class EmbeddedExecutor : public Executor, public Environment {
   void unset_config(const std::string& key);
   /// From now on static settings, and those that name the server's folders, stay as they are.
   void seal_static_settings() { sealed_ = true; }
-  /// Where the files are that clients sent; rows among them by their hash in `cache/`.
-  void set_artifacts(std::filesystem::path folder) { artifacts_ = std::move(folder); }
 
   /// The rows of a plan as they are now, under an id that cached_remote_relation names.
   std::string checkpoint(const proto::Relation& relation);
@@ -93,10 +91,14 @@ class EmbeddedExecutor : public Executor, public Environment {
   // What a plan is known to be without running it: analysis.cpp
   /// The files that a plan reads, as URIs.
   std::vector<std::string> input_files(const proto::Relation& relation);
-  /// Whether two plans are equal but for names that nobody sees, ids and places.
   bool is_streaming(const proto::Relation& relation);
+  /// Whether two plans are equal but for names that nobody sees, ids and places.
   bool same_semantics(const proto::Relation& a, const proto::Relation& b);
   int32_t semantic_hash(const proto::Relation& relation);
+
+  /// The folder with the files that the client sent: Python functions run and find modules there,
+  /// rows stand in `cache/` by their hash.
+  void set_artifacts(const std::string& folder);
 
   // What streams (streaming*.cpp) ask, besides the above: held.cpp
   /// A plan's rows as a table of the engine that plans may read by its name, until it is released.
@@ -136,6 +138,11 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::vector<std::vector<std::optional<std::string>>> rows(const std::string& sql) override {
     return database_.rows(sql);
   }
+  std::shared_ptr<const proto::CommonInlineUserDefinedFunction> python_function(
+      const std::vector<std::string>& name) override;
+  std::shared_ptr<const proto::CommonInlineUserDefinedTableFunction> python_table_function(
+      const std::vector<std::string>& name) override;
+  std::map<std::string, std::string> python_settings() override;
   proto::Relation parse_query(const proto::SQL& sql) override;
   proto::Expression parse_expression(std::string_view sql) override;
 
@@ -193,6 +200,10 @@ class EmbeddedExecutor : public Executor, public Environment {
   Scan scan_table(const TableEntry& table);
   Scan scanned(const SourceRequest& request);
   NamedRelation view_relation(const TableEntry& view);
+
+  // python_session.cpp
+  void register_python(const proto::CommonInlineUserDefinedFunction& function);
+  void register_python(const proto::CommonInlineUserDefinedTableFunction& function);
 
   // statements.cpp
   proto::Relation run(const proto::Plan& plan);
@@ -268,6 +279,12 @@ class EmbeddedExecutor : public Executor, public Environment {
   /// Temporary views by lower-case name; those of GLOBAL begin with "global_temp.".
   std::map<std::string, std::shared_ptr<const proto::Relation>> views_;
   std::map<std::string, CreateFunction> functions_;
+  /// Registered Python functions by lower-case name.
+  std::map<std::string, std::shared_ptr<const proto::CommonInlineUserDefinedFunction>>
+      python_functions_;
+  std::map<std::string, std::shared_ptr<const proto::CommonInlineUserDefinedTableFunction>>
+      python_tables_;
+  std::string artifacts_;
   std::map<std::string, SessionVariable> variables_;
   std::map<std::string, CachedTable> cached_;
   /// Plans of persistent views, by their text.
@@ -283,7 +300,6 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::map<std::string, Scan> held_;
   std::map<std::string, LocalRows> local_rows_;  // by the hash of their bytes and schema
   std::map<std::string, proto::Relation> remembered_;
-  std::filesystem::path artifacts_;
   bool sealed_ = false;
   std::map<std::string, ObservedMetrics> observed_;  // the last of each name
   std::atomic<bool> interrupted_{false};             // a script

@@ -186,6 +186,9 @@ void EmbeddedExecutor::run(const proto::Command& command) {
     run(Merge{command.merge_into_table_command(), ""});
     return;
   }
+  if (command.has_register_function()) return register_python(command.register_function());
+  if (command.has_register_table_function())
+    return register_python(command.register_table_function());
   if (command.has_sql_command()) {
     const auto& given = command.sql_command();
     proto::SQL deprecated;  // the fields that `input` stands for

@@ -589,6 +589,7 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   register_sketches(loader);
   register_records(loader);
   register_orc(loader);
+  register_python(loader);
   register_text(loader);
   register_crypto(loader);
   register_vectors(loader);

@@ -34,6 +34,8 @@ void register_xml(duckdb::ExtensionLoader& loader);
 void register_sketches(duckdb::ExtensionLoader& loader);
 void register_records(duckdb::ExtensionLoader& loader);
 void register_orc(duckdb::ExtensionLoader& loader);
+void register_python(duckdb::ExtensionLoader& loader);
+void register_python_rows(duckdb::ExtensionLoader& loader);
 
 /// Those that DuckDB's own SQL can say.
 inline constexpr const char* kKernelMacros =

@@ -159,9 +159,8 @@ std::string partition_folder(const std::string& column, const std::optional<std:
   std::string out = column + "=";
   for (const char c : value.value_or(kNullPartition)) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool plain =
-        std::isalnum(byte) || c == '-' || c == '_' || c == '.' || c == ' ' || byte >= 0x80;
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
+    const bool escaped = byte < 0x20 || std::string_view("\"#%'*/:=?\\\x7f{[]^").find(c) != std::string_view::npos;
+    out += escaped ? fmt::format("%{:02X}", byte) : std::string(1, c);
   }
   return out;
 }
@@ -228,6 +227,21 @@ std::string copy_sql(const WriteRequest& request, const fs::path& out, Database&
   }
   return fmt::format("COPY (SELECT {} FROM ({})) TO {} ({})", columns, rows,
                      sql_string(out.string()), options);
+}
+
+/// DuckDB escapes more characters in the folders' names than Spark does.
+void respell_folders(const fs::path& folder) {
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.is_directory()) folders.push_back(entry.path());
+  }
+  for (const auto& path : folders) {
+    respell_folders(path);
+    const auto values = partition_values(path.filename().string() + "/");
+    if (values.empty()) continue;
+    const auto name = partition_folder(values[0].first, values[0].second);
+    if (name != path.filename()) fs::rename(path, folder / name);
+  }
 }
 
 /// The file of each chunk beside its folder, as part-00001-….
@@ -350,6 +364,7 @@ void write_files(const WriteRequest& request, Database& database) {
     const bool one_file = folder_columns(request).empty();
     database.execute(copy_sql(request, one_file ? aside.path / name : aside.path, database));
     if (max_records(request) > 0) flatten_chunks(aside.path, suffix);
+    if (!request.partition_by.empty()) respell_folders(aside.path);
   }
   if (!exists) {
     std::ofstream(aside.path / "_SUCCESS").close();

@@ -148,6 +148,7 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
     input.wrap();
     // Rows without a time are in no window.
     input.select.where.push_back(input.output.back().sql + " IS NOT NULL");
+    input.output.back().nullable = false;
     if (name == "session_window") merge_sessions(input, keys, column);
     break;
   }
@@ -233,6 +234,7 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
   Scope scope{.levels = {&input.output, &input.hidden},
               .aggregates = true,
               .keys = &resolved_keys,
+              .rows_order = &input.select.order_by,
               .is_column = true,
               .grouping = grouping};
   std::vector<Attribute> output;
@@ -254,6 +256,12 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
   query.select = std::move(input.select);
   query.select.order_by.clear();
   query.select.grouped = true;
+  // Spark asks a Python function nothing of no rows at all, and then has no row.
+  const auto asks_python = [](const Attribute& column) {
+    return column.computed.find("spark_python_group(") != std::string::npos;
+  };
+  if (resolved_keys.empty() && std::any_of(output.begin(), output.end(), asks_python))
+    query.select.having.push_back("count(*) > 0");
   query.select.has_window = scope.uses_window || scope.uses_row;
   auto list = [&](const std::vector<Resolved>& parts) {
     std::string text;

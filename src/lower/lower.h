@@ -13,6 +13,8 @@
 
 namespace spark::connect {
 class Catalog;
+class CommonInlineUserDefinedFunction;
+class CommonInlineUserDefinedTableFunction;
 class Expression;
 class LocalRelation;
 class Parse;
@@ -99,6 +101,13 @@ class Environment {
   virtual std::optional<std::string> evaluate(const std::string& sql) = 0;
   /// A small query's rows as text, when a plan's columns depend on them.
   virtual std::vector<std::vector<std::optional<std::string>>> rows(const std::string& sql) = 0;
+  /// A Python function that was registered by this name, with no arguments; null when none was.
+  virtual std::shared_ptr<const spark::connect::CommonInlineUserDefinedFunction> python_function(
+      const std::vector<std::string>& name) = 0;
+  virtual std::shared_ptr<const spark::connect::CommonInlineUserDefinedTableFunction>
+  python_table_function(const std::vector<std::string>& name) = 0;
+  /// What Python workers are told of the session, and which Python they are.
+  virtual std::map<std::string, std::string> python_settings() = 0;
   virtual spark::connect::Relation parse_query(const spark::connect::SQL& sql) = 0;
   virtual spark::connect::Expression parse_expression(std::string_view sql) = 0;
 };

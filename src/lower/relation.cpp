@@ -209,6 +209,20 @@ Query Resolver::relation(const proto::Relation& relation) {
     case proto::Relation::kWithRelations:
       query = with_relations(relation.with_relations());
       break;
+    case proto::Relation::kMapPartitions:
+      query = map_partitions(relation.map_partitions());
+      break;
+    case proto::Relation::kGroupMap:
+      query = group_map(relation.group_map());
+      break;
+    case proto::Relation::kCoGroupMap:
+      query = co_group_map(relation.co_group_map());
+      break;
+    case proto::Relation::kCommonInlineUserDefinedTableFunction: {
+      const auto& function = relation.common_inline_user_defined_table_function();
+      query = python_table(function, list_of(function.arguments()), span_of(relation));
+      break;
+    }
     case proto::Relation::kUnresolvedTableValuedFunction:
       query = table_function(relation.unresolved_table_valued_function(), span_of(relation));
       break;
@@ -234,6 +248,7 @@ Attribute Resolver::made(const Resolved& expression, std::string name) {
   Attribute attribute = fresh(std::move(name), expression.type, expression.nullable);
   attribute.computed = expression.sql;
   attribute.exact = expression.exact;
+  attribute.metadata = expression.metadata;
   return attribute;
 }
 
@@ -281,6 +296,7 @@ Query Resolver::scan(const Scan& scan, std::vector<std::string> qualifiers) {
   for (const auto& column : scan.columns) {
     Attribute attribute = fresh(column.field.name, column.field.type, column.field.nullable);
     attribute.qualifiers = qualifiers;
+    attribute.metadata = column.field.metadata;
     list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", column.sql, attribute.sql);
     query.output.push_back(std::move(attribute));
   }
@@ -557,7 +573,9 @@ Query Resolver::with_relations(const proto::WithRelations& with) {
   const size_t named_before = named_plans_.size();
   const size_t visible_before = visible_plans_;
   for (const auto& reference : with.references()) {
-    if (reference.has_subquery_alias() && !reference.common().has_plan_id()) {
+    // Clients number every relation: those that a statement names are told by what stands above.
+    const bool named = with.root().has_sql() || !reference.common().has_plan_id();
+    if (reference.has_subquery_alias() && named) {
       const size_t visible = std::min(visible_plans_, named_plans_.size());
       // Names stand behind those that are visible here, so that inner ones shadow.
       named_plans_.resize(std::max(visible, named_before));
@@ -957,7 +975,8 @@ LoweredPlan lower(const proto::Relation& plan, Environment& environment,
     list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ",
                         coerce(value, attribute.type, settings.time_zone).sql,
                         sql_name(attribute.name));
-    result.schema.push_back({attribute.name, attribute.type, attribute.nullable});
+    result.schema.push_back(
+        {attribute.name, attribute.type, attribute.nullable, attribute.metadata});
   }
   result.sql =
       resolver.common_tables() +

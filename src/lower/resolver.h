@@ -15,6 +15,8 @@
 
 namespace firesteel {
 
+struct PythonTask;
+
 namespace proto = spark::connect;
 
 /// Where an expression stands, and what resolving it found.
@@ -28,6 +30,8 @@ struct Scope {
   bool inlines = false;
   bool windowed = false;                        // directly below an OVER clause
   const std::vector<Resolved>* keys = nullptr;  // grouping keys: anything else must be aggregated
+  /// The order of the rows that are aggregated: what ORDER BY left to a block that is now grouped.
+  const std::vector<std::string>* rows_order = nullptr;
   bool is_key = false;                          // the expression is itself a grouping key
   bool is_column = false;                       // the expression is of a SELECT list
   /// What grouping() and grouping_id() may name: the keys, when they form grouping sets.
@@ -132,6 +136,46 @@ class Resolver {
   Query na_replace(const proto::NAReplace& replace);
   Query transpose(const proto::Transpose& transpose);
 
+  // python.cpp
+  Resolved python_function(const proto::CommonInlineUserDefinedFunction& function, Scope& scope,
+                           Span span);
+  Query map_partitions(const proto::MapPartitions& map);
+  Query group_map(const proto::GroupMap& map);
+  Query co_group_map(const proto::CoGroupMap& map);
+  /// The grouping keys, and behind them all columns.
+  PythonTask python_task_of(const proto::CommonInlineUserDefinedFunction& function,
+                            Span span) const;
+  std::vector<Resolved> python_keys(
+      Query& input, const google::protobuf::RepeatedPtrField<proto::Expression>& keys);
+  std::string python_input(const Query& input, const std::vector<Resolved>& columns,
+                           size_t keys_begin, size_t keys_end,
+                           const std::string& further_order) const;
+  Query python_output(const PythonTask& task, const std::vector<Attribute>& kept);
+
+  // python_columns.cpp
+  std::optional<proto::CommonInlineUserDefinedFunction> python_called(
+      const proto::Expression& expression) const;
+  void take_python_columns(Query& input, std::vector<proto::Expression>& expressions);
+  Attribute python_iterator_column(Query& input,
+                                   const proto::CommonInlineUserDefinedFunction& function,
+                                   Span span);
+  Attribute python_window_column(Query& input, const proto::Expression& expression,
+                                 const proto::CommonInlineUserDefinedFunction& function);
+  PythonTask python_call_task(const proto::CommonInlineUserDefinedFunction& function, Scope& scope,
+                              Span span, std::vector<Resolved>& columns);
+  Attribute python_beside(Query& input, PythonTask task, std::vector<Resolved> keys,
+                          std::vector<Resolved> sent, const std::string& order);
+
+  // python_table.cpp
+  Query python_table(const proto::CommonInlineUserDefinedTableFunction& function,
+                     const std::vector<proto::Expression>& arguments, Span span);
+  std::optional<Query> python_lateral(const proto::LateralJoin& join);
+  PythonTask table_task(const proto::CommonInlineUserDefinedTableFunction& function, Span span);
+  Resolved table_row(const proto::SubqueryExpression& table, Query& input, PythonTask& task,
+                     std::string& order, Span span);
+  void add_table_argument(PythonTask& task, const proto::Expression& argument,
+                          const Resolved& value);
+
   // routines.cpp
   Query table_function(const proto::UnresolvedTableValuedFunction& function, Span span);
   Query range_rows(const std::vector<Resolved>& arguments, Span span);
@@ -231,6 +275,10 @@ class Resolver {
 /// Where an expression or relation stands in the SQL text, when it came from one.
 Span span_of(const proto::Expression& expression);
 Span span_of(const proto::Relation& relation);
+
+DataType python_return_type(const proto::DataType& type);
+/// A Python function that makes one value of a group's rows.
+bool is_python_aggregate(const proto::CommonInlineUserDefinedFunction& function);
 
 /// explode, inline …: functions that make rows.
 bool is_generator_name(const std::string& name);

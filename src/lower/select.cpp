@@ -141,6 +141,7 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
 
 Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& given) {
   auto expressions = expand(given, input.output, input.hidden);
+  take_python_columns(input, expressions);
   // A generator becomes a lateral join, its columns plain ones.
   for (auto& expression : expressions) {
     if (!is_generator(expression)) continue;
@@ -268,7 +269,13 @@ bool Resolver::has_aggregate(const proto::Expression& expression) const {
   }
   if (expression.has_unresolved_extract_value())
     return has_aggregate(expression.unresolved_extract_value().child());
-  const auto is_aggregate = [](const std::string& name) {
+  if (expression.has_common_inline_user_defined_function()) {
+    const auto& function = expression.common_inline_user_defined_function();
+    return is_python_aggregate(function) || any(function.arguments());
+  }
+  const auto is_aggregate = [&](const std::string& name) {
+    if (const auto python = catalog_.python_function(split_name(name)))
+      return is_python_aggregate(*python);
     if (lower_case(name) == "product") return true;
     const auto rows = find_function(name);
     return !rows.empty() && rows.front()->kind == FunctionKind::kAggregate;
@@ -362,13 +369,21 @@ Query Resolver::filter(const proto::Filter& filter) {
       return query;
     }
   }
+  std::vector<proto::Expression> conditions = {filter.condition()};
+  const auto width = query.output.size();
+  take_python_columns(query, conditions);
+  if (query.output.size() > width) {  // what the condition alone needs
+    query.hidden.insert(query.hidden.end(), query.output.begin() + static_cast<long>(width),
+                        query.output.end());
+    query.output.resize(width);
+  }
   Scope scope{.levels = {&query.output, &query.hidden}};
-  auto condition = expression(filter.condition(), scope);
+  auto condition = expression(conditions[0], scope);
   if (condition.type.kind != TypeKind::kBoolean) not_boolean(condition, "filter");
   if (scope.uses_row && !scope.uses_window) {
     const auto number = number_rows(query);
     scope = Scope{.levels = {&query.output, &query.hidden}, .row = number.sql};
-    condition = expression(filter.condition(), scope);
+    condition = expression(conditions[0], scope);
   }
   if (scope.uses_window) {
     throw Error("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE",
@@ -663,7 +678,11 @@ Query Resolver::join(const proto::Join& join, const proto::Relation& relation) {
     const bool inner = join.join_type() == J::JOIN_TYPE_INNER ||
                        join.join_type() == J::JOIN_TYPE_CROSS ||
                        join.join_type() == J::JOIN_TYPE_UNSPECIFIED;
-    query.select.from = inner ? fmt::format("{} CROSS JOIN {}", left.select.from, right.select.from)
+    // DuckDB's cross product goes through the left side for each row of the right one.
+    const bool swaps = join.join_type() == J::JOIN_TYPE_CROSS;
+    const auto& first = swaps ? right.select.from : left.select.from;
+    const auto& second = swaps ? left.select.from : right.select.from;
+    query.select.from = inner ? fmt::format("{} CROSS JOIN {}", first, second)
                               : fmt::format("{} ON true", query.select.from);
   } else {
     query.select.from += " ON " + condition;
@@ -674,6 +693,7 @@ Query Resolver::join(const proto::Join& join, const proto::Relation& relation) {
 }
 
 Query Resolver::lateral_join(const proto::LateralJoin& join) {
+  if (auto python = python_lateral(join)) return std::move(*python);
   auto left = relation(join.left());
   left.wrap();
   Scope scope{.levels = {&left.output, &left.hidden}};

@@ -129,6 +129,7 @@ class Grammar {
   Relation relation_extensions(Relation left);
   Relation relation_primary();
   Relation aliased(Relation input, int start, bool auto_alias);
+  Expression table_argument();
   Relation table_function(const std::string& name, int start);
   Relation joined(Relation left);
   Relation lateral(Relation left, Relation right, spark::connect::Join::JoinType type);
@@ -170,6 +171,8 @@ class Grammar {
   Expression lambda();
   bool at_lambda() const;
   Expression subquery(spark::connect::SubqueryExpression::SubqueryType type, int start);
+  Expression subquery_of(Relation inner, spark::connect::SubqueryExpression::SubqueryType type,
+                         int start);
   Expression parameter();
   spark::connect::DataType type();
 

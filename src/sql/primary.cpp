@@ -299,6 +299,11 @@ Expression Grammar::subquery(spark::connect::SubqueryExpression::SubqueryType ty
   Relation inner = query();
   lambda_parameters_ = std::move(parameters);
   in_.expect(")");
+  return subquery_of(std::move(inner), type, start);
+}
+
+Expression Grammar::subquery_of(Relation inner,
+                                spark::connect::SubqueryExpression::SubqueryType type, int start) {
   if (blocks_.empty()) {
     in_.fail(Error("UNSUPPORTED_FEATURE.SUBQUERY_IN_EXPRESSION_TEXT",
                    "An expression given as text cannot hold a subquery. Write the whole query as "

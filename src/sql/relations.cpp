@@ -237,11 +237,58 @@ Relation Grammar::table_function(const std::string& name, int start) {
   in_.expect("(");
   if (!in_.is(")")) {
     do {
-      *function->add_arguments() = argument();
+      *function->add_arguments() = table_argument();
     } while (in_.accept(","));
   }
   in_.expect(")");
   return located(std::move(made), start);
+}
+
+/// TABLE (query) or TABLE name, and how its rows are parted and ordered; else a plain argument.
+Expression Grammar::table_argument() {
+  const int start = in_.start();
+  const bool named = in_.is_name() && in_.is("=>", 1);
+  const size_t table = named ? 2 : 0;
+  if (!in_.is("TABLE", table) || !(in_.is("(", table + 1) || in_.is_name(table + 1)))
+    return argument();
+  std::string key;
+  if (named) {
+    key = alias_name();
+    in_.take();
+  }
+  in_.take();
+  using spark::connect::SubqueryExpression;
+  Expression made;
+  if (in_.is("(") && at_query(in_.position() + 1)) {
+    made = subquery(SubqueryExpression::SUBQUERY_TYPE_TABLE_ARG, start);
+  } else {
+    const bool closed = in_.accept("(");
+    Relation rows;
+    rows.mutable_read()->mutable_named_table()->set_unparsed_identifier(table_name());
+    if (closed) in_.expect(")");
+    made = subquery_of(located(std::move(rows), start), SubqueryExpression::SUBQUERY_TYPE_TABLE_ARG,
+                       start);
+  }
+  auto* options = made.mutable_subquery_expression()->mutable_table_arg_options();
+  if (in_.accept("WITH", "SINGLE", "PARTITION")) {
+    options->set_with_single_partition(true);
+  } else if (in_.accept("PARTITION", "BY") || in_.accept("DISTRIBUTE", "BY")) {
+    const bool closed = in_.accept("(");
+    do {
+      *options->add_partition_spec() = expression();
+    } while ((closed || options->partition_spec_size() == 0) && in_.accept(","));
+    if (closed) in_.expect(")");
+  }
+  if (in_.accept("ORDER", "BY") || in_.accept("SORT", "BY")) {
+    const bool closed = in_.accept("(");
+    for (auto& term : sort_list()) *options->add_order_spec() = std::move(term);
+    if (closed) in_.expect(")");
+  }
+  if (!named) return made;
+  Expression keyword;
+  keyword.mutable_named_argument_expression()->set_key(key);
+  *keyword.mutable_named_argument_expression()->mutable_value() = std::move(made);
+  return located(std::move(keyword), start);
 }
 
 Relation Grammar::aliased(Relation input, int start, bool auto_alias) {

@@ -1,8 +1,9 @@
-// Runs PySpark's plans as record_plans.py recorded them, with what Apache Spark answers to each.
-// usage: run_plans plans.json
+// Runs PySpark's plans as record_plans.py and record_udfs.py recorded them, with what Apache Spark
+// answers to each.
+// usage: run_plans plans.json [case …]
 #include <fmt/format.h>
 #include <google/protobuf/util/json_util.h>
-#include <spark/connect/relations.pb.h>
+#include <spark/connect/base.pb.h>
 
 #include <algorithm>
 #include <fstream>
@@ -25,6 +26,12 @@ std::string run(const Session& spark, const json& record) {
   if (!parsed.ok()) return "  the plan cannot be read: " + parsed.ToString() + "\n";
   const auto wanted_error = record.value("error", "");
   try {
+    for (const auto& text : record.value("commands", json::array())) {
+      spark::connect::Command command;
+      const auto read = google::protobuf::util::JsonStringToMessage(text.dump(), &command);
+      if (!read.ok()) return "  a command cannot be read: " + read.ToString() + "\n";
+      spark.executor()->run(command);
+    }
     const DataFrame df(spark.executor(), relation);
     std::vector<std::string> columns;
     for (const auto& field : df.schema())
@@ -58,7 +65,10 @@ std::string run(const Session& spark, const json& record) {
     }
     return out;
   } catch (const Error& error) {
-    if (error.condition() == wanted_error) return "";
+    const auto wanted_text = record.value("error_text", "");
+    if (error.condition() == wanted_error &&
+        std::string_view(error.what()).find(wanted_text) != std::string_view::npos)
+      return "";
     return fmt::format("  {}\n  instead of {}\n", error.what(),
                        wanted_error.empty() ? "rows" : wanted_error);
   }
@@ -74,10 +84,13 @@ int main(int argc, char** argv) {
   for (const auto& [name, query] : file.at("views").items())
     spark.sql(query.get<std::string>()).createOrReplaceTempView(name);
   int passed = 0, failed = 0;
+  const std::vector<std::string> chosen(argv + 2, argv + argc);
   for (const auto& record : file.at("plans")) {
+    const auto& code = record.at("code").get_ref<const std::string&>();
+    if (!chosen.empty() && std::find(chosen.begin(), chosen.end(), code) == chosen.end()) continue;
     const auto difference = run(spark, record);
     ++(difference.empty() ? passed : failed);
-    if (!difference.empty()) fmt::print("{}\n{}", record.at("code").get<std::string>(), difference);
+    if (!difference.empty()) fmt::print("{}\n{}", code, difference);
   }
   fmt::print("{} passed, {} failed\n", passed, failed);
   return failed == 0 && passed > 0 ? 0 : 1;

@@ -5,6 +5,8 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -158,6 +160,13 @@ void Server::stop(std::chrono::seconds grace) {
   for (const auto& session : state.sessions.sessions()) session->interrupt_all();
   state.server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
   if (state.housekeeper.joinable()) state.housekeeper.join();
+}
+
+void log_to_stderr(const std::string& level) {
+  auto logger = spdlog::stderr_logger_mt("firesteel");
+  logger->set_pattern(R"({"time": "%Y-%m-%dT%H:%M:%S.%e%z", "level": "%l", %v})");
+  logger->set_level(spdlog::level::from_str(level));
+  spdlog::set_default_logger(std::move(logger));
 }
 
 std::map<std::string, std::string> read_tokens(const fs::path& file) {

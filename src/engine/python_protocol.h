@@ -1,0 +1,20 @@
+// The first message to a Python worker: the task, its functions and the settings they read. Its
+// layout is private to Spark and differs between versions (pyspark/worker_message.py).
+#pragma once
+
+#include <string>
+
+#include "lower/python_task.h"
+
+namespace firesteel {
+
+/// Numbers that stand where a length is expected (pyspark.serializers.SpecialLengths).
+namespace python_mark {
+inline constexpr int kEndOfData = -1, kException = -2, kTiming = -3, kEndOfStream = -4;
+inline constexpr int kArrowStream = -6, kInit = -8;
+}  // namespace python_mark
+
+/// Throws UNSUPPORTED_PYTHON_WORKER for a version of pyspark whose layout is not known.
+std::string python_init_message(const PythonTask& task, const std::string& version);
+
+}  // namespace firesteel
