@@ -171,6 +171,14 @@ EmbeddedExecutor::Query EmbeddedExecutor::query(const proto::Relation& relation)
 }
 
 void EmbeddedExecutor::run(const proto::Command& command) {
+  const bool writes = command.has_write_operation() || command.has_write_operation_v2();
+  if (writes &&
+      is_streaming(command.has_write_operation() ? command.write_operation().input()
+                                                 : command.write_operation_v2().input())) {
+    throw Error("CALL_ON_STREAMING_DATASET_UNSUPPORTED",
+                fmt::format("The method `{}` can not be called on streaming Dataset/DataFrame.",
+                            command.has_write_operation() ? "write" : "writeTo"));
+  }
   if (command.has_create_dataframe_view()) return create_view(command.create_dataframe_view());
   if (command.has_write_operation()) return write(command.write_operation());
   if (command.has_write_operation_v2()) return write(command.write_operation_v2());

@@ -48,7 +48,7 @@ StreamTrigger trigger_of(const proto::WriteStreamOperationStart& start) {
       throw Error("_LEGACY_ERROR_TEMP_3102",
                   "Continuous processing is not supported; use a trigger of processing time.");
     case Start::kRealTimeBatchDuration:
-      throw Error("STREAMING_REAL_TIME_MODE.INPUT_STREAM_NOT_SUPPORTED",
+      throw Error("STREAMING_REAL_TIME_MODE.OPERATOR_OR_SINK_NOT_IN_ALLOWLIST",
                   "Streaming real-time mode is not supported; use a trigger of processing time.");
     case Start::kProcessingTimeInterval: {
       const auto& text = start.processing_time_interval();
@@ -113,7 +113,8 @@ proto::WriteStreamOperationStartResult StreamingQueries::start(
   auto engine = session_->clone();
   auto plan = expanded(start.input(), *engine);
   engine->schema(plan);  // a bad plan is found now
-  check_streaming(plan, mode);
+  check_streaming(plan, mode, *engine);
+  check_sink_format(start);
   StreamingQuery::Options options{
       .name = start.query_name(), .trigger = trigger_of(start), .mode = mode, .checkpoint = {}};
   for (const auto& query : queries()) {

@@ -86,8 +86,11 @@ StreamCheckpoint::StreamCheckpoint(fs::path folder) : folder_(std::move(folder))
   fs::create_directories(folder_ / "commits");
 }
 
-StreamCheckpoint::~StreamCheckpoint() {
+StreamCheckpoint::~StreamCheckpoint() { release(); }
+
+void StreamCheckpoint::release() {
   if (lock_ >= 0) ::close(lock_);
+  lock_ = -1;
 }
 
 int64_t StreamCheckpoint::last_planned() const { return last_of(folder_ / "offsets"); }

@@ -27,6 +27,9 @@ class StreamCheckpoint {
   ~StreamCheckpoint();
   StreamCheckpoint(const StreamCheckpoint&) = delete;
 
+  /// Another query may take the folder from now on.
+  void release();
+
   const std::string& query_id() const { return query_id_; }
   const std::filesystem::path& folder() const { return folder_; }
 

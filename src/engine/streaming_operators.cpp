@@ -187,12 +187,6 @@ void StreamOperators::watch(const proto::WithWatermark& watermark) {
   const auto found = std::find_if(rows.begin(), rows.end(), [&](const Field& field) {
     return equal_ignoring_case(field.name, name);
   });
-  if (found != rows.end() && !of_time(found->type)) {
-    throw Error("EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE",
-                fmt::format("The event time `{}` has the invalid type \"{}\", but expected "
-                            "\"TIMESTAMP\".",
-                            name, found->type.sql()));
-  }
   auto written = watermark.event_time();
   if (found != rows.end() && found->type.kind == TypeKind::kStruct) written += ".end";
   const auto times = engine_.hold(

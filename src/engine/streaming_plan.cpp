@@ -159,10 +159,13 @@ void check_join(const proto::Join& join) {
   }
 }
 
-void check_expressions(const proto::Relation& relation) {
-  const auto* kind = kind_of(const_cast<proto::Relation&>(relation));
-  for_each_message(*kind, [&](const Message& part) {
+void check_expressions(const Message& message, EmbeddedExecutor& engine) {
+  for_each_message(message, [&](const Message& part) {
     if (part.GetDescriptor() == proto::Relation::descriptor()) return false;
+    if (part.GetDescriptor() == proto::Expression::ExpressionString::descriptor()) {
+      const auto& text = static_cast<const proto::Expression::ExpressionString&>(part);
+      check_expressions(engine.parse_expression(text.expression()), engine);
+    }
     if (part.GetDescriptor() == proto::Expression::Window::descriptor()) {
       throw Error("NON_TIME_WINDOW_NOT_SUPPORTED_IN_STREAMING",
                   "Window function is not supported on streaming DataFrames/Datasets. Structured "
@@ -211,7 +214,7 @@ void check_aggregate(const proto::Aggregate& aggregate, OutputMode mode) {
     refuse("update", "session window streaming aggregations");
 }
 
-void check(const proto::Relation& relation, OutputMode mode) {
+void check(const proto::Relation& relation, OutputMode mode, EmbeddedExecutor& engine) {
   if (!is_streaming(relation)) return;
   switch (relation.rel_type_case()) {
     case proto::Relation::kSort:
@@ -282,8 +285,8 @@ void check(const proto::Relation& relation, OutputMode mode) {
     default:
       break;
   }
-  check_expressions(relation);
-  for (const auto* input : inputs_of(relation)) check(*input, mode);
+  check_expressions(*kind_of(const_cast<proto::Relation&>(relation)), engine);
+  for (const auto* input : inputs_of(relation)) check(*input, mode, engine);
 }
 
 }  // namespace
@@ -384,12 +387,12 @@ std::set<std::string> event_columns(const proto::Relation& relation) {
   }
 }
 
-void check_streaming(const proto::Relation& relation, OutputMode mode) {
+void check_streaming(const proto::Relation& relation, OutputMode mode, EmbeddedExecutor& engine) {
   if (!is_streaming(relation)) {
     throw Error("WRITE_STREAM_NOT_ALLOWED",
                 "`writeStream` can be called only on streaming Dataset/DataFrame.");
   }
-  check(relation, mode);
+  check(relation, mode, engine);
   if (mode == OutputMode::kComplete && !has_aggregate_below(relation)) {
     throw Error("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
                 "Invalid streaming output mode: complete. This output mode is not supported for no "

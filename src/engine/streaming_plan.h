@@ -32,7 +32,7 @@ std::string event_column_of(const proto::Expression& expression,
                             const std::set<std::string>& columns);
 
 /// Throws what Spark's UnsupportedOperationChecker does.
-void check_streaming(const proto::Relation& relation, OutputMode mode);
+void check_streaming(const proto::Relation& relation, OutputMode mode, EmbeddedExecutor& engine);
 
 /// Is it an aggregate that has to be kept from batch to batch?
 bool is_streaming_aggregate(const proto::Relation& relation);

@@ -238,6 +238,7 @@ void StreamingQuery::run() {
                         : std::string("Stopped");
     data_available_ = trigger_active_ = false;
   }
+  checkpoint_.release();
   if (!options_.keeps_checkpoint) {
     std::error_code ignored;
     fs::remove_all(options_.checkpoint, ignored);

@@ -231,6 +231,19 @@ bool sink_needs_checkpoint(const proto::WriteStreamOperationStart& start) {
                                     format != "foreachbatch" && format != "foreach");
 }
 
+void check_sink_format(const proto::WriteStreamOperationStart& start) {
+  static constexpr const char* kFormats[] = {"parquet", "csv",    "json", "text",
+                                             "orc",     "memory", "noop", "foreachbatch",
+                                             "foreach", "console"};
+  const auto format = format_of(start);
+  if (std::find(std::begin(kFormats), std::end(kFormats), format) != std::end(kFormats)) return;
+  throw Error("DATA_SOURCE_NOT_FOUND",
+              fmt::format("Failed to find the data source: {}. Make sure the provider name is "
+                          "correct and the package is properly registered and compatible with "
+                          "your Spark version.",
+                          start.format()));
+}
+
 std::unique_ptr<StreamSink> make_stream_sink(const SinkRequest& request) {
   const auto& start = request.start;
   if (start.has_table_name() && !start.table_name().empty()) return make_table_sink(request);
@@ -251,14 +264,6 @@ std::unique_ptr<StreamSink> make_stream_sink(const SinkRequest& request) {
     }
     return std::make_unique<FunctionSink>(request.engine, request.functions(start, request.engine),
                                           format == "foreachbatch");
-  }
-  static constexpr const char* kFormats[] = {"parquet", "csv", "json", "text", "orc"};
-  if (std::find(std::begin(kFormats), std::end(kFormats), format) == std::end(kFormats)) {
-    throw Error("DATA_SOURCE_NOT_FOUND",
-                fmt::format("Failed to find the data source: {}. Make sure the provider name is "
-                            "correct and the package is properly registered and compatible with "
-                            "your Spark version.",
-                            start.format()));
   }
   only_append(request.mode, format);
   auto path = start.path().empty() ? option(start, "path", "") : start.path();

@@ -194,7 +194,7 @@ Query Resolver::relation(const proto::Relation& relation) {
       query = transpose(relation.transpose());
       break;
     case proto::Relation::kWithWatermark:  // of streams alone
-      query = this->relation(relation.with_watermark().input());
+      query = with_watermark(relation.with_watermark());
       break;
     case proto::Relation::kAsOfJoin:
       query = as_of_join(relation.as_of_join());
@@ -650,6 +650,23 @@ Query Resolver::sample(const proto::Sample& sample) {
   }
   query.select.where.push_back(
       fmt::format("{0} >= {1} AND {0} < {2}", place, sample.lower_bound(), sample.upper_bound()));
+  return query;
+}
+
+/// What it says matters to streams alone, but the column must be one of time.
+Query Resolver::with_watermark(const proto::WithWatermark& watermark) {
+  auto query = relation(watermark.input());
+  Scope scope{.levels = {&query.output}};
+  const auto time = expression(attribute_expression(watermark.event_time()), scope);
+  const auto& type = time.type.kind == TypeKind::kStruct && time.type.fields->size() == 2
+                         ? time.type.fields->at(1).type
+                         : time.type;
+  if (type.kind != TypeKind::kTimestamp && type.kind != TypeKind::kTimestampNtz) {
+    throw Error("EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE",
+                fmt::format("The event time `{}` has the invalid type \"{}\", but expected "
+                            "\"TIMESTAMP\".",
+                            time.name, time.type.sql()));
+  }
   return query;
 }
 

@@ -92,6 +92,7 @@ class Resolver {
   Query na_fill(const proto::NAFill& fill);
   Query na_drop(const proto::NADrop& drop);
   Query with_relations(const proto::WithRelations& with);
+  Query with_watermark(const proto::WithWatermark& watermark);
   Query parse(const proto::Parse& parse);
   Query collect_metrics(const proto::CollectMetrics& metrics, const proto::Relation& relation);
 

@@ -60,6 +60,8 @@ ServerSession::ServerSession(std::string user, std::string id,
 }
 
 ServerSession::~ServerSession() {
+  end_listening();
+  streams_.stop_all();
   operations_.clear();
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);

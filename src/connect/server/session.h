@@ -20,6 +20,7 @@
 #include "connect/server/operation.h"
 #include "connect/server/rpc_error.h"
 #include "engine/embedded.h"
+#include "engine/streaming.h"
 
 namespace firesteel::connect {
 
@@ -41,6 +42,11 @@ class ServerSession {
   const std::string& server_side_id() const { return server_side_id_; }
   EmbeddedExecutor& executor() const { return *executor_; }
   const std::filesystem::path& folder() const { return folder_; }
+  StreamingQueries& streams() { return streams_; }
+  /// Events of streams are sent until the client ends it; the number tells one time from another.
+  uint64_t listen() { return ++listening_; }
+  bool listens(uint64_t generation) const { return listening_ == generation; }
+  void end_listening() { ++listening_; }
 
   /// Throws INVALID_HANDLE.OPERATION_ALREADY_EXISTS, OPERATION_ABANDONED.
   std::shared_ptr<Operation> add_operation(Operation::Labels labels);
@@ -65,6 +71,8 @@ class ServerSession {
   const std::string user_, id_, server_side_id_ = new_uuid();
   const std::shared_ptr<EmbeddedExecutor> executor_;
   const std::filesystem::path folder_;
+  StreamingQueries streams_{executor_};
+  std::atomic<uint64_t> listening_ = 0;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Operation>> operations_;
   std::deque<std::string> gone_operations_;
