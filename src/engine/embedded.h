@@ -87,9 +87,6 @@ class EmbeddedExecutor : public Executor, public Environment {
   bool same_semantics(const proto::Relation& a, const proto::Relation& b);
   int32_t semantic_hash(const proto::Relation& relation);
 
-  /// The folder with the session's own files, where its Python functions run and find modules.
-  void set_artifacts(const std::string& folder);
-
   // Environment: names.cpp
   std::optional<NamedRelation> relation(const std::vector<std::string>& name,
                                         const NameScope& scope) override;
@@ -256,7 +253,6 @@ class EmbeddedExecutor : public Executor, public Environment {
       python_functions_;
   std::map<std::string, std::shared_ptr<const proto::CommonInlineUserDefinedTableFunction>>
       python_tables_;
-  std::string artifacts_;
   std::map<std::string, SessionVariable> variables_;
   std::map<std::string, CachedTable> cached_;
   /// Plans of persistent views, by their text.

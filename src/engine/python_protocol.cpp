@@ -15,8 +15,10 @@ namespace {
 /// What differs between versions.
 struct Layout {
   int major, minor;
+  /// The message says that it is one, and its length.
+  bool framed;
 };
-constexpr Layout kLayouts[] = {{4, 3}};
+constexpr Layout kLayouts[] = {{4, 2, false}, {4, 3, true}};
 
 class Message {
  public:
@@ -56,8 +58,8 @@ const Layout& layout_of(const std::string& version) {
     if (layout.major == major && layout.minor == minor) return layout;
   throw Error("UNSUPPORTED_PYTHON_WORKER",
               fmt::format("The Python named for functions has pyspark {}; its workers are spoken "
-                          "to as those of pyspark 4.3. Install pyspark 4.3 there, or name another "
-                          "Python by `spark.sql.execution.pyspark.python`.",
+                          "to as those of pyspark 4.2 and 4.3. Install one of them there, or name "
+                          "another Python by `spark.sql.execution.pyspark.python`.",
                           version));
 }
 
@@ -128,7 +130,7 @@ void arguments(Message& message, const PythonTask::Call& call) {
 }  // namespace
 
 std::string python_init_message(const PythonTask& task, const std::string& version) {
-  layout_of(version);
+  const auto& layout = layout_of(version);
   Message message;
   message.number(0);  // which part of the rows
   message.text(task.client_version);
@@ -159,7 +161,11 @@ std::string python_init_message(const PythonTask& task, const std::string& versi
       message.wide(0);  // where a profiler's results belong
     });
   }
-  return message.take();
+  if (!layout.framed) return message.take();
+  Message framed;
+  framed.number(python_mark::kInit);
+  framed.text(message.take());
+  return framed.take();
 }
 
 }  // namespace firesteel

@@ -127,8 +127,7 @@ PythonRun::PythonRun(const PythonTask& task, std::function<bool()> interrupted)
   worker_->interrupted = std::move(interrupted);
   input_ = std::make_shared<Input>(*worker_);
   output_ = std::make_shared<Output>(*worker_);
-  worker_->send_int(python_mark::kInit);
-  worker_->send_text(python_init_message(task, worker_->version()));
+  worker_->send(python_init_message(task, worker_->version()));
 }
 
 PythonRun::~PythonRun() = default;
