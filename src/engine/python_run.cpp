@@ -124,6 +124,10 @@ class PythonRun::Output : public arrow::io::OutputStream {
 
 PythonRun::PythonRun(const PythonTask& task, std::function<bool()> interrupted)
     : worker_(PythonWorker::take(python_setup(task))), form_(python_form(task.kind)) {
+  const bool pairs =
+      task.kind == python_kind::kCogroupedMapPandas || task.kind == python_kind::kCogroupedMapArrow;
+  if (form_ == PythonForm::kGroups && !pairs && worker_->version().starts_with("4.0"))
+    form_ = PythonForm::kBatchGroups;
   worker_->interrupted = std::move(interrupted);
   input_ = std::make_shared<Input>(*worker_);
   output_ = std::make_shared<Output>(*worker_);
@@ -148,7 +152,7 @@ void PythonRun::end_stream() {
 void PythonRun::end_input() {
   if (writer_) {
     end_stream();
-  } else if (form_ != PythonForm::kStream) {
+  } else if (form_ == PythonForm::kGroups || form_ == PythonForm::kPickles) {
     worker_->send_int(form_ == PythonForm::kGroups ? 0 : python_mark::kEndOfData);
   }
   worker_->send_int(python_mark::kEndOfStream);

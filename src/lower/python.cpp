@@ -209,6 +209,7 @@ Query Resolver::map_partitions(const proto::MapPartitions& map) {
   input.wrap();
   const auto columns = all_of(input);
   task.input = schema_of(columns);
+  task.calls[0].arguments = {0};  // the struct of all columns
   task.rows = python_input(input, columns, 0, 0, "");
   outer_ = std::move(outer);
   return python_output(task, {});
