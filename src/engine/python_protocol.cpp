@@ -20,12 +20,13 @@ struct Layout {
   bool barrier_always;   // a port and a secret stand there though there is no barrier
   bool settings_always;  // two lists; else one, of kinds that take Arrow batches
   bool input_types;      // where there is one list, these kinds have their input's types behind it
+  int end_numbers;       // long ones that a worker says at the end of a task
   bool keywords_always;  // else kinds over relations have bare places
 };
-constexpr Layout kLayouts[] = {{4, 0, false, false, true, false, false, false},
-                               {4, 1, false, false, false, false, true, false},
-                               {4, 2, false, true, false, true, false, true},
-                               {4, 3, true, true, false, true, false, true}};
+constexpr Layout kLayouts[] = {{4, 0, false, false, true, false, false, 5, false},
+                               {4, 1, false, false, false, false, true, 5, false},
+                               {4, 2, false, true, false, true, false, 6, true},
+                               {4, 3, true, true, false, true, false, 6, true}};
 
 class Message {
  public:
@@ -182,6 +183,8 @@ void write_arguments(Message& message, const PythonTask::Call& call, bool keywor
 }
 
 }  // namespace
+
+int python_end_numbers(const std::string& version) { return layout_of(version).end_numbers; }
 
 std::string python_init_message(const PythonTask& task, const std::string& version) {
   const auto& layout = layout_of(version);

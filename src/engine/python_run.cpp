@@ -167,8 +167,9 @@ bool PythonRun::next_mark(int mark) {
       worker_->read(text.data(), text.size());
       throw Error("PYTHON_EXCEPTION", "An exception was thrown from the Python worker: " + text);
     }
-    case python_mark::kTiming:  // four times, and bytes that went to memory and to disk
-      for (int i = 0; i < 6; ++i) worker_->read_long();
+    case python_mark::kTiming:
+      for (int left = python_end_numbers(worker_->version()); left > 0; --left)
+        worker_->read_long();
       return true;
     case python_mark::kEndOfData:
       read_end();
