@@ -96,8 +96,7 @@ Query Resolver::relation(const proto::Relation& relation) {
       query = scan(catalog_.local(relation), {});
       break;
     case proto::Relation::kCachedRemoteRelation:
-      query = this->relation(
-          catalog_.remembered(relation.cached_remote_relation().relation_id()));
+      query = this->relation(catalog_.remembered(relation.cached_remote_relation().relation_id()));
       break;
     case proto::Relation::kCatalog:
       query = scan(catalog_.asked(relation.catalog()), {});
