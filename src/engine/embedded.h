@@ -103,7 +103,7 @@ class EmbeddedExecutor : public Executor, public Environment {
 
   /// The folder with the files that the client sent: Python functions run and find modules there,
   /// rows stand in `cache/` by their hash.
-  void set_artifacts(const std::string& folder);
+  void set_artifacts(std::filesystem::path folder) { artifacts_ = std::move(folder); }
 
   // What streams (streaming*.cpp) ask, besides the above: held.cpp
   /// A plan's rows as a table of the engine that plans may read by its name, until it is released.
@@ -295,7 +295,6 @@ class EmbeddedExecutor : public Executor, public Environment {
       python_functions_;
   std::map<std::string, std::shared_ptr<const proto::CommonInlineUserDefinedTableFunction>>
       python_tables_;
-  std::string artifacts_;
   std::map<std::string, SessionVariable> variables_;
   std::map<std::string, CachedTable> cached_;
   /// Plans of persistent views, by their text.
@@ -309,6 +308,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::string current_database_ = "default";
   std::map<std::string, std::pair<std::string, Scan>> scans_;
   std::map<std::string, Scan> held_;
+  std::filesystem::path artifacts_;
   std::map<std::string, LocalRows> local_rows_;  // by the hash of their bytes and schema
   std::map<std::string, proto::Relation> remembered_;
   std::map<std::string, PersistedPlan> persisted_;  // by the plan's bytes

@@ -511,6 +511,8 @@ std::shared_ptr<EmbeddedExecutor> EmbeddedExecutor::clone() {
   std::lock_guard lock(mutex_);
   copy->views_ = views_;
   copy->functions_ = functions_;
+  copy->python_functions_ = python_functions_;
+  copy->python_tables_ = python_tables_;
   copy->config_ = config_;
   copy->current_database_ = current_database_;
   for (const auto& [name, variable] : variables_) {

@@ -160,7 +160,7 @@ void EmbeddedExecutor::drop_local_rows() {
 }
 
 std::string EmbeddedExecutor::artifact(const std::string& name) {
-  std::ifstream in(std::filesystem::path(artifacts_) / name, std::ios::binary);
+  std::ifstream in(artifacts_ / name, std::ios::binary);
   if (artifacts_.empty() || !in) {
     throw Error("INVALID_HANDLE.ARTIFACT_NOT_FOUND",
                 fmt::format("The artifact {} was not sent to this session.", name));

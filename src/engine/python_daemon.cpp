@@ -47,6 +47,7 @@ constexpr const char* kStart =
     "module = types.ModuleType('pyspark.prompt_worker')\n"
     "module.main = work\n"
     "sys.modules[module.__name__] = module\n"
+    "sys.argv = ['pyspark.daemon', module.__name__]\n"
     "def say(text):\n"
     "    data = text.encode()\n"
     "    sys.stdout.buffer.write(struct.pack('>i', len(data)) + data)\n"
@@ -58,7 +59,6 @@ constexpr const char* kStart =
     "    say('!' + type(error).__name__ + ': ' + str(error))\n"
     "    sys.exit(1)\n"
     "say(__version__)\n"
-    "sys.argv = ['pyspark.daemon', module.__name__]\n"
     "pyspark.daemon.manager()\n";
 
 [[noreturn]] void not_started(const PythonSetup& setup, const std::string& why) {

@@ -78,6 +78,7 @@ void run_function(const PythonKernel& kernel, PythonRunning& running, duckdb::Da
 
 /// Sends a group's rows, in batches as long as the settings say.
 void send_group(PythonRun& run, const PythonKernel& kernel, const arrow::RecordBatch& rows) {
+  if (run.form() == PythonForm::kBatchGroups) return run.send(rows);
   run.worker().send_int(1);  // relations in the group
   run.begin_stream(kernel.schema);
   const auto step =

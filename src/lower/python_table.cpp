@@ -42,8 +42,7 @@ PythonTask Resolver::table_task(const Udtf& function, Span span) {
   if (task.output.kind != TypeKind::kStruct)
     task.output = struct_type({{"col", task.output, true}});
   task.name = function.function_name();
-  task.settings = catalog_.python_settings();
-  task.settings["spark.sql.session.timeZone"] = settings_.time_zone;
+  add_python_settings(task);
   return task;
 }
 

@@ -145,6 +145,7 @@ class Resolver {
   /// The grouping keys, and behind them all columns.
   PythonTask python_task_of(const proto::CommonInlineUserDefinedFunction& function,
                             Span span) const;
+  void add_python_settings(PythonTask& task) const;
   std::vector<Resolved> python_keys(
       Query& input, const google::protobuf::RepeatedPtrField<proto::Expression>& keys);
   std::string python_input(const Query& input, const std::vector<Resolved>& columns,
