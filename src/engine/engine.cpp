@@ -172,8 +172,15 @@ EmbeddedExecutor::Query EmbeddedExecutor::query(const proto::Relation& relation)
 
 void EmbeddedExecutor::run(const proto::Command& command) {
   const bool writes = command.has_write_operation() || command.has_write_operation_v2();
+  const auto reads_stream = [&](const proto::Relation& relation) {
+    try {
+      return is_streaming(relation);
+    } catch (const Error&) {  // a bad plan, as the write will say
+      return false;
+    }
+  };
   if (writes &&
-      is_streaming(command.has_write_operation() ? command.write_operation().input()
+      reads_stream(command.has_write_operation() ? command.write_operation().input()
                                                  : command.write_operation_v2().input())) {
     throw Error("CALL_ON_STREAMING_DATASET_UNSUPPORTED",
                 fmt::format("The method `{}` can not be called on streaming Dataset/DataFrame.",
@@ -513,6 +520,9 @@ std::shared_ptr<EmbeddedExecutor> EmbeddedExecutor::clone() {
   copy->functions_ = functions_;
   copy->python_functions_ = python_functions_;
   copy->python_tables_ = python_tables_;
+  copy->artifacts_ = artifacts_;
+  copy->remembered_ = remembered_;  // with the tables of this session, which must stay
+  copy->held_ = held_;
   copy->config_ = config_;
   copy->current_database_ = current_database_;
   for (const auto& [name, variable] : variables_) {

@@ -103,6 +103,11 @@ std::vector<std::shared_ptr<StreamingQuery>> StreamingQueries::queries() {
   return out;
 }
 
+bool StreamingQueries::active() {
+  const auto all = queries();
+  return std::any_of(all.begin(), all.end(), [](const auto& query) { return query->active(); });
+}
+
 void StreamingQueries::stop_all() {
   for (const auto& query : queries()) query->stop();
 }

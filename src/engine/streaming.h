@@ -40,6 +40,8 @@ class StreamingQueries {
   uint64_t add_listener(Listener listener);
   void remove_listener(uint64_t id);
   void stop_all();
+  /// Does one run?
+  bool active();
 
  private:
   std::shared_ptr<StreamingQuery> find(const proto::StreamingQueryInstanceId& id);

@@ -421,7 +421,30 @@ proto::Relation StreamOperators::joined(const proto::Relation& relation) {
   }
   put_state(states_[left_place], with_old(new_left, left_place));
   put_state(states_[left_place + 1], std::move(all_right));
-  return given(relation, std::move(rows));
+  if (relation.join().using_columns_size() > 0) return given(relation, std::move(rows));
+  // The two halves of each row by the names of their sides: a.k, b.k.
+  const size_t left_columns = new_left.schema.size();
+  const auto half = [&](size_t from, size_t to, const char* place) {
+    Schema schema = {{place, make_type(TypeKind::kLong), false}};
+    std::string list = "rowid AS c0";
+    for (size_t i = from; i < to; ++i) {
+      list += fmt::format(", {} AS {}", HeldRows::column(i), HeldRows::column(i - from + 1));
+      schema.push_back(rows.schema[i]);
+    }
+    return made(fmt::format("SELECT {} FROM {}", list, rows.name), schema);
+  };
+  constexpr const char *kLeft = "__left_place", *kRight = "__right_place";
+  proto::Relation whole;
+  auto* join = whole.mutable_drop()->mutable_input()->mutable_join();
+  join->set_join_type(proto::Join::JOIN_TYPE_INNER);
+  *join->mutable_left() = side(relation.join().left(), half(0, left_columns, kLeft));
+  *join->mutable_right() =
+      side(relation.join().right(), half(left_columns, rows.schema.size(), kRight));
+  *join->mutable_join_condition() = build::call("==", {column(kLeft), column(kRight)});
+  whole.mutable_drop()->add_column_names(kLeft);
+  whole.mutable_drop()->add_column_names(kRight);
+  if (relation.has_common()) *whole.mutable_common() = relation.common();
+  return whole;
 }
 
 void StreamOperators::save(const fs::path& folder, int64_t batch) {

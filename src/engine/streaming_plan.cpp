@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "functions/spec.h"
+#include "plan/build.h"
 #include "plan/names.h"
 #include "plan/visit.h"
 
@@ -44,6 +45,38 @@ void put_in(proto::Relation& relation, const std::string& name, const proto::Rel
   for (auto* input : inputs_of(relation)) put_in(*input, name, plan);
 }
 
+bool calls_aggregate(const Message& message) {
+  bool found = false;
+  for_each_message(message, [&](const Message& part) {
+    if (part.GetDescriptor() == proto::Relation::descriptor()) return false;
+    if (part.GetDescriptor() == proto::Expression::UnresolvedFunction::descriptor()) {
+      const auto rows = find_function(
+          static_cast<const proto::Expression::UnresolvedFunction&>(part).function_name());
+      found = found || (!rows.empty() && rows.front()->kind == FunctionKind::kAggregate);
+    }
+    return !found;
+  });
+  return found;
+}
+
+/// HAVING with aggregates of its own: they become a column of the aggregation, which is filtered by
+/// and dropped.
+void make_having_a_column(proto::Relation& relation) {
+  if (!relation.has_filter() || !is_streaming_aggregate(relation.filter().input()) ||
+      !calls_aggregate(relation.filter().condition()))
+    return;
+  constexpr const char* kHaving = "__having";
+  auto aggregate = relation.filter().input();
+  const auto condition = relation.filter().condition();
+  *aggregate.mutable_aggregate()->add_aggregate_expressions() = build::alias(condition, kHaving);
+  proto::Relation dropped;
+  *dropped.mutable_drop()->mutable_input() =
+      build::filter(std::move(aggregate), build::column(kHaving));
+  dropped.mutable_drop()->add_column_names(kHaving);
+  if (relation.has_common()) *dropped.mutable_common() = relation.common();
+  relation = std::move(dropped);
+}
+
 void expand(proto::Relation& relation, EmbeddedExecutor& engine, int depth) {
   if (depth > 200) throw Error("UNSUPPORTED_FEATURE.DEEP_PLAN", "The plan is nested too deeply.");
   if (relation.has_sql()) {
@@ -67,6 +100,7 @@ void expand(proto::Relation& relation, EmbeddedExecutor& engine, int depth) {
     return;
   }
   for (auto* input : inputs_of(relation)) expand(*input, engine, depth + 1);
+  make_having_a_column(relation);
   if (!relation.has_with_relations()) return;
   // Named queries that are streams stand where they are named.
   auto with = relation.with_relations();

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "plan/print.h"
 
 namespace firesteel {
 
@@ -145,7 +146,14 @@ std::string StreamingQuery::explain(bool extended) {
     std::lock_guard lock(mutex_);
     if (progress_.empty()) return "No physical plan. Waiting for data.";
   }
-  return engine_->explain(plan_, extended ? "extended" : "simple");
+  const auto physical = engine_->explain(plan_, "simple");
+  if (!extended) return physical;
+  // One plan stands for Spark's three: it is lowered to SQL at once.
+  const auto logical = print(plan_);
+  return fmt::format(
+      "== Parsed Logical Plan ==\n{0}\n== Analyzed Logical Plan ==\n{0}\n== Optimized Logical "
+      "Plan ==\n{0}\n{1}",
+      logical, physical);
 }
 
 std::optional<Error> StreamingQuery::failure() const {

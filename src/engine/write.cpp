@@ -175,11 +175,19 @@ bool fits_partition(const Partition& values, const Partition& wanted) {
 }
 
 /// Moments are stored as such: Parquet then says that they are in UTC.
-std::string stored_columns(const Schema& schema) {
+std::string stored_columns(const Schema& schema, const WriteRequest& request) {
   std::string list;
   for (const auto& field : schema) {
     const auto name = sql_name(field.name);
     list += list.empty() ? "" : ", ";
+    if (std::find(request.partition_by.begin(), request.partition_by.end(), field.name) !=
+            request.partition_by.end() &&
+        field.type.is_datetime()) {  // folders are named by the text that Spark prints
+      const Resolved value{.sql = name, .type = field.type};
+      list += fmt::format("{} AS {}",
+                          cast(value, make_type(TypeKind::kString), request.time_zone).sql, name);
+      continue;
+    }
     list += field.type.kind == TypeKind::kTimestamp
                 ? fmt::format("make_timestamptz(epoch_us({0})) AS {0}", name)
                 : name;
@@ -203,7 +211,7 @@ std::string name_list(const std::vector<std::string>& names) {
 /// What is written, by DuckDB's own COPY: text as lines that stand as they are.
 std::string copy_sql(const WriteRequest& request, const fs::path& out, Database& database) {
   const auto codec = codec_of(request);
-  std::string rows = request.sql, columns = stored_columns(request.schema), options;
+  std::string rows = request.sql, columns = stored_columns(request.schema, request), options;
   if (const auto most = max_records(request); most > 0) {
     rows = fmt::format("SELECT *, (row_number() OVER () - 1) // {} AS {} FROM ({})", most, kChunk,
                        rows);
@@ -264,7 +272,8 @@ void write_orc_files(const WriteRequest& request, const fs::path& folder, const 
   Schema schema = file_schema(request);
   const auto query = [&](const std::string& where) {
     return database.query(
-        fmt::format("SELECT {} FROM ({}){}", stored_columns(schema), request.sql, where), schema);
+        fmt::format("SELECT {} FROM ({}){}", stored_columns(schema, request), request.sql, where),
+        schema);
   };
   if (request.partition_by.empty()) return write_orc(query(""), folder / name, codec);
   const auto partitions =

@@ -441,6 +441,96 @@ class Security(unittest.TestCase):
         server.stop()
 
 
+class Streams(unittest.TestCase):
+    def test_answers(self):
+        server = Server()
+        done = subprocess.run([sys.executable, str(HERE / "streams.py"), server.url], capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stdout[-4000:] + done.stderr[-2000:])
+        server.stop()
+
+    def test_a_killed_server_goes_on_where_it_stopped(self):
+        folder = tempfile.mkdtemp(dir=FOLDER)
+
+        def start(server, name):
+            spark = SparkSession.builder.remote(server.url).create()
+            source = spark.readStream.format("rate").option("rowsPerSecond", 200).load()
+            query = source.writeStream.option("checkpointLocation", f"{folder}/checkpoint").queryName(name).start(f"{folder}/rows")
+            return spark, query
+
+        server = Server()
+        start(server, "first")
+        deadline = time.time() + 60
+        while time.time() < deadline and len(glob.glob(f"{folder}/checkpoint/commits/*")) < 4:
+            time.sleep(0.05)
+        server.stop(signal.SIGKILL)
+        server = Server()
+        spark, query = start(server, "second")
+        query.processAllAvailable()
+        query.stop()
+        values = [row.value for row in spark.read.parquet(f"{folder}/rows").select("value").collect()]
+        self.assertGreater(len(values), 200)
+        self.assertEqual(sorted(values), list(range(len(values))))
+        server.stop()
+
+    def test_functions_of_batches_and_rows(self):
+        folder = tempfile.mkdtemp(dir=FOLDER)
+        server = Server("--python", sys.executable)
+        spark = SparkSession.builder.remote(server.url).create()
+        spark.range(10).write.parquet(f"{folder}/in")
+        source = spark.readStream.schema("id BIGINT").parquet(f"{folder}/in")
+
+        def batch(rows, number):
+            rows.selectExpr("sum(id) AS s", f"{number} AS batch").write.mode("overwrite").parquet(f"{folder}/out")
+
+        source.writeStream.foreachBatch(batch).trigger(availableNow=True).start().awaitTermination(60)
+        self.assertEqual([tuple(row) for row in spark.read.parquet(f"{folder}/out").collect()], [(45, 0)])
+
+        def row(value):
+            with open(f"{folder}/rows", "a") as out:
+                out.write(f"{value.id}\n")
+
+        source.writeStream.foreach(row).trigger(availableNow=True).start().awaitTermination(60)
+        self.assertEqual(sorted(pathlib.Path(f"{folder}/rows").read_text().split()), sorted(str(i) for i in range(10)))
+
+        def fails(rows, number):
+            raise ValueError("not this one")
+
+        query = source.writeStream.foreachBatch(fails).trigger(availableNow=True).start()
+        with self.assertRaisesRegex(Exception, "FOREACH_BATCH_USER_FUNCTION_ERROR(.|\n)*not this one"):
+            query.awaitTermination(60)
+        server.stop()
+
+    def test_listeners_hear_of_batches_and_the_end(self):
+        from pyspark.sql.streaming import StreamingQueryListener
+        heard = []
+
+        class Listener(StreamingQueryListener):
+            def onQueryStarted(self, event):
+                heard.append(("started", event.name))
+
+            def onQueryProgress(self, event):
+                heard.append(("progress", event.progress.numInputRows >= 0))
+
+            def onQueryIdle(self, event):
+                pass
+
+            def onQueryTerminated(self, event):
+                heard.append(("terminated", event.exception))
+
+        server = Server()
+        spark = SparkSession.builder.remote(server.url).create()
+        listener = Listener()
+        spark.streams.addListener(listener)
+        query = spark.readStream.format("rate").load().writeStream.format("noop").queryName("listened").start()
+        time.sleep(2.5)
+        query.stop()
+        spark.streams.removeListener(listener)
+        self.assertEqual(heard[0], ("started", "listened"))
+        self.assertIn(("progress", True), heard)
+        self.assertEqual(heard[-1], ("terminated", None))
+        server.stop()
+
+
 class Script(unittest.TestCase):
     def test_pyspark(self):
         script = FOLDER / "script.py"

@@ -66,10 +66,25 @@ struct Server::State {
         sessions({.database = Database(options.database),
                   .settings = options.settings,
                   .folder = folder,
-                  .sessions_max = options.sessions_max}) {}
+                  .sessions_max = options.sessions_max,
+                  .url = [this](const std::string& user) { return local_url(user); }}) {}
   ~State() {
     std::error_code ignored;
     if (options.folder.empty()) fs::remove_all(folder, ignored);
+  }
+
+  /// Empty with certificates, which a process that is started here does not have.
+  std::string local_url(const std::string& user) const {
+    if (!options.certificate.empty()) return "";
+    const bool any = options.address == "0.0.0.0" || options.address == "::";
+    auto url =
+        fmt::format("sc://{}:{}/;user_id={}", any ? "127.0.0.1" : options.address, port, user);
+    for (const auto& [token, owner] : options.tokens) {
+      if (!owner.empty() && owner != user) continue;
+      // A token alone would make the client ask for TLS.
+      return url + ";use_ssl=false;token=" + token;
+    }
+    return url;
   }
 
   void keep_house() {

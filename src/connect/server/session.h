@@ -63,7 +63,9 @@ class ServerSession {
   void fetch_error(const std::string& error_id, proto::FetchErrorDetailsResponse& response);
 
   void touch() { used_ = Clock::now().time_since_epoch().count(); }
-  Clock::duration idle_for() const {
+  /// A session whose streams run is in use.
+  Clock::duration idle_for() {
+    if (streams_.active()) return Clock::duration::zero();
     return Clock::now().time_since_epoch() - Clock::duration(used_.load());
   }
 
@@ -88,6 +90,8 @@ class SessionRegistry {
     std::map<std::string, std::string> settings;  // every session begins with
     std::filesystem::path folder;                 // a folder of each session is in it
     size_t sessions_max = 0;
+    /// Where a process of this machine reaches the server as a user; empty: nowhere.
+    std::function<std::string(const std::string& user)> url = {};
   };
   explicit SessionRegistry(Options options) : options_(std::move(options)) {}
 
