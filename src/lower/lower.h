@@ -118,8 +118,9 @@ struct LowerSettings {
   std::string time_zone = "UTC";
   bool case_sensitive = false;
   std::string database = "default";
-  bool temporary = true;  // temporary views and functions are seen
-  bool runs = false;      // it is to be run now: metrics are worked out, streams refused
+  bool last_key_wins = false;  // CallContext::last_key_wins
+  bool temporary = true;       // temporary views and functions are seen
+  bool runs = false;           // it is to be run now: metrics are worked out, streams refused
 };
 
 /// SQL for DuckDB and the schema of its rows, in Spark's types.

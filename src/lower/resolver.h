@@ -32,8 +32,8 @@ struct Scope {
   const std::vector<Resolved>* keys = nullptr;  // grouping keys: anything else must be aggregated
   /// The order of the rows that are aggregated: what ORDER BY left to a block that is now grouped.
   const std::vector<std::string>* rows_order = nullptr;
-  bool is_key = false;                          // the expression is itself a grouping key
-  bool is_column = false;                       // the expression is of a SELECT list
+  bool is_key = false;     // the expression is itself a grouping key
+  bool is_column = false;  // the expression is of a SELECT list
   /// What grouping() and grouping_id() may name: the keys, when they form grouping sets.
   const std::vector<Resolved>* grouping = nullptr;
   /// The column that numbers the rows; a window function where it is empty.
@@ -180,6 +180,11 @@ class Resolver {
   // routines.cpp
   Query table_function(const proto::UnresolvedTableValuedFunction& function, Span span);
   Query range_rows(const std::vector<Resolved>& arguments, Span span);
+  Query keyword_rows();
+  Query element_rows(const std::string& list);
+  /// A block with a generator's rows beside those that they are of; nothing when that needs a join.
+  static std::optional<std::string> beside(const std::string& from, const Query& generated,
+                                           bool outer);
   Query exploded_rows(const std::string& base, const std::string& name, Resolved& list, bool outer,
                       Span span);
   Query stack_rows(std::vector<Resolved>& arguments, Span span);
@@ -217,6 +222,7 @@ class Resolver {
   Resolved drawn(const std::string& name, const proto::Expression::UnresolvedFunction& call,
                  Scope& scope, Span span);
   /// input_file_name() and its like.
+  static std::optional<std::string> partition_of(const Scope& scope);
   Resolved of_input_file(const std::string& name, Scope& scope, Span span);
   Resolved shuffled(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
   Resolved session_window(const proto::Expression::UnresolvedFunction& call, Scope& scope,

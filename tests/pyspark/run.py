@@ -44,7 +44,8 @@ class Server:
         self.port = int(found.group(2))
         self.url = f"sc://127.0.0.1:{self.port}"
         self.log = []
-        threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True).start()
+        self.reader = threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True)
+        self.reader.start()
 
     def pid(self):
         return int(subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()[0])
@@ -62,6 +63,8 @@ class Server:
             self.process.send_signal(number)
             self.process.wait(60)
         self.process.stdout.close()
+        self.reader.join()
+        self.process.stderr.close()
         return self.process.returncode
 
 
@@ -200,7 +203,7 @@ class Clients(unittest.TestCase):
     def test_messages_that_are_none(self):
         channel = grpc.insecure_channel(f"127.0.0.1:{self.server.port}")
         for name in ("ExecutePlan", "AnalyzePlan", "Config", "ReleaseSession", "Interrupt"):
-            for body in (b"\xff" * 50, b"\x0a\x05ab", os.urandom(200), b""):
+            for body in (b"\xff" * 50, b"\x0a\x05ab", b"\x0a\xff" + os.urandom(200)):
                 call = channel.unary_stream(f"/spark.connect.SparkConnectService/{name}")
                 with self.assertRaises(grpc.RpcError, msg=name):
                     list(call(body, timeout=10))
@@ -363,11 +366,9 @@ class Faults(unittest.TestCase):
         spark = connect(self.server.url)
         spark.range(7).write.saveAsTable("kept")
         port, folder = self.server.port, self.server.folder
-        self.assertEqual(self.server.stop(signal.SIGKILL) != 0, True)
-        for _ in range(100):
-            if not subprocess.run(["pgrep", "-f", f"server --port {port}"], capture_output=True).stdout:
-                break
-            time.sleep(0.05)
+        os.kill(self.server.pid(), signal.SIGKILL)
+        self.assertNotEqual(self.server.process.wait(20), 0)
+        self.server.stop()
         self.server = Server(port=port, warehouse=folder)
         with self.assertRaisesRegex(Exception, "SESSION_CHANGED"):
             spark.range(1).collect()
@@ -549,4 +550,4 @@ if __name__ == "__main__":
     FOLDER = pathlib.Path(sys.argv[2]).absolute()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2, warnings="ignore")
