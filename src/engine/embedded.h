@@ -23,6 +23,7 @@
 #include "engine/warehouse.h"
 #include "engine/write.h"
 #include "lower/lower.h"
+#include "lower/python_task.h"
 #include "plan/executor.h"
 #include "sql/parser.h"
 
@@ -32,8 +33,7 @@ namespace proto = spark::connect;
 
 class EmbeddedExecutor : public Executor, public Environment {
  public:
-  explicit EmbeddedExecutor(const DatabaseOptions& options)
-      : EmbeddedExecutor(Database(options)) {}
+  explicit EmbeddedExecutor(const DatabaseOptions& options) : EmbeddedExecutor(Database(options)) {}
   /// A session of its own beside others of the database.
   explicit EmbeddedExecutor(const Database& shared) : database_(shared.sibling()) {}
   /// What the session kept in the database goes with it.
@@ -109,6 +109,8 @@ class EmbeddedExecutor : public Executor, public Environment {
       const std::vector<std::string>& name) override;
   std::shared_ptr<const proto::CommonInlineUserDefinedTableFunction> python_table_function(
       const std::vector<std::string>& name) override;
+  AnalyzedTable analyzed(const PythonTask& task,
+                         const std::vector<AnalyzeArgument>& arguments) override;
   std::map<std::string, std::string> python_settings() override;
   proto::Relation parse_query(const proto::SQL& sql) override;
   proto::Expression parse_expression(std::string_view sql) override;
@@ -270,7 +272,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::filesystem::path artifacts_;
   bool sealed_ = false;
   std::map<std::string, ObservedMetrics> observed_;  // the last of each name
-  std::atomic<bool> interrupted_{false};  // a script
+  std::atomic<bool> interrupted_{false};             // a script
   int script_depth_ = 0;
 };
 
