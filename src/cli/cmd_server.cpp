@@ -24,7 +24,7 @@ constexpr auto kLookEvery = std::chrono::milliseconds(50);
 
 struct ServerFlags {
   connect::ServerOptions server;
-  std::string token, token_file, python;
+  std::string token, token_file, python, log_level = "info";
   int idle_s = 3600, grace_s = 30;
 };
 
@@ -66,6 +66,7 @@ int serve(const GlobalOptions& options, ServerFlags& flags) {
   }
   wanted.session_idle = std::chrono::seconds(flags.idle_s);
   finish_step_on_signal();
+  connect::log_to_stderr(flags.log_level);
   connect::Server server(wanted);
   const bool tls = !wanted.certificate.empty();
   fmt::print(
@@ -117,6 +118,7 @@ int run_pyspark(const GlobalOptions& options, const ScriptFlags& flags) {
   const auto python = !flags.python.empty() ? flags.python : named ? named : "python3";
   wanted.settings["spark.sql.execution.pyspark.python"] = python;
   finish_step_on_signal();
+  connect::log_to_stderr("off");  // the client has the errors
   connect::Server server(wanted);
   setenv("SPARK_REMOTE", fmt::format("sc://127.0.0.1:{}", server.port()).c_str(), 1);
   setenv("PYSPARK_PYTHON", python.c_str(), 1);
@@ -157,6 +159,8 @@ Run server_command(CLI::App& app, const GlobalOptions& options) {
       ->check(CLI::NonNegativeNumber);
   app.add_option("--sessions", server.sessions_max, "Most sessions at once (default: 1000)")
       ->check(CLI::PositiveNumber);
+  app.add_option("--log", flags->log_level, "debug, info, warn, error or off (default: info)")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}));
   app.add_option("--artifacts", server.folder, "Folder for the files that clients send");
   app.add_option("--python", flags->python,
                  "Python, with PySpark, that runs Python functions (default: python3)");

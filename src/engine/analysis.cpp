@@ -7,6 +7,7 @@
 #include <map>
 
 #include "engine/embedded.h"
+#include "engine/streaming_plan.h"
 #include "functions/coercion.h"
 #include "plan/build.h"
 #include "plan/names.h"
@@ -42,6 +43,10 @@ std::string EmbeddedExecutor::canonical_sql(const proto::Relation& relation) {
     at = end + 1;
   }
   return out;
+}
+
+bool EmbeddedExecutor::is_streaming(const proto::Relation& relation) {
+  return firesteel::is_streaming(expanded(relation, *this));
 }
 
 bool EmbeddedExecutor::same_semantics(const proto::Relation& a, const proto::Relation& b) {

@@ -50,6 +50,13 @@ Field flag_field(const std::string& name) { return {name, make_type(kBoolean), f
 std::string text_cell(const std::string& text) { return text.empty() ? "NULL" : sql_string(text); }
 std::string flag_cell(bool flag) { return flag ? "true" : "false"; }
 
+/// A database's name, with the catalog's before it or not.
+std::string database_name(const std::string& text) {
+  auto parts = split_name(text);
+  if (parts.size() == 2 && lower_case(parts[0]) == "spark_catalog") parts.erase(parts.begin());
+  return lower_case(parts.size() == 1 ? parts[0] : text);
+}
+
 const char* kind_text(TableKind kind) {
   switch (kind) {
     case TableKind::kManaged:
@@ -131,17 +138,17 @@ LoweredPlan EmbeddedExecutor::catalog_call(const proto::Catalog& call, bool runs
                     text_field("locationUri", false)});
       for (const auto& name : catalog.databases()) {
         if (call.has_list_databases() ? !wanted(call.list_databases(), name)
-                                      : name != lower_case(call.get_database().db_name()))
+                                      : name != database_name(call.get_database().db_name()))
           continue;
         const auto entry = database_entry(name);
         rows.add({sql_string(name), "'spark_catalog'", text_cell(entry.comment),
                   sql_string("file:" + entry.location)});
       }
-      if (call.has_get_database()) database_entry(lower_case(call.get_database().db_name()));
+      if (call.has_get_database()) database_entry(database_name(call.get_database().db_name()));
       return std::move(rows).plan();
     }
     case proto::Catalog::kDatabaseExists:
-      return flag(catalog.database(lower_case(call.database_exists().db_name())).has_value());
+      return flag(catalog.database(database_name(call.database_exists().db_name())).has_value());
     case proto::Catalog::kListTables: {
       const auto& list = call.list_tables();
       const auto database = list.has_db_name() ? lower_case(list.db_name()) : current_database();
@@ -247,6 +254,7 @@ LoweredPlan EmbeddedExecutor::catalog_call(const proto::Catalog& call, bool runs
     case proto::Catalog::kIsCached: {
       const auto& name = call.is_cached().table_name();
       const auto [database, table] = table_name(name);
+      if (!relation(split_name(name), {.database = current_database()})) table_entry(name);
       std::lock_guard lock(mutex_);
       return flag(cached_.contains(temporary_key(split_name(name))) ||
                   cached_.contains(database + "." + table));

@@ -379,8 +379,9 @@ Error from_duckdb(const std::string& message) {
   const std::string kind = message.substr(0, colon == std::string::npos ? 0 : colon);
   std::string text = colon == std::string::npos ? message : message.substr(colon + 2);
   // Behind the first line stands the generated SQL, which is not the user's.
-  const auto line = text.find("\n\nLINE ");
-  if (line != std::string::npos) text.resize(line);
+  for (const char* generated : {"\n\nLINE ", "\n\nStack Trace:"})
+    text.resize(std::min(text.find(generated), text.size()));
+  if (kind == "INTERNAL Error") return Error("INTERNAL_ERROR", text);
   const auto has = [&](std::string_view part) { return text.find(part) != std::string::npos; };
   if (kind == "INTERRUPT Error") return Error("OPERATION_CANCELED", "The operation was cancelled.");
   if (kind == "Out of Memory Error") {

@@ -31,6 +31,17 @@ namespace firesteel {
 
 namespace proto = spark::connect;
 
+/// Rows that the engine holds as a table, with Spark's types.
+struct HeldRows {
+  std::string name;  // of the table, in SQL and in plans
+  Schema schema;
+  int64_t rows = 0;
+
+  proto::Relation relation() const;
+  /// SQL's name of a column.
+  static std::string column(size_t place) { return "c" + std::to_string(place); }
+};
+
 class EmbeddedExecutor : public Executor, public Environment {
  public:
   explicit EmbeddedExecutor(const DatabaseOptions& options) : EmbeddedExecutor(Database(options)) {}
@@ -59,12 +70,15 @@ class EmbeddedExecutor : public Executor, public Environment {
   void unset_config(const std::string& key);
   /// From now on static settings, and those that name the server's folders, stay as they are.
   void seal_static_settings() { sealed_ = true; }
-  /// Where the files are that clients sent; rows among them by their hash in `cache/`.
-  void set_artifacts(std::filesystem::path folder) { artifacts_ = std::move(folder); }
 
   /// The rows of a plan as they are now, under an id that cached_remote_relation names.
   std::string checkpoint(const proto::Relation& relation);
   void forget_checkpoint(const std::string& id);
+  /// From its next use on, the rows of this very plan are kept.
+  void persist(const proto::Relation& relation, const proto::StorageLevel& level);
+  void unpersist(const proto::Relation& relation);
+  /// Nothing when it is not persisted.
+  std::optional<proto::StorageLevel> storage_level(const proto::Relation& relation);
 
   struct Query {
     Schema schema;
@@ -83,9 +97,33 @@ class EmbeddedExecutor : public Executor, public Environment {
   // What a plan is known to be without running it: analysis.cpp
   /// The files that a plan reads, as URIs.
   std::vector<std::string> input_files(const proto::Relation& relation);
+  bool is_streaming(const proto::Relation& relation);
   /// Whether two plans are equal but for names that nobody sees, ids and places.
   bool same_semantics(const proto::Relation& a, const proto::Relation& b);
   int32_t semantic_hash(const proto::Relation& relation);
+
+  /// The folder with the files that the client sent: Python functions run and find modules there,
+  /// rows stand in `cache/` by their hash.
+  void set_artifacts(std::filesystem::path folder) { artifacts_ = std::move(folder); }
+
+  // What streams (streaming*.cpp) ask, besides the above: held.cpp
+  /// A plan's rows as a table of the engine that plans may read by its name, until it is released.
+  HeldRows hold(const proto::Relation& relation);
+  HeldRows hold(const Scan& scan);
+  void release(const std::string& name);
+  /// The columns that a table of this schema has in SQL.
+  HeldRows hold_table(const std::string& name, const Schema& schema);
+  std::string next_held_name();
+  /// The plan of a temporary view, or nothing.
+  std::shared_ptr<const proto::Relation> temporary_view(const std::string& name);
+  std::optional<TableEntry> table(const std::string& name);
+  /// Writes rows that are appended once, whatever is tried again: see WriteRequest::once.
+  void write_once(const proto::Relation& rows, WriteRequest request);
+  LoweredPlan lowered(const proto::Relation& relation, bool runs = false);
+  /// A plan's first rows as the table of show().
+  std::string shown(const proto::Relation& relation, int rows, int truncate);
+  SourceRequest request_for(const std::string& format, Properties options);
+  Database& database() { return database_; }
 
   // Environment: names.cpp
   std::optional<NamedRelation> relation(const std::vector<std::string>& name,
@@ -97,7 +135,9 @@ class EmbeddedExecutor : public Executor, public Environment {
   Scan source(const proto::Read_DataSource& source) override;
   Scan asked(const proto::Catalog& call) override;
   Scan local(const proto::Relation& rows) override;  // local_rows.cpp
+  std::optional<Scan> persisted(const proto::Relation& relation) override;
   proto::Relation remembered(const std::string& id) override;
+  Scan stream(const proto::Read& read) override;  // streaming_source.cpp
   Scan parsed(const proto::Parse& parse, const std::string& sql) override;
   std::string observed(const Observation& observation, const std::string& rows,
                        const std::string& metrics) override;
@@ -124,7 +164,6 @@ class EmbeddedExecutor : public Executor, public Environment {
 
   // engine.cpp
   std::string new_name(std::string_view kind);
-  LoweredPlan lowered(const proto::Relation& relation, bool runs = false);
   std::string canonical_sql(const proto::Relation& relation);
   LowerSettings settings();
   std::string time_zone();
@@ -168,7 +207,6 @@ class EmbeddedExecutor : public Executor, public Environment {
   TableEntry table_entry(const SqlName& name);
   std::string temporary_key(const std::vector<std::string>& parts);
   Scan scan_table(const TableEntry& table);
-  SourceRequest request_for(const std::string& format, Properties options);
   Scan scanned(const SourceRequest& request);
   NamedRelation view_relation(const TableEntry& view);
 
@@ -237,6 +275,11 @@ class EmbeddedExecutor : public Executor, public Environment {
     uint64_t bytes = 0;
     std::chrono::steady_clock::time_point used;
   };
+  struct PersistedPlan {
+    proto::StorageLevel level;
+    std::optional<Scan> scan;
+    bool runs = false;  // its rows are being made
+  };
   struct SessionVariable {
     DataType type;
     std::string table;  // of one row with a column `v`
@@ -267,9 +310,11 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::map<std::string, std::string> config_ = first_config();
   std::string current_database_ = "default";
   std::map<std::string, std::pair<std::string, Scan>> scans_;
+  std::map<std::string, Scan> held_;
+  std::filesystem::path artifacts_;
   std::map<std::string, LocalRows> local_rows_;  // by the hash of their bytes and schema
   std::map<std::string, proto::Relation> remembered_;
-  std::filesystem::path artifacts_;
+  std::map<std::string, PersistedPlan> persisted_;  // by the plan's bytes
   bool sealed_ = false;
   std::map<std::string, ObservedMetrics> observed_;  // the last of each name
   std::atomic<bool> interrupted_{false};             // a script

@@ -171,6 +171,21 @@ EmbeddedExecutor::Query EmbeddedExecutor::query(const proto::Relation& relation)
 }
 
 void EmbeddedExecutor::run(const proto::Command& command) {
+  const bool writes = command.has_write_operation() || command.has_write_operation_v2();
+  const auto reads_stream = [&](const proto::Relation& relation) {
+    try {
+      return is_streaming(relation);
+    } catch (const Error&) {  // a bad plan, as the write will say
+      return false;
+    }
+  };
+  if (writes &&
+      reads_stream(command.has_write_operation() ? command.write_operation().input()
+                                                 : command.write_operation_v2().input())) {
+    throw Error("CALL_ON_STREAMING_DATASET_UNSUPPORTED",
+                fmt::format("The method `{}` can not be called on streaming Dataset/DataFrame.",
+                            command.has_write_operation() ? "write" : "writeTo"));
+  }
   if (command.has_create_dataframe_view()) return create_view(command.create_dataframe_view());
   if (command.has_write_operation()) return write(command.write_operation());
   if (command.has_write_operation_v2()) return write(command.write_operation_v2());
@@ -347,6 +362,11 @@ EmbeddedExecutor::ShownRows EmbeddedExecutor::shown_rows(const proto::Relation& 
   return out;
 }
 
+std::string EmbeddedExecutor::shown(const proto::Relation& relation, int rows, int truncate) {
+  const auto first = shown_rows(relation, rows);
+  return show_table(first.titles, first.cells, rows, truncate, false);
+}
+
 ArrowStream EmbeddedExecutor::show(const proto::ShowString& show) {
   const auto rows = shown_rows(show.input(), show.num_rows());
   const auto table =
@@ -394,6 +414,10 @@ void EmbeddedExecutor::write(const proto::WriteOperation& operation) {
       !request.partition_by.empty();
   read_write_options({operation.options().begin(), operation.options().end()}, request);
   write_rows(operation.input(), std::move(request));
+}
+
+void EmbeddedExecutor::write_once(const proto::Relation& rows, WriteRequest request) {
+  write_rows(rows, std::move(request));
 }
 
 void EmbeddedExecutor::write_rows(const proto::Relation& rows, WriteRequest request) {
@@ -496,6 +520,9 @@ std::shared_ptr<EmbeddedExecutor> EmbeddedExecutor::clone() {
   copy->functions_ = functions_;
   copy->python_functions_ = python_functions_;
   copy->python_tables_ = python_tables_;
+  copy->artifacts_ = artifacts_;
+  copy->remembered_ = remembered_;  // with the tables of this session, which must stay
+  copy->held_ = held_;
   copy->config_ = config_;
   copy->current_database_ = current_database_;
   for (const auto& [name, variable] : variables_) {

@@ -119,6 +119,11 @@ std::string EmbeddedExecutor::temporary_key(const std::vector<std::string>& part
 
 std::optional<NamedRelation> EmbeddedExecutor::relation(const std::vector<std::string>& name,
                                                         const NameScope& scope) {
+  if (name.back().starts_with("__session")) {
+    std::lock_guard lock(mutex_);
+    const auto found = held_.find(name.back());
+    if (found != held_.end()) return NamedRelation{found->second, nullptr, {}, {name.back()}};
+  }
   // Imported rows, and those that a statement keeps for itself.
   if (name.back().starts_with(prefix_)) {
     Scan scan{.from = sql_name(name.back()), .columns = {}};

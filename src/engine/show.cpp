@@ -109,7 +109,7 @@ std::string show_table(const std::vector<std::string>& names,
   std::string out;
   if (!vertical) {
     std::vector<std::string> headers;
-    for (const auto& name : names) headers.push_back(cell_text(name, truncate));
+    for (const auto& name : names) headers.push_back(cell_text(name, 0));  // never cut
     std::vector<size_t> widths;
     for (size_t c = 0; c < names.size(); ++c) {
       size_t width = std::max<size_t>(3, width_of(headers[c]));

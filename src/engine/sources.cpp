@@ -294,6 +294,11 @@ Partitions partitions_of(const SourceRequest& request, const std::vector<FoundFi
       break;
     }
   }
+  for (auto& field : schema) {  // as the user's schema has it, where it does
+    for (const auto& given : request.schema) {
+      if (equal_ignoring_case(given.name, field.name)) field.type = given.type;
+    }
+  }
   if (request.partition_schema) schema = *request.partition_schema;
   for (const auto& [name, value] : partition_values(files.front().path)) out.names.push_back(name);
   return out;

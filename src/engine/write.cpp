@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/file.h"
 #include "engine/commit.h"
 #include "engine/orc.h"
 #include "engine/sources.h"
@@ -156,9 +159,9 @@ std::string partition_folder(const std::string& column, const std::optional<std:
   std::string out = column + "=";
   for (const char c : value.value_or(kNullPartition)) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool plain =
-        std::isalnum(byte) || c == '-' || c == '_' || c == '.' || c == ' ' || byte >= 0x80;
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
+    const bool escaped =
+        byte < 0x20 || std::string_view("\"#%'*/:=?\\\x7f{[]^").find(c) != std::string_view::npos;
+    out += escaped ? fmt::format("%{:02X}", byte) : std::string(1, c);
   }
   return out;
 }
@@ -172,11 +175,19 @@ bool fits_partition(const Partition& values, const Partition& wanted) {
 }
 
 /// Moments are stored as such: Parquet then says that they are in UTC.
-std::string stored_columns(const Schema& schema) {
+std::string stored_columns(const Schema& schema, const WriteRequest& request) {
   std::string list;
   for (const auto& field : schema) {
     const auto name = sql_name(field.name);
     list += list.empty() ? "" : ", ";
+    if (std::find(request.partition_by.begin(), request.partition_by.end(), field.name) !=
+            request.partition_by.end() &&
+        field.type.is_datetime()) {  // folders are named by the text that Spark prints
+      const Resolved value{.sql = name, .type = field.type};
+      list += fmt::format("{} AS {}",
+                          cast(value, make_type(TypeKind::kString), request.time_zone).sql, name);
+      continue;
+    }
     list += field.type.kind == TypeKind::kTimestamp
                 ? fmt::format("make_timestamptz(epoch_us({0})) AS {0}", name)
                 : name;
@@ -200,7 +211,7 @@ std::string name_list(const std::vector<std::string>& names) {
 /// What is written, by DuckDB's own COPY: text as lines that stand as they are.
 std::string copy_sql(const WriteRequest& request, const fs::path& out, Database& database) {
   const auto codec = codec_of(request);
-  std::string rows = request.sql, columns = stored_columns(request.schema), options;
+  std::string rows = request.sql, columns = stored_columns(request.schema, request), options;
   if (const auto most = max_records(request); most > 0) {
     rows = fmt::format("SELECT *, (row_number() OVER () - 1) // {} AS {} FROM ({})", most, kChunk,
                        rows);
@@ -227,6 +238,21 @@ std::string copy_sql(const WriteRequest& request, const fs::path& out, Database&
                      sql_string(out.string()), options);
 }
 
+/// DuckDB escapes more characters in the folders' names than Spark does.
+void respell_folders(const fs::path& folder) {
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.is_directory()) folders.push_back(entry.path());
+  }
+  for (const auto& path : folders) {
+    respell_folders(path);
+    const auto values = partition_values(path.filename().string() + "/");
+    if (values.empty()) continue;
+    const auto name = partition_folder(values[0].first, values[0].second);
+    if (name != path.filename()) fs::rename(path, folder / name);
+  }
+}
+
 /// The file of each chunk beside its folder, as part-00001-….
 void flatten_chunks(const fs::path& folder, const std::string& suffix) {
   for (const auto& file : folder_files(folder)) {
@@ -246,7 +272,8 @@ void write_orc_files(const WriteRequest& request, const fs::path& folder, const 
   Schema schema = file_schema(request);
   const auto query = [&](const std::string& where) {
     return database.query(
-        fmt::format("SELECT {} FROM ({}){}", stored_columns(schema), request.sql, where), schema);
+        fmt::format("SELECT {} FROM ({}){}", stored_columns(schema, request), request.sql, where),
+        schema);
   };
   if (request.partition_by.empty()) return write_orc(query(""), folder / name, codec);
   const auto partitions =
@@ -264,6 +291,26 @@ void write_orc_files(const WriteRequest& request, const fs::path& folder, const 
     fs::create_directories(below);
     write_orc(query(where), below / name, codec);
   }
+}
+
+/// What was added, as the file sink of Spark's streams logs it.
+std::string sink_log(const FolderChange& change, const fs::path& target) {
+  std::string log = "v1";
+  for (const auto& [from, to] : change.add) {
+    const auto size = fs::file_size(target / from);
+    const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          std::chrono::system_clock::now().time_since_epoch())
+                          .count();
+    log += "\n" + nlohmann::ordered_json{{"path", "file://" + (target / to).string()},
+                                         {"size", size},
+                                         {"isDir", false},
+                                         {"modificationTime", time},
+                                         {"blockReplication", 1},
+                                         {"blockSize", 33554432},
+                                         {"action", "add"}}
+                      .dump();
+  }
+  return log;
 }
 
 }  // namespace
@@ -286,6 +333,11 @@ void write_files(const WriteRequest& request, Database& database) {
   const fs::path target =
       fs::absolute(request.path.starts_with("file://") ? request.path.substr(7) : request.path)
           .lexically_normal();
+  if (!request.once.empty()) {
+    fs::create_directories(target);
+    folder_files(target);  // what was cut is finished first
+    if (fs::exists(target / request.once)) return;
+  }
   const bool exists = fs::exists(target);
   if (exists && request.mode == WriteMode::kIgnore) return;
   if (exists && request.mode == WriteMode::kError) {
@@ -322,6 +374,7 @@ void write_files(const WriteRequest& request, Database& database) {
     const bool one_file = folder_columns(request).empty();
     database.execute(copy_sql(request, one_file ? aside.path / name : aside.path, database));
     if (max_records(request) > 0) flatten_chunks(aside.path, suffix);
+    if (!request.partition_by.empty()) respell_folders(aside.path);
   }
   if (!exists) {
     std::ofstream(aside.path / "_SUCCESS").close();
@@ -345,8 +398,13 @@ void write_files(const WriteRequest& request, Database& database) {
         change.remove.push_back(path.string());
     }
   }
+  if (!request.once.empty()) {
+    write_file_aside(aside.path / "_once", sink_log(change, target));
+    change.add.emplace_back((fs::path(aside_name) / "_once").string(), request.once);
+  }
   commit_change(target, change);
-  if (!fs::exists(target / "_SUCCESS")) std::ofstream(target / "_SUCCESS").close();
+  if (request.once.empty() && !fs::exists(target / "_SUCCESS"))
+    std::ofstream(target / "_SUCCESS").close();
 }
 
 std::vector<std::pair<std::string, std::optional<std::string>>> partition_values(

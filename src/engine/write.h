@@ -25,6 +25,9 @@ struct WriteRequest {
   std::vector<std::pair<std::string, std::optional<std::string>>> partition = {};
   std::map<std::string, std::string> options = {};  // keys in lower case
   std::string time_zone = "UTC";
+  /// A file of the folder, hidden, that appears together with the rows: where it is already there
+  /// nothing is written. For kAppend and kOverwrite.
+  std::string once = {};
 };
 
 /// Writes a folder of part files: whole or not at all.

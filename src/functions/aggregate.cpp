@@ -218,7 +218,9 @@ Resolved count_min_sketch(std::vector<Resolved>& a, const CallContext& call) {
   }
   const auto value = coerce(a[0], make_type(text ? kBinary : kLong), call.time_zone).sql;
   return {.sql = fmt::format("spark_count_min_sketch(CAST({} AS {}[]), {}, {}, {})", listed(value),
-                             text ? "BLOB" : "BIGINT", a[1].sql, a[2].sql, a[3].sql),
+                             text ? "BLOB" : "BIGINT", a[1].sql, a[2].sql,
+                             // Of a long Java's toInt() leaves the lower half.
+                             static_cast<int32_t>(std::stoll(a[3].literal))),
           .type = make_type(kBinary),
           .nullable = false};
 }
@@ -277,6 +279,17 @@ Resolved percentile(std::vector<Resolved>& a, const CallContext& call) {
   a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
   const bool many = a[1].type.kind == kArray;
   return {.sql = fmt::format("quantile_cont({}, {})", a[0].sql, a[1].sql),
+          .type = many ? array_type(make_type(kDouble)) : make_type(kDouble)};
+}
+
+/// Each value as often as its frequency says.
+Resolved percentile_of_counts(std::vector<Resolved>& a, const CallContext& call) {
+  a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
+  const bool many = a[1].type.kind == kArray;
+  return {.sql = fmt::format(
+              "list_aggregate(flatten(list(list_transform(range({2}), lambda i: {0}))/*over*/), "
+              "'quantile_cont', {1})",
+              a[0].sql, a[1].sql, a[2].sql),
           .type = many ? array_type(make_type(kDouble)) : make_type(kDouble)};
 }
 
@@ -355,7 +368,7 @@ Resolved xxhash64(std::vector<Resolved>& a, const CallContext& call) {
 }
 
 Resolved assert_true(std::vector<Resolved>& a, const CallContext& call) {
-  const auto message = fmt::format("'{}' is not true!", a[0].name);
+  const auto message = a.size() > 1 ? a[1].literal : fmt::format("'{}' is not true!", a[0].name);
   return {.sql = fmt::format("CASE WHEN {} THEN NULL ELSE {} END", a[0].sql,
                              raise_sql("USER_RAISED_EXCEPTION", message, call.span)),
           .type = make_type(kNull),
@@ -424,7 +437,7 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "Rows whose arguments are not null; `count(*)` all rows.", .example = "count(*)", .gives = "1"},
     {.name = "count_if", .signature = "(condition: boolean) -> long", .lowering = "count(CASE WHEN {0} THEN 1 END)", .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "Rows for which the condition is true.", .example = "count_if(true)", .gives = "1"},
-    {.name = "count_min_sketch", .signature = "(expr: any, error: any, confidence: any, seed: int) -> binary", .lower = count_min_sketch, .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
+    {.name = "count_min_sketch", .signature = "(expr: any, error: any, confidence: any, seed: long) -> binary", .lower = count_min_sketch, .kind = FunctionKind::kAggregate, .nulls = Nulls::kNever,
      .doc = "A count-min sketch of a column, in Spark's bytes.", .example = "length(count_min_sketch(1, 0.5D, 0.5D, 1))", .gives = "60"},
     {.name = "covar_pop", .signature = "(y: double, x: double) -> double", .lowering = "spark_covar_pop({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "Population covariance.", .example = "covar_pop(1, 2)", .gives = "0.0"},
@@ -446,10 +459,12 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The last value of the group.", .example = "last_value(10)", .gives = "10"},
     {.name = "listagg", .signature = "(expr: string, [delimiter: string]) -> string", .lowering = "string_agg({0}, {1?{1}}{1!''})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "listagg({0}, {1?{1}}{1!NULL})",
      .doc = "The strings joined.", .example = "listagg('a', ',')", .gives = "a"},
+    {.name = "listagg", .signature = "(expr: binary, [delimiter: binary]) -> binary", .lowering = "unhex(string_agg(hex({0}), {1?hex({1})}{1!''})/*over*/)", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "listagg({0}, {1?{1}}{1!NULL})"},
     {.name = "max", .signature = "(expr: T) -> T", .lowering = "max({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The greatest value.", .example = "max(3)", .gives = "3"},
     {.name = "max_by", .signature = "(value: T, order: U) -> T", .lowering = "arg_max_null({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The value beside the greatest `order`.", .example = "max_by('a', 10)", .gives = "a"},
+    {.name = "max_by", .signature = "(value: T, order: U, count: int) -> array<T>", .lowering = "coalesce(arg_max({0}, {1}, {2})/*over*/, [])", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways},
     {.name = "mean", .signature = "(expr: any) -> any", .lower = avg, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The mean; nulls are skipped.", .example = "mean(3)", .gives = "3.0"},
     {.name = "measure", .signature = "(expr: any) -> any", .unsupported = "there are no metric views; write the aggregate itself", .kind = FunctionKind::kAggregate,
@@ -460,13 +475,15 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "The least value.", .example = "min(3)", .gives = "3"},
     {.name = "min_by", .signature = "(value: T, order: U) -> T", .lowering = "arg_min_null({0}, {1})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The value beside the least `order`.", .example = "min_by('a', 10)", .gives = "a"},
+    {.name = "min_by", .signature = "(value: T, order: U, count: int) -> array<T>", .lowering = "coalesce(arg_min({0}, {1}, {2})/*over*/, [])", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways},
     {.name = "mode", .signature = "(expr: T) -> T", .lowering = "mode({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The most frequent value.", .example = "mode(7)", .gives = "7"},
     {.name = "mode", .signature = "(expr: T, deterministic: boolean) -> T",
      .lowering = "list_min(list_transform(list_filter(map_entries(histogram({0})/*over*/), lambda e: e.value = list_max(map_values(histogram({0})/*over*/))), lambda e: e.key))",
-     .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "mode({0})"},
+     .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "mode() WITHIN GROUP (ORDER BY {0} DESC)"},
     {.name = "percentile", .signature = "(expr: any, percentage: any) -> any", .lower = percentile, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "percentile({0}, {1}, 1)",
      .doc = "The exact percentile, interpolated.", .example = "percentile(10, 0.3)", .gives = "10.0"},
+    {.name = "percentile", .signature = "(expr: any, percentage: any, frequency: integral) -> any", .lower = percentile_of_counts, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "percentile({0}, {1}, {2})"},
     {.name = "percentile_approx", .signature = "(expr: any, share: any, [accuracy: int]) -> any", .lower = approx_percentile, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The value at a share of the sorted group. Exact here, whatever the accuracy.", .example = "percentile_approx(10, array(0.5))", .gives = "[10]"},
     {.name = "percentile_cont", .signature = "(percentage: any) -> any", .of_resolver = true, .kind = FunctionKind::kAggregate,
@@ -505,6 +522,7 @@ constexpr FunctionSpec kAggregates[] = {
      .doc = "Standard deviation of the sample.", .example = "stddev_samp(1)", .gives = "NULL"},
     {.name = "string_agg", .signature = "(expr: string, [delimiter: string]) -> string", .lowering = "string_agg({0}, {1?{1}}{1!''})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "string_agg({0}, {1?{1}}{1!NULL})",
      .doc = "The strings joined.", .example = "string_agg('a', ',')", .gives = "a"},
+    {.name = "string_agg", .signature = "(expr: binary, [delimiter: binary]) -> binary", .lowering = "unhex(string_agg(hex({0}), {1?hex({1})}{1!''})/*over*/)", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "string_agg({0}, {1?{1}}{1!NULL})"},
     {.name = "sum", .signature = "(expr: any) -> any", .lower = sum, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The sum; nulls are skipped. Overflow is an error.", .example = "sum(5)", .gives = "5"},
     {.name = "try_avg", .signature = "(expr: any) -> any", .lower = try_avg, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
@@ -532,7 +550,7 @@ constexpr FunctionSpec kWindows[] = {
      .doc = "The value some rows behind.", .example = "lead(1) OVER (ORDER BY 1)", .gives = "NULL"},
     {.name = "nth_value", .signature = "(expr: any, offset: int, [ignore_nulls: boolean]) -> any", .lower = nth_value, .kind = FunctionKind::kWindow, .nulls = Nulls::kAlways,
      .doc = "The value in row `offset` of the frame.", .example = "nth_value(1, 1) OVER (ORDER BY 1)", .gives = "1"},
-    {.name = "ntile", .signature = "(buckets: int) -> int", .lower = ntile, .kind = FunctionKind::kWindow, .nulls = Nulls::kNever,
+    {.name = "ntile", .signature = "(buckets: int) -> int", .exact_numbers = true, .lower = ntile, .kind = FunctionKind::kWindow, .nulls = Nulls::kNever,
      .doc = "Which of so many equal parts the row is in.", .example = "ntile(4) OVER (ORDER BY 1)", .gives = "1"},
     {.name = "percent_rank", .signature = "() -> double", .lowering = "percent_rank()", .kind = FunctionKind::kWindow, .nulls = Nulls::kNever, .print = "PERCENT_RANK()",
      .doc = "Rank as a share.", .example = "percent_rank() OVER (ORDER BY 1)", .gives = "0.0"},
@@ -543,7 +561,7 @@ constexpr FunctionSpec kWindows[] = {
 };
 
 constexpr FunctionSpec kMiscellaneous[] = {
-    {.name = "assert_true", .signature = "(condition: boolean) -> void", .lower = assert_true, .nulls = Nulls::kAlways,
+    {.name = "assert_true", .signature = "(condition: boolean, [message: string]) -> void", .lower = assert_true, .nulls = Nulls::kAlways,
      .doc = "An error unless the condition is true.", .example = "assert_true(0 < 1)", .gives = "NULL"},
     {.name = "crc32", .signature = "(expr: string) -> long", .lowering = "spark_crc32({0})",
      .doc = "CRC-32 checksum.", .example = "crc32('Spark')", .gives = "1557323817"},

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 namespace firesteel {
 
@@ -280,7 +279,8 @@ std::string interval_text_sql(const Resolved& value) {
   return fmt::format("({} || ''' {}')", text, unit);
 }
 
-std::string to_string_sql(const Resolved& value, const std::string& zone) {
+/// With `shown`, as show() prints: bytes in hexadecimal, and NULL within arrays, maps and structs.
+std::string to_string_sql(const Resolved& value, const std::string& zone, bool shown = false) {
   const std::string& x = value.sql;
   switch (value.type.kind) {
     case kFloat:
@@ -291,7 +291,11 @@ std::string to_string_sql(const Resolved& value, const std::string& zone) {
       const auto local = value.type.kind == kTimestamp ? to_local(x, zone) : x;
       return fmt::format("CAST({} AS VARCHAR)", local);
     }
-    case kBinary:  // what is no UTF-8 is shown as Spark shows it
+    case kBinary:
+      if (shown) {
+        return fmt::format("'[' || rtrim(regexp_replace(hex({}), '(..)', '\\1 ', 'g')) || ']'", x);
+      }
+      // What is no UTF-8 is replaced.
       return fmt::format("spark_make_valid_utf8({})", x);
     case kDecimal:  // DuckDB leaves out the zero before the point when there is no digit for it
       return value.type.precision == value.type.scale && value.type.precision < 38
@@ -308,13 +312,14 @@ std::string to_string_sql(const Resolved& value, const std::string& zone) {
     case kArray:
     case kMap:
     case kStruct: {
+      const char* null = shown ? "NULL" : "null";
       // Spark prints [1, 2], {a -> 1} and {1, x}: built from the parts.
       if (value.type.kind == kArray) {
         Resolved element{.sql = "e", .type = value.type.element()};
         return fmt::format(
             "CASE WHEN {0} IS NOT NULL THEN '[' || array_to_string(list_transform({0}, lambda e: "
-            "coalesce({1}, 'null')), ', ') || ']' END",
-            x, to_string_sql(element, zone));
+            "coalesce({1}, '{2}')), ', ') || ']' END",
+            x, to_string_sql(element, zone, shown), null);
       }
       if (value.type.kind == kMap) {
         Resolved key{.sql = "e.key", .type = value.type.key()};
@@ -322,14 +327,14 @@ std::string to_string_sql(const Resolved& value, const std::string& zone) {
         return fmt::format(
             "CASE WHEN {0} IS NOT NULL THEN '{{' || "
             "array_to_string(list_transform(map_entries({0}), "
-            "lambda e: {1} || ' -> ' || coalesce({2}, 'null')), ', ') || '}}' END",
-            x, to_string_sql(key, zone), to_string_sql(item, zone));
+            "lambda e: {1} || ' -> ' || coalesce({2}, '{3}')), ', ') || '}}' END",
+            x, to_string_sql(key, zone, shown), to_string_sql(item, zone, shown), null);
       }
       std::string parts;
       for (const auto& field : *value.type.fields) {
         Resolved part{.sql = fmt::format("({}).{}", x, sql_name(field.name)), .type = field.type};
-        parts += fmt::format("{}coalesce({}, 'null')", parts.empty() ? "" : " || ', ' || ",
-                             to_string_sql(part, zone));
+        parts += fmt::format("{}coalesce({}, '{}')", parts.empty() ? "" : " || ', ' || ",
+                             to_string_sql(part, zone, shown), null);
       }
       return fmt::format("CASE WHEN {} IS NOT NULL THEN '{{' || {} || '}}' END", x,
                          parts.empty() ? "''" : parts);
@@ -536,7 +541,7 @@ std::optional<DataType> common_type(const DataType& a, const DataType& b) {
   return std::nullopt;
 }
 
-bool implicitly_castable(const Resolved& value, const DataType& to) {
+bool implicitly_castable(const Resolved& value, const DataType& to, bool narrowing) {
   const DataType& from = value.type;
   if (from == to || from.kind == kNull) return true;
   if (from.kind == kVariant || to.kind == kVariant) return false;
@@ -545,20 +550,14 @@ bool implicitly_castable(const Resolved& value, const DataType& to) {
   if (from.is_numeric() && to.is_numeric()) {
     if (precedence(from.kind) <= precedence(to.kind)) return true;
     if (from.kind == kDecimal && to.is_fractional()) return true;
-    // A literal narrows when its value fits: substring('abc', 1L).
-    if (from.is_integral() && to.is_integral() && !value.literal.empty()) {
-      long long number = 0;
-      std::from_chars(value.literal.data(), value.literal.data() + value.literal.size(), number);
-      return number >= INT32_MIN && number <= INT32_MAX && to.kind == kInteger;
-    }
-    return false;
+    return narrowing;
   }
   if (from.is_datetime() && to.is_datetime()) return true;
   if (from.kind == to.kind && from.is_nested()) {
     for (size_t i = 0; i < from.fields->size(); ++i) {
       if (i >= to.fields->size()) return false;
       Resolved part{.sql = "", .type = (*from.fields)[i].type};
-      if (!implicitly_castable(part, (*to.fields)[i].type)) return false;
+      if (!implicitly_castable(part, (*to.fields)[i].type, narrowing)) return false;
     }
     return from.fields->size() == to.fields->size();
   }
@@ -604,6 +603,7 @@ Resolved cast(const Resolved& value, const DataType& to, const std::string& time
   result.nullable = value.nullable || try_cast;
   if (value.type == to && value.exact) return result;
   result.type = to;
+  result.metadata.clear();
   result.exact = true;
   if (value.type == to) {
     result.sql = fmt::format("CAST({} AS {})", value.sql, duckdb_type(to));
@@ -622,8 +622,8 @@ Resolved coerce(const Resolved& value, const DataType& to, const std::string& ti
 }
 
 std::string shown_sql(const Resolved& value, const std::string& time_zone) {
-  return value.type.kind == kVariant ? to_string_sql(value, time_zone)
-                                     : cast(value, make_type(kString), time_zone).sql;
+  if (value.type.kind == kString) return value.sql;
+  return to_string_sql(value, time_zone, true);
 }
 
 DataType decimal_for(const DataType& type) {
@@ -685,12 +685,16 @@ std::string time_sql(const std::string& micros) {
 }
 
 std::string sql_string(std::string_view text) {
-  std::string out = "'";
+  const bool has_zero = text.find('\0') != std::string_view::npos;  // ends DuckDB's text
+  std::string out = has_zero ? "('" : "'";
   for (char c : text) {
     if (c == '\'') out += '\'';
-    out += c;
+    if (c == '\0')
+      out += "' || chr(0) || '";
+    else
+      out += c;
   }
-  return out + "'";
+  return out + (has_zero ? "')" : "'");
 }
 
 std::string sql_name(std::string_view name) {

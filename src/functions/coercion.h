@@ -19,7 +19,8 @@ std::string duckdb_type(const DataType& type);
 std::optional<DataType> common_type(const DataType& a, const DataType& b);
 
 /// Whether a value may be given where `to` is expected without a written cast.
-bool implicitly_castable(const Resolved& value, const DataType& to);
+/// With `narrowing` a number is also cast to a smaller type.
+bool implicitly_castable(const Resolved& value, const DataType& to, bool narrowing = false);
 
 /// The value cast: implicit or written. Throws DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION when Spark
 /// has no such cast. With `try_cast`, null in place of an error.

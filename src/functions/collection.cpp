@@ -41,10 +41,7 @@ Resolved struct_of(std::vector<Resolved>& a, const CallContext&) {
   Schema fields;
   std::string parts;
   for (size_t i = 0; i < a.size(); ++i) {
-    // A name given by a column or an alias, else col1, col2 …
-    const bool plain = !a[i].name.empty() && a[i].name.find_first_of(" ()'") == std::string::npos &&
-                       (a[i].literal.empty() || a[i].name != a[i].literal);
-    const std::string name = plain ? a[i].name : fmt::format("col{}", i + 1);
+    const std::string name = a[i].named ? a[i].name : fmt::format("col{}", i + 1);
     fields.push_back({name, a[i].type, a[i].nullable});
     parts += fmt::format("{}{} := {}", parts.empty() ? "" : ", ", sql_name(name), a[i].sql);
   }
@@ -381,10 +378,11 @@ Resolved transform_values(std::vector<Resolved>& a, const CallContext&) {
 /// Each element's place is the number of those that the comparator puts before it.
 Resolved array_sort_by(std::vector<Resolved>& a, const CallContext& call) {
   if (!a[1].type.is_integral()) {
-    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-                fmt::format("Cannot resolve \"array_sort\" due to data type mismatch: The comparator "
-                            "must give the \"INT\" type, however \"{}\" has the type \"{}\".",
-                            a[1].name, a[1].type.sql()))
+    throw Error(
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+        fmt::format("Cannot resolve \"array_sort\" due to data type mismatch: The comparator "
+                    "must give the \"INT\" type, however \"{}\" has the type \"{}\".",
+                    a[1].name, a[1].type.sql()))
         .at(call.span);
   }
   const auto failure =
@@ -519,7 +517,7 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "Without repeated elements.", .example = "array_distinct(array(1, 2, 1))", .gives = "[1, 2]"},
     {.name = "array_except", .signature = "(left: array<T>, right: array<T>) -> array<T>", .lowering = "list_filter({0}, lambda x, i: list_position({0}, x) = i AND list_position({1}, x) IS NULL)",
      .doc = "The different elements of `left` that `right` lacks.", .example = "array_except(array(1, 2, 3), array(1, 3, 5))", .gives = "[2]"},
-    {.name = "array_insert", .signature = "(array: array<T>, position: int, element: T) -> array<T>", .lower = array_insert,
+    {.name = "array_insert", .signature = "(array: array<T>, position: int, element: T) -> array<T>", .exact_numbers = true, .lower = array_insert,
      .doc = "With an element at a position, from 1.", .example = "array_insert(array(1, 2, 4), 3, 3)", .gives = "[1, 2, 3, 4]"},
     {.name = "array_intersect", .signature = "(left: array<T>, right: array<T>) -> array<T>", .lowering = "list_filter({0}, lambda x, i: list_position({0}, x) = i AND list_position({1}, x) IS NOT NULL)",
      .doc = "The different elements in both.", .example = "array_intersect(array(1, 2, 3), array(1, 3, 5))", .gives = "[1, 3]"},
@@ -535,7 +533,7 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "With an element at the start.", .example = "array_prepend(array('b', 'd'), 'a')", .gives = "[a, b, d]"},
     {.name = "array_remove", .signature = "(array: array<T>, element: T) -> array<T>", .lowering = "CASE WHEN {1} IS NOT NULL THEN list_filter({0}, lambda x: x IS DISTINCT FROM {1}) END",
      .doc = "Without the elements equal to one.", .example = "array_remove(array(1, 2, 3, NULL, 3), 3)", .gives = "[1, 2, null]"},
-    {.name = "array_repeat", .signature = "(element: T, count: int) -> array<T>", .lowering = "list_transform(range(greatest({1}, 0)), lambda x: {0})",
+    {.name = "array_repeat", .signature = "(element: T, count: int) -> array<T>", .exact_numbers = true, .lowering = "list_transform(range(greatest({1}, 0)), lambda x: {0})",
      .doc = "The element a number of times.", .example = "array_repeat('123', 2)", .gives = "[123, 123]"},
     {.name = "array_size", .signature = "(array: array<T>) -> int", .lowering = "len({0})",
      .doc = "Number of elements.", .example = "array_size(array('b', 'd'))", .gives = "2"},
@@ -607,7 +605,7 @@ constexpr FunctionSpec kCollections[] = {
      .doc = "The map with new keys.", .example = "transform_keys(map(1, 1, 2, 2), (k, v) -> k + 1)", .gives = "{2 -> 1, 3 -> 2}"},
     {.name = "transform_values", .signature = "(map: map<K, V>, function: any) -> any", .lower = transform_values,
      .doc = "The map with new values.", .example = "transform_values(map(1, 1, 2, 2), (k, v) -> v + 1)", .gives = "{1 -> 2, 2 -> 3}"},
-    {.name = "try_element_at", .signature = "(array: array<T>, index: int) -> T", .lowering = "list_extract({0}, {1})", .nulls = Nulls::kAlways,
+    {.name = "try_element_at", .signature = "(array: array<T>, index: int) -> T", .exact_numbers = true, .lowering = "list_extract({0}, {1})", .nulls = Nulls::kAlways,
      .doc = "The element at a position from 1, or a map's value; null when absent.", .example = "try_element_at(array(1, 2, 3), 5)", .gives = "NULL"},
     {.name = "try_element_at", .signature = "(map: map<K, V>, key: K) -> V", .lowering = "{0}[{1}]", .nulls = Nulls::kAlways},
     {.name = "zip_with", .signature = "(left: array<T>, right: array<U>, function: any) -> any", .lower = zip_with,

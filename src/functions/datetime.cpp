@@ -139,11 +139,14 @@ Resolved extract(std::vector<Resolved>& a, const CallContext& call) {
   };
   static constexpr Entry kFields[] = {{"year", year_of},
                                       {"years", year_of},
+                                      {"y", year_of},
+                                      {"yrs", year_of},
                                       {"yr", year_of},
                                       {"quarter", quarter_of},
                                       {"qtr", quarter_of},
                                       {"month", month_of},
                                       {"mon", month_of},
+                                      {"mons", month_of},
                                       {"months", month_of},
                                       {"week", week_of},
                                       {"weeks", week_of},
@@ -160,9 +163,13 @@ Resolved extract(std::vector<Resolved>& a, const CallContext& call) {
                                       {"hour", hour_of},
                                       {"hours", hour_of},
                                       {"h", hour_of},
+                                      {"hr", hour_of},
+                                      {"hrs", hour_of},
                                       {"minute", minute_of},
                                       {"minutes", minute_of},
-                                      {"min", minute_of}};
+                                      {"m", minute_of},
+                                      {"min", minute_of},
+                                      {"mins", minute_of}};
   const bool time = a[1].type.kind == kTime;
   for (const auto& entry : kFields) {
     const bool clock = entry.lower == hour_of || entry.lower == minute_of;
@@ -172,7 +179,8 @@ Resolved extract(std::vector<Resolved>& a, const CallContext& call) {
       return result;
     }
   }
-  if (field == "second" || field == "seconds" || field == "s") {
+  if (field == "second" || field == "seconds" || field == "sec" || field == "secs" ||
+      field == "s") {
     auto moment = time ? a[1] : coerce(a[1], make_type(kTimestamp), call.time_zone);
     result = {
         .sql = fmt::format(
@@ -410,7 +418,7 @@ Resolved timestamp_add(std::vector<Resolved>& a, const CallContext& call) {
   return {.sql = result.sql,
           .type = result.type,
           .nullable = a[1].nullable || a[2].nullable,
-          .name = fmt::format("timestampadd({}, {}, {})", unit, a[1].name, a[2].name)};
+          .name = fmt::format("timestampadd({}, {}, {})", a[0].literal, a[1].name, a[2].name)};
 }
 
 /// timestampdiff(unit, start, end): whole units between.
@@ -450,7 +458,7 @@ Resolved timestamp_diff(std::vector<Resolved>& a, const CallContext& call) {
   return {.sql = sql,
           .type = make_type(kLong),
           .nullable = a[1].nullable || a[2].nullable,
-          .name = fmt::format("timestampdiff({}, {}, {})", unit, a[1].name, a[2].name)};
+          .name = fmt::format("timestampdiff({}, {}, {})", a[0].literal, a[1].name, a[2].name)};
 }
 
 /// convert_timezone([from,] to, wall clock)
@@ -837,7 +845,7 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Now.", .example = "current_timestamp() > TIMESTAMP'2020-01-01'", .gives = "true"},
     {.name = "current_timezone", .signature = "() -> string", .lower = current_timezone, .nulls = Nulls::kNever,
      .doc = "The session's time zone.", .example = "current_timezone()", .gives = "UTC"},
-    {.name = "date_add", .signature = "(start: date, days: int) -> date", .lowering = "({0} + {1})",
+    {.name = "date_add", .signature = "(start: date, days: int) -> date", .exact_numbers = true, .lowering = "({0} + {1})",
      .doc = "The date a number of days later.", .example = "date_add('2016-07-30', 1)", .gives = "2016-07-31"},
     {.name = "date_diff", .signature = "(end: date, start: date) -> int", .lowering = "({0} - {1})",
      .doc = "Days from `start` to `end`.", .example = "date_diff('2009-07-31', '2009-07-30')", .gives = "1"},
@@ -847,11 +855,11 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "The date so many days after 1970.", .example = "date_from_unix_date(1)", .gives = "1970-01-02"},
     {.name = "date_part", .signature = "(field: string, source: any) -> any", .lower = date_part,
      .doc = "A part of a date or timestamp.", .example = "date_part('YEAR', DATE'2019-08-12')", .gives = "2019"},
-    {.name = "date_sub", .signature = "(start: date, days: int) -> date", .lowering = "({0} - {1})",
+    {.name = "date_sub", .signature = "(start: date, days: int) -> date", .exact_numbers = true, .lowering = "({0} - {1})",
      .doc = "The date a number of days before.", .example = "date_sub('2016-07-30', 1)", .gives = "2016-07-29"},
     {.name = "date_trunc", .signature = "(unit: string, moment: any) -> timestamp", .lower = date_trunc, .nulls = Nulls::kAlways,
      .doc = "The start of the year, month, day, hour …", .example = "date_trunc('HOUR', '2015-03-05T09:32:05.359')", .gives = "2015-03-05 09:00:00"},
-    {.name = "dateadd", .signature = "(start: date, days: int) -> date", .lowering = "({0} + {1})", .print = "date_add({0}, {1})",
+    {.name = "dateadd", .signature = "(start: date, days: int) -> date", .exact_numbers = true, .lowering = "({0} + {1})", .print = "date_add({0}, {1})",
      .doc = "The date a number of days later.", .example = "dateadd('2016-07-30', 1)", .gives = "2016-07-31"},
     {.name = "datediff", .signature = "(end: date, start: date) -> int", .lowering = "({0} - {1})",
      .doc = "Days from `start` to `end`.", .example = "datediff('2009-07-31', '2009-07-30')", .gives = "1"},
@@ -941,9 +949,9 @@ constexpr FunctionSpec kDateTime[] = {
      .doc = "Seconds since midnight.", .example = "time_to_seconds(TIME'14:30:00.5')", .gives = "52200.500000"},
     {.name = "time_trunc", .signature = "(unit: string, time: any) -> any", .lower = time_trunc, .nulls = Nulls::kAlways,
      .doc = "The start of the time's hour, minute, second, millisecond or microsecond.", .example = "time_trunc('HOUR', TIME'09:32:05.359')", .gives = "09:00:00"},
-    {.name = "timestamp_micros", .signature = "(value: long) -> timestamp", .lowering = "make_timestamp({0})",
+    {.name = "timestamp_micros", .signature = "(value: long) -> timestamp", .exact_numbers = true, .lowering = "make_timestamp({0})",
      .doc = "The moment so many microseconds after 1970.", .example = "timestamp_micros(1230219000123123)", .gives = "2008-12-25 15:30:00.123123"},
-    {.name = "timestamp_millis", .signature = "(value: long) -> timestamp", .lowering = "make_timestamp({0} * 1000)",
+    {.name = "timestamp_millis", .signature = "(value: long) -> timestamp", .exact_numbers = true, .lowering = "make_timestamp({0} * 1000)",
      .doc = "The moment so many milliseconds after 1970.", .example = "timestamp_millis(1230219000123)", .gives = "2008-12-25 15:30:00.123"},
     {.name = "timestamp_nanos", .signature = "(value: long) -> timestamp", .unsupported = "there are no timestamps of nanoseconds; use those of microseconds",
      .doc = "The moment so many nanoseconds after 1970."},

@@ -56,7 +56,7 @@ Resolved whole(std::vector<Resolved>& a, const CallContext& call, const char* fu
     const auto power = fmt::format("CAST('1e{}' AS DOUBLE)", digits);
     result.sql = fmt::format("CAST({0}({1} * {2}) / {2} AS {3})", function, a[0].sql, power,
                              duckdb_type(result.type));
-    result.name = fmt::format("{}({}, {})", call.name == "ceiling" ? "ceil" : call.name, a[0].name,
+    result.name = fmt::format("{}({}, {})", call.name, a[0].name,
                               a[1].name);
     return result;
   }
@@ -65,7 +65,7 @@ Resolved whole(std::vector<Resolved>& a, const CallContext& call, const char* fu
   }
   result.sql = fmt::format("CAST({}({}) AS {})", function, a[0].sql, duckdb_type(result.type));
   result.name =
-      fmt::format("{}({})", function == std::string_view("ceil") ? "CEIL" : "FLOOR", a[0].name);
+      fmt::format("{}({})", call.name == "ceil" ? "CEIL" : call.name == "floor" ? "FLOOR" : call.name, a[0].name);
   return result;
 }
 Resolved floor_of(std::vector<Resolved>& a, const CallContext& call) {
@@ -99,7 +99,8 @@ Resolved sign_of(std::vector<Resolved>& a, const CallContext& call) {
                 "CASE WHEN {0} < INTERVAL 0 DAY THEN -1 WHEN {0} > INTERVAL 0 DAY THEN 1 WHEN {0} "
                 "IS NOT NULL THEN 0 END",
                 a[0].sql)
-          : fmt::format("sign({})", coerce(a[0], make_type(kDouble), call.time_zone).sql);
+          : fmt::format("CASE WHEN isnan({0}) THEN {0} ELSE sign({0}) END",
+                        coerce(a[0], make_type(kDouble), call.time_zone).sql);
   return {.sql = fmt::format("CAST({} AS DOUBLE)", sql),
           .type = make_type(kDouble),
           .nullable = a[0].nullable};

@@ -580,14 +580,6 @@ Resolved zero_if_null(std::vector<Resolved>& a, const CallContext& call) {
   return result;
 }
 
-Resolved try_divide(std::vector<Resolved>& a, const CallContext& call) {
-  for (auto& value : a) value = coerce(value, make_type(kDouble), call.time_zone);
-  auto result =
-      made(fmt::format("({} / nullif({}, 0))", a[0].sql, a[1].sql), make_type(kDouble), a);
-  result.nullable = true;
-  return result;
-}
-
 Resolved extremum(std::vector<Resolved>& a, const CallContext& call, const char* function) {
   const auto type = unify(a, 0, 1, call);
   auto result = made(fmt::format("{}({})", function, joined(a)), type, a);
@@ -607,6 +599,16 @@ Resolved tried(Resolved result) {
   result.sql = fmt::format("TRY(CAST({} AS {}))", result.sql, duckdb_type(result.type));
   result.nullable = result.exact = true;
   result.name.clear();
+  return result;
+}
+
+Resolved try_divide(std::vector<Resolved>& a, const CallContext& call) {
+  if (is_calendar(a[0]) || is_interval(a[0].type) || either(a, kDecimal))
+    return tried(divide(a, call));
+  for (auto& value : a) value = coerce(value, make_type(kDouble), call.time_zone);
+  auto result =
+      made(fmt::format("({} / nullif({}, 0))", a[0].sql, a[1].sql), make_type(kDouble), a);
+  result.nullable = true;
   return result;
 }
 Resolved try_sum(std::vector<Resolved>& a, const CallContext& call) { return tried(add(a, call)); }

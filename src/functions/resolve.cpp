@@ -147,8 +147,12 @@ bool in_class(const std::string& name, const DataType& type) {
 /// Among the bindings when a variable is that of an array's or a map's elements.
 constexpr const char* kElements = "elements";
 
-/// Binds `pattern` to a type. `loose` allows implicit casts.
-bool match(const Pattern& pattern, const Resolved& value, bool loose, Bindings& bound) {
+/// The casts that nobody writes: none, to a wider type, to any number.
+enum class Casts { kNone, kWidening, kNarrowing };
+
+/// Binds `pattern` to a type.
+bool match(const Pattern& pattern, const Resolved& value, Casts casts, Bindings& bound) {
+  const bool loose = casts != Casts::kNone;
   if (pattern.is_variable()) {
     auto [entry, is_new] = bound.try_emplace(pattern.name, value.type);
     if (is_new) return true;
@@ -165,13 +169,13 @@ bool match(const Pattern& pattern, const Resolved& value, bool loose, Bindings& 
   if (pattern.name == "array" || pattern.name == "map") {
     bound[kElements] = make_type(TypeKind::kNull);
     if (value.is_null()) {
-      for (const auto& inner : pattern.inner) match(inner, value, loose, bound);
+      for (const auto& inner : pattern.inner) match(inner, value, casts, bound);
       return true;
     }
     const auto kind = pattern.name == "array" ? TypeKind::kArray : TypeKind::kMap;
     if (value.type.kind != kind) return false;
     for (size_t i = 0; i < pattern.inner.size(); ++i) {
-      if (!match(pattern.inner[i], Resolved{.sql = "", .type = (*value.type.fields)[i].type}, loose,
+      if (!match(pattern.inner[i], Resolved{.sql = "", .type = (*value.type.fields)[i].type}, casts,
                  bound)) {
         return false;
       }
@@ -184,7 +188,8 @@ bool match(const Pattern& pattern, const Resolved& value, bool loose, Bindings& 
            value.type.kind == TypeKind::kYearMonthInterval;
   }
   if (const auto type = concrete(pattern.name)) {
-    return value.type == *type || (loose && implicitly_castable(value, *type));
+    return value.type == *type ||
+           (loose && implicitly_castable(value, *type, casts == Casts::kNarrowing));
   }
   if (in_class(pattern.name, value.type)) {
     bound.try_emplace(pattern.name, value.is_null() && pattern.name != "any"
@@ -318,7 +323,7 @@ Resolved resolve_call(const std::vector<const FunctionSpec*>& overloads,
   Bindings bound;
   bool any_count = false;
   std::optional<Error> mismatch;
-  for (const bool loose : {false, true}) {
+  for (const auto casts : {Casts::kNone, Casts::kWidening, Casts::kNarrowing}) {
     for (const auto* spec : overloads) {
       const auto& signature = signature_of(*spec);
       if (!count_fits(signature, arguments.size())) continue;
@@ -326,8 +331,9 @@ Resolved resolve_call(const std::vector<const FunctionSpec*>& overloads,
       bound.clear();
       bool fits = true;
       for (size_t i = 0; i < arguments.size() && fits; ++i) {
-        fits = match(parameter_of(signature, i)->pattern, arguments[i], loose, bound);
-        if (!fits && loose && !mismatch) {
+        if (casts == Casts::kNarrowing && spec->exact_numbers) fits = false;
+        fits = fits && match(parameter_of(signature, i)->pattern, arguments[i], casts, bound);
+        if (!fits && casts == Casts::kWidening && !mismatch) {
           const auto& pattern = parameter_of(signature, i)->pattern;
           const bool element = pattern.is_variable() && bound.contains(kElements),
                      arrays = i > 0 && pattern.name == "array" &&

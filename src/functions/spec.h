@@ -23,6 +23,9 @@ struct Resolved {
   std::string literal = {};
   /// The column's name when the user gives none, as Spark makes it.
   std::string name = {};
+  /// The name is a column's, a field's or an alias's, not made of the expression's text.
+  bool named = false;
+  std::string metadata = {};  // Field::metadata
   Span span = {};
 
   bool is_null() const { return type.kind == TypeKind::kNull; }
@@ -53,6 +56,8 @@ struct FunctionSpec {
   /// `fractional`, `ordered`; single capitals are variables, bound to the arguments' common type.
   /// `[x: …]` may be left out, `x: T...` repeats. `fn(T) -> U` is a lambda.
   std::string_view signature;
+  /// A wider number is not cast to the type that a parameter names, as it else is.
+  bool exact_numbers = false;
   /// DuckDB SQL: {0} is the first argument, {*} all of them; `{n?text}` only if argument n is
   /// given.
   std::string_view lowering = {};

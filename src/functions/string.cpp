@@ -214,6 +214,19 @@ Resolved regexp_count(std::vector<Resolved>& a, const CallContext&) {
                    fmt::format("spark_regexp_count({})", arguments));
 }
 /// RE2 gives the match's text, not its place.
+/// From a place on, backwards from the end when it is negative, the so manieth.
+Resolved instr_from(std::vector<Resolved>& a, const CallContext& call) {
+  const auto nth = a.size() > 3 ? a[3].sql : "1";
+  return {.sql = fmt::format(
+              "coalesce(list_extract(list_filter(CASE WHEN {2} > 0 THEN range({2}, length({0}) + 2) "
+              "WHEN {2} < 0 THEN range(length({0}) + {2} + 1, 0, -1) ELSE [] END, lambda i: "
+              "substr({0}, i, length({1})) = {1}), {3}), 0)",
+              a[0].sql, a[1].sql, a[2].sql, nth),
+          .type = make_type(kInteger),
+          .nullable = true,
+          .name = fmt::format("{}({}, {}, {}, {})", call.name, a[0].name, a[1].name, a[2].name,
+                              a.size() > 3 ? a[3].name : "1")};
+}
 Resolved regexp_instr(std::vector<Resolved>& a, const CallContext&) {
   return {.sql = fmt::format("spark_regexp_instr({}, {})", a[0].sql, a[1].sql),
           .type = make_type(kInteger)};
@@ -385,25 +398,24 @@ Resolved parse_url(std::vector<Resolved>& a, const CallContext& call) {
         "regexp_extract({}, '^(([^:/?#]+):)?(//([^/?#]*))?([^?#]*)(\\?([^#]*))?(#(.*))?', {})",
         a[0].sql, n);
   };
-  const std::string& part = a[1].literal;
-  std::string sql;
-  if (part == "PROTOCOL") sql = fmt::format("nullif({}, '')", group(2));
-  if (part == "AUTHORITY") sql = fmt::format("nullif({}, '')", group(4));
-  if (part == "HOST")
-    sql = fmt::format("nullif(regexp_extract({}, '^(?:[^@]*@)?(\\[[^\\]]*\\]|[^:]*)', 1), '')",
-                      group(4));
-  if (part == "USERINFO")
-    sql = fmt::format("nullif(regexp_extract({}, '^([^@]*)@', 1), '')", group(4));
-  if (part == "PATH") sql = group(5);
-  if (part == "FILE") sql = fmt::format("({} || {})", group(5), group(6));
-  if (part == "REF") sql = fmt::format("nullif({}, '')", group(9));
-  if (part == "QUERY") {
-    sql = fmt::format("nullif({}, '')", group(7));
-    if (a.size() > 2)
-      sql = fmt::format("nullif(regexp_extract({}, '(?:&|^)' || {} || '=([^&]*)', 1), '')",
-                        group(7), a[2].sql);
-  }
-  if (sql.empty()) sql = "CAST(NULL AS VARCHAR)";
+  const auto some = [](const std::string& sql) { return fmt::format("nullif({}, '')", sql); };
+  const auto query = a.size() > 2
+                         ? some(fmt::format("regexp_extract({}, '(?:&|^)' || {} || '=([^&]*)', 1)",
+                                            group(7), a[2].sql))
+                         : some(group(7));
+  const std::pair<const char*, std::string> parts[] = {
+      {"PROTOCOL", some(group(2))},
+      {"AUTHORITY", some(group(4))},
+      {"HOST", some(fmt::format("regexp_extract({}, '^(?:[^@]*@)?(\\[[^\\]]*\\]|[^:]*)', 1)",
+                                group(4)))},
+      {"USERINFO", some(fmt::format("regexp_extract({}, '^([^@]*)@', 1)", group(4)))},
+      {"PATH", group(5)},
+      {"FILE", fmt::format("({} || {})", group(5), group(6))},
+      {"REF", some(group(9))},
+      {"QUERY", query}};
+  std::string sql = "CASE " + a[1].sql;
+  for (const auto& [part, value] : parts) sql += fmt::format(" WHEN '{}' THEN {}", part, value);
+  sql += " END";
   const auto wrong = call.name == "try_parse_url"
                          ? "NULL"
                          : raise_sql("INVALID_URL",
@@ -449,6 +461,7 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Strings, or arrays of them, joined by a separator; nulls are skipped.", .example = "concat_ws('-', 'a', NULL, 'b')", .gives = "a-b"},
     {.name = "contains", .signature = "(str: string, part: string) -> boolean", .lowering = "contains({0}, {1})",
      .doc = "Whether the string holds the part.", .example = "contains('firesteel', 'est')", .gives = "true"},
+    {.name = "contains", .signature = "(bytes: binary, part: binary) -> boolean", .lowering = "regexp_matches(hex({0}), '^(?:..)*' || hex({1}))"},
     {.name = "decode", .signature = "(bytes: binary, charset: string) -> string", .lowering = "spark_decode({0}, {1})",
      .doc = "Text of bytes in a character set: US-ASCII, ISO-8859-1, UTF-8, UTF-16, UTF-16BE, UTF-16LE or UTF-32. With more arguments: the result behind the first search value that is the expression's, or the default.", .example = "decode(encode('abc', 'utf-8'), 'utf-8')", .gives = "abc"},
     {.name = "decode", .signature = "(expr: any, search: any, result: any, [more: any...]) -> any", .lower = decode_cases, .nulls = Nulls::kAlways},
@@ -458,9 +471,10 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Bytes of text in a character set.", .example = "encode('abc', 'utf-8')", .gives = "abc"},
     {.name = "endswith", .signature = "(str: string, suffix: string) -> boolean", .lowering = "suffix({0}, {1})",
      .doc = "Whether the string ends with the suffix.", .example = "endswith('firesteel', 'steel')", .gives = "true"},
+    {.name = "endswith", .signature = "(bytes: binary, suffix: binary) -> boolean", .lowering = "suffix(hex({0}), hex({1}))"},
     {.name = "find_in_set", .signature = "(str: string, list: string) -> int", .lowering = "CASE WHEN contains({0}, ',') THEN 0 ELSE coalesce(list_position(string_split({1}, ','), {0}), CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN 0 END) END",
      .doc = "Position in a list separated by commas, from 1; 0 when absent.", .example = "find_in_set('ab', 'abc,b,ab,c,def')", .gives = "3"},
-    {.name = "format_number", .signature = "(number: double, digits: int) -> string", .lower = format_number,
+    {.name = "format_number", .signature = "(number: double, digits: int) -> string", .exact_numbers = true, .lower = format_number,
      .doc = "With separators of thousands and so many digits after the point.", .example = "format_number(12332.123456, 4)", .gives = "12,332.1235"},
     {.name = "format_string", .signature = "(format: string, argument: any...) -> string", .lower = format_string,
      .doc = "Arguments in a printf pattern.", .example = "format_string('Hello World %d %s', 100, 'days')", .gives = "Hello World 100 days"},
@@ -471,6 +485,7 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Every word with a capital first letter.", .example = "initcap('sPark sql')", .gives = "Spark Sql"},
     {.name = "instr", .signature = "(str: string, substr: string) -> int", .lowering = "instr({0}, {1})",
      .doc = "Position of the first `substr` in `str`, from 1; 0 when absent.", .example = "instr('firesteel', 'steel')", .gives = "5"},
+    {.name = "instr", .signature = "(str: string, substr: string, start: int, [occurrence: int]) -> int", .lower = instr_from, .nulls = Nulls::kAnyArgument},
     {.name = "jaro_winkler_similarity", .signature = "(left: string, right: string) -> double", .lowering = "spark_jaro_winkler({0}, {1})",
      .doc = "How alike two strings are, from 0 to 1.", .example = "jaro_winkler_similarity('martha', 'marhta')", .gives = "0.9611111111111111"},
     {.name = "lcase", .signature = "(str: string) -> string", .lowering = "lower({0})",
@@ -492,6 +507,9 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "In small letters.", .example = "lower('FIRE')", .gives = "fire"},
     {.name = "lpad", .signature = "(str: string, length: int, [pad: string]) -> string", .lowering = "CASE WHEN {2?{2}}{2!' '} = '' THEN left({0}, greatest({1}, 0)) ELSE lpad({0}, greatest({1}, 0), {2?{2}}{2!' '}) END", .print = "lpad({0}, {1}, {2?{2}}{2! })",
      .doc = "Filled on the left, or cut, to a length.", .example = "lpad('hi', 5, 'xy')", .gives = "xyxhi"},
+    {.name = "lpad", .signature = "(bytes: binary, length: int, [pad: binary]) -> binary",
+     .lowering = "unhex(CASE WHEN {2?hex({2})}{2!'00'} = '' THEN left(hex({0}), 2 * greatest({1}, 0)) ELSE lpad(hex({0}), 2 * greatest({1}, 0), {2?hex({2})}{2!'00'}) END)",
+     .print = "lpad({0}, {1}, {2?{2}}{2!X'00'})"},
     {.name = "ltrim", .signature = "(str: string) -> string", .lowering = "ltrim({0}, ' ')",
      .doc = "Without leading spaces or characters.", .example = "ltrim('  fire')", .gives = "fire"},
     {.name = "ltrim", .signature = "(characters: string, str: string) -> string", .lowering = "ltrim({1}, {0})", .print = "TRIM(LEADING {0} FROM {1})"},
@@ -519,7 +537,7 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "The group of the first match; empty without a match.", .example = "regexp_extract('100-200', '(\\\\d+)-(\\\\d+)', 2)", .gives = "200"},
     {.name = "regexp_extract_all", .signature = "(str: string, pattern: string, [group: int]) -> array<string>", .lower = regexp_extract, .nulls = Nulls::kAlways, .print = "regexp_extract_all({0}, {1}, {2?{2}}{2!1})",
      .doc = "The group of every match.", .example = "regexp_extract_all('100-200, 300-400', '(\\\\d+)-(\\\\d+)', 1)", .gives = "[100, 300]"},
-    {.name = "regexp_instr", .signature = "(str: string, pattern: string) -> int", .lower = regexp_instr, .nulls = Nulls::kAlways, .print = "regexp_instr({0}, {1}, 0)",
+    {.name = "regexp_instr", .signature = "(str: string, pattern: string, [group: int]) -> int", .lower = regexp_instr, .nulls = Nulls::kAlways, .print = "regexp_instr({0}, {1}, {2?{2}}{2!0})",
      .doc = "Position of the first match, from 1; 0 without a match.", .example = "regexp_instr('abcd', 'c')", .gives = "3"},
     {.name = "regexp_like", .signature = "(str: string, pattern: string) -> boolean", .lower = regexp_like, .nulls = Nulls::kAlways, .print = "REGEXP_LIKE({0}, {1})",
      .doc = "Whether the pattern is found.", .example = "regexp_like('firesteel', 'e.t')", .gives = "true"},
@@ -533,6 +551,7 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Every `search` replaced.", .example = "replace('ABCabc', 'abc', 'DEF')", .gives = "ABCDEF"},
     {.name = "reverse", .signature = "(value: array<T>) -> array<T>", .lowering = "list_reverse({0})",
      .doc = "The string or array from its end.", .example = "reverse('fire')", .gives = "erif"},
+    {.name = "reverse", .signature = "(value: binary) -> binary", .lowering = "unhex(array_to_string(list_reverse(regexp_extract_all(hex({0}), '..')), ''))"},
     {.name = "reverse", .signature = "(value: string) -> string", .lowering = "reverse({0})"},
     {.name = "right", .signature = "(str: string, length: int) -> string", .lowering = "CASE WHEN {1} <= 0 THEN '' ELSE right({0}, {1}) END",
      .doc = "The last characters.", .example = "right('firesteel', 5)", .gives = "steel"},
@@ -540,6 +559,9 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Whether the regular expression is found.", .example = "'firesteel' RLIKE '^f.*l$'", .gives = "true"},
     {.name = "rpad", .signature = "(str: string, length: int, [pad: string]) -> string", .lowering = "CASE WHEN {2?{2}}{2!' '} = '' THEN left({0}, greatest({1}, 0)) ELSE rpad({0}, greatest({1}, 0), {2?{2}}{2!' '}) END", .print = "rpad({0}, {1}, {2?{2}}{2! })",
      .doc = "Filled on the right, or cut, to a length.", .example = "rpad('hi', 5, 'xy')", .gives = "hixyx"},
+    {.name = "rpad", .signature = "(bytes: binary, length: int, [pad: binary]) -> binary",
+     .lowering = "unhex(CASE WHEN {2?hex({2})}{2!'00'} = '' THEN left(hex({0}), 2 * greatest({1}, 0)) ELSE rpad(hex({0}), 2 * greatest({1}, 0), {2?hex({2})}{2!'00'}) END)",
+     .print = "rpad({0}, {1}, {2?{2}}{2!X'00'})"},
     {.name = "rtrim", .signature = "(str: string) -> string", .lowering = "rtrim({0}, ' ')",
      .doc = "Without trailing spaces or characters.", .example = "rtrim('fire  ')", .gives = "fire"},
     {.name = "rtrim", .signature = "(characters: string, str: string) -> string", .lowering = "rtrim({1}, {0})", .print = "TRIM(TRAILING {0} FROM {1})"},
@@ -555,6 +577,7 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "The part at a position, from 1; negative from the end.", .example = "split_part('11.12.13', '.', 3)", .gives = "13"},
     {.name = "startswith", .signature = "(str: string, prefix: string) -> boolean", .lowering = "prefix({0}, {1})",
      .doc = "Whether the string starts with the prefix.", .example = "startswith('firesteel', 'fire')", .gives = "true"},
+    {.name = "startswith", .signature = "(bytes: binary, prefix: binary) -> boolean", .lowering = "prefix(hex({0}), hex({1}))"},
     {.name = "str_to_map", .signature = "(str: string, [pairs: string], [values: string]) -> map<string, string>", .lowering = "map_from_entries(list_transform(regexp_split_to_array({0}, {1?{1}}{1!','}), lambda e: struct_pack(key := spark_split(e, {2?{2}}{2!':'}, 2)[1], value := spark_split(e, {2?{2}}{2!':'}, 2)[2])))", .print = "str_to_map({0}, {1?{1}}{1!,}, {2?{2}}{2!:})",
      .doc = "A map of text such as `a:1,b:2`.", .example = "str_to_map('a:1,b:2,c:3', ',', ':')", .gives = "{a -> 1, b -> 2, c -> 3}"},
     {.name = "substr", .signature = "(str: string, position: int, [length: int]) -> string", .lowering = "substring({0}, CASE WHEN {1} = 0 THEN 1 ELSE {1} END{2?, greatest({2}, 0)})", .print = "substr({0}, {1}, {2?{2}}{2!2147483647})",
@@ -592,7 +615,7 @@ constexpr FunctionSpec kStrings[] = {
        return Resolved{.sql = fmt::format("coalesce(spark_try_url_decode({0}), CASE WHEN {0} IS NOT NULL THEN {1} END)", a[0].sql, wrong), .type = make_type(kString), .nullable = a[0].nullable};
      },
      .doc = "Text of its URL form.", .example = "url_decode('https%3A%2F%2Fspark.apache.org')", .gives = "https://spark.apache.org"},
-    {.name = "url_encode", .signature = "(str: string) -> string", .lowering = "replace(url_encode({0}), '%20', '+')",
+    {.name = "url_encode", .signature = "(str: string) -> string", .lowering = "replace(replace(replace(url_encode({0}), '%20', '+'), '%2A', '*'), '~', '%7E')",
      .doc = "As part of a URL.", .example = "url_encode('https://spark.apache.org')", .gives = "https%3A%2F%2Fspark.apache.org"},
 };
 // clang-format on

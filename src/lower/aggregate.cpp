@@ -135,7 +135,12 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
                                       input.select.from, input.output.back().sql, one.sql);
       input.output.back() = std::move(one);
     }
-    const auto column = attribute_expression(fmt::format("`{}`", name));
+    // By its SQL name where the input has a column of the name already.
+    const bool twice =
+        std::count_if(input.output.begin(), input.output.end(),
+                      [&](const Attribute& a) { return same_name(a.name, name); }) > 1;
+    const auto column =
+        attribute_expression(fmt::format("`{}`", twice ? input.output.back().sql : name));
     for (auto& item : items) {
       if (without_places(item) == call) item = column;
     }
@@ -143,6 +148,7 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
     input.wrap();
     // Rows without a time are in no window.
     input.select.where.push_back(input.output.back().sql + " IS NOT NULL");
+    input.output.back().nullable = false;
     if (name == "session_window") merge_sessions(input, keys, column);
     break;
   }
@@ -228,6 +234,7 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
   Scope scope{.levels = {&input.output, &input.hidden},
               .aggregates = true,
               .keys = &resolved_keys,
+              .rows_order = &input.select.order_by,
               .is_column = true,
               .grouping = grouping};
   std::vector<Attribute> output;

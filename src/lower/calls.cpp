@@ -456,6 +456,11 @@ Resolved Resolver::time_window(const proto::Expression::UnresolvedFunction& call
         .at(span);
   }
   auto time = expression(call.arguments(0), scope);
+  if (time.type.kind == kStruct && time.type.fields->size() == 2) {  // a window: its last moment
+    const auto type = time.type.fields->at(1).type;
+    time.sql = fmt::format("(struct_extract({}, 'end') - to_microseconds(1))", time.sql);
+    time.type = type;
+  }
   if (time.type.kind != kTimestampNtz)
     time = coerce(time, make_type(kTimestamp), settings_.time_zone);
   const int64_t length = duration(call.arguments(1), "window", span);
@@ -506,6 +511,10 @@ Resolved Resolver::session_window(const proto::Expression::UnresolvedFunction& c
         .at(span);
   }
   auto time = expression(call.arguments(0), scope);
+  if (time.type.kind == kStruct && time.type.fields->size() == 2) {  // a session already
+    time.name = "session_window";
+    return time;
+  }
   if (time.type.kind != kTimestampNtz)
     time = coerce(time, make_type(kTimestamp), settings_.time_zone);
   auto gap = expression(call.arguments(1), scope);

@@ -145,6 +145,8 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
     case proto::Expression::kAlias: {
       result = this->expression(expression.alias().expr(), scope);
       result.name = expression.alias().name(0);
+      result.named = true;
+      if (expression.alias().has_metadata()) result.metadata = expression.alias().metadata();
       return result;  // its own span is the better one
     }
     case proto::Expression::kCast: {
@@ -282,6 +284,7 @@ std::optional<Resolved> Resolver::find_name(const std::vector<std::string>& part
                       .nullable = attribute.nullable,
                       .exact = attribute.exact,
                       .name = attribute.name,
+                      .metadata = attribute.metadata,
                       .span = span};
       if (!attribute.computed.empty()) {
         if (scope.inlines) {
@@ -292,6 +295,7 @@ std::optional<Resolved> Resolver::find_name(const std::vector<std::string>& part
       }
       for (size_t i = before + 1; i < parts.size(); ++i) result = field_of(result, parts[i], span);
       if (before + 1 < parts.size()) result.name = parts.back();
+      result.named = true;
       *level_found = static_cast<int>(level);
       return result;
     }
@@ -308,6 +312,7 @@ Resolved Resolver::attribute(const proto::Expression& expression, Scope& scope) 
     if (found == frame->end()) continue;
     Resolved value = found->second;
     for (size_t i = 1; i < parts.size(); ++i) value = part_of(value, parts[i], span);
+    value.named = true;
     return value;
   }
   std::optional<int64_t> plan_id;
@@ -770,6 +775,33 @@ std::vector<proto::Expression> Resolver::in_order(const FunctionSpec& spec,
   return ordered;
 }
 
+namespace {
+
+/// Rows come to first(), collect_list() and their like in the order that they were put in:
+/// first(x) → first(x ORDER BY k).
+void keep_order(std::string& sql, const std::string& argument,
+                const std::vector<std::string>& order) {
+  for (const std::string function : {"first(", "last(", "list(", "string_agg("}) {
+    const auto begin = sql.find(function + argument);
+    if (begin == std::string::npos || (begin > 0 && std::isalnum(sql[begin - 1]))) continue;
+    size_t end = begin + function.size() + argument.size();
+    char quote = 0;
+    for (int depth = 0; end < sql.size() && (quote || depth > 0 || sql[end] != ')'); ++end) {
+      if (quote) {
+        if (sql[end] == quote) quote = 0;
+      } else if (sql[end] == '\'' || sql[end] == '"') {
+        quote = sql[end];
+      } else {
+        depth += (sql[end] == '(') - (sql[end] == ')');
+      }
+    }
+    sql.insert(end, fmt::format(" ORDER BY {}", fmt::join(order, ", ")));
+    return;
+  }
+}
+
+}  // namespace
+
 Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, Scope& scope,
                             Span span) {
   std::string name = call.function_name();
@@ -791,7 +823,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
     result.sql = fmt::format("coalesce({}, false)", result.sql);
     return result;
   }
-  if (name == "product" && call.arguments_size() == 1) {  // of the DataFrame API alone
+  if (name == "product" && call.arguments_size() == 1 && !span.known()) {  // SQL has no product()
     enter_aggregate(name, scope, span);
     const bool inside = std::exchange(scope.inside_aggregate, true);
     const auto value = expression(call.arguments(0), scope);
@@ -880,7 +912,9 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   const bool inside = scope.inside_aggregate;
   if (kind == FunctionKind::kAggregate) scope.inside_aggregate = true;
   std::vector<Resolved> arguments;
-  for (const auto& argument : in_order(*overloads.front(), call, span)) {
+  for (const auto& given : in_order(*overloads.front(), call, span)) {
+    const auto argument =
+        given.expression_string().expression() == "*" ? catalog_.parse_expression("*") : given;
     if (argument.has_unresolved_star() && name == "count") {
       arguments.push_back(counted_row());
     } else if (argument.has_unresolved_star() && !scope.levels.empty()) {  // struct(*)
@@ -926,6 +960,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
             .name = fmt::format("count(DISTINCT {})", label)};
   }
   if (call.is_distinct() && name == "count" && !arguments.empty()) arguments[0].literal.clear();
+  const auto first_argument = arguments.empty() ? "" : arguments[0].sql;
   auto result = resolve_call(overloads, std::move(arguments),
                              {.name = name,
                               .span = span,
@@ -938,6 +973,10 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
       const auto open = text->find('(');
       if (open != std::string::npos) text->insert(open + 1, "DISTINCT ");
     }
+  }
+  if (kind == FunctionKind::kAggregate && !scope.windowed && scope.rows_order &&
+      !scope.rows_order->empty() && !call.is_distinct()) {
+    keep_order(result.sql, first_argument, *scope.rows_order);
   }
   return result;
 }

@@ -18,6 +18,7 @@ class CommonInlineUserDefinedTableFunction;
 class Expression;
 class LocalRelation;
 class Parse;
+class Read;
 class Read_DataSource;
 class Relation;
 class SQL;
@@ -91,8 +92,12 @@ class Environment {
   virtual Scan asked(const spark::connect::Catalog& call) = 0;
   /// Rows that came with the plan (local_relation) or before it (the cached kinds).
   virtual Scan local(const spark::connect::Relation& rows) = 0;
+  /// The kept rows of a relation that was persisted; nothing when it was not.
+  virtual std::optional<Scan> persisted(const spark::connect::Relation& relation) = 0;
   /// The plan that a client's checkpoint left under an id.
   virtual spark::connect::Relation remembered(const std::string& id) = 0;
+  /// The columns of a stream's source; no rows.
+  virtual Scan stream(const spark::connect::Read& read) = 0;
   /// Texts, the column `record` of a query, read as CSV or JSON.
   virtual Scan parsed(const spark::connect::Parse& parse, const std::string& sql) = 0;
   /// Makes a table of a query's rows, whose name it gives, and works out the metrics over it.
@@ -121,7 +126,7 @@ struct LowerSettings {
   bool case_sensitive = false;
   std::string database = "default";
   bool temporary = true;  // temporary views and functions are seen
-  bool runs = false;      // what is observed is to be worked out now
+  bool runs = false;      // it is to be run now: metrics are worked out, streams refused
 };
 
 /// SQL for DuckDB and the schema of its rows, in Spark's types.

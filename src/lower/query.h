@@ -26,6 +26,7 @@ struct Attribute {
   bool of_file = false;
   /// When not empty, the column is made in this block by this expression.
   std::string computed = {};
+  std::string metadata = {};  // Field::metadata
 };
 
 /// The name of the hidden column that input_file_name() reads.

@@ -35,7 +35,7 @@ const proto::Relation* recursive_union(const proto::Relation& body) {
 }  // namespace
 
 Query Resolver::relation(const proto::Relation& relation) {
-  if (++depth_ > 2000) {
+  if (++depth_ > 2100) {
     throw Error("UNSUPPORTED_FEATURE.DEEP_PLAN", "The plan is nested too deeply.");
   }
   struct Leave {
@@ -43,6 +43,14 @@ Query Resolver::relation(const proto::Relation& relation) {
     ~Leave() { --depth; }
   } leave{depth_};
   Query query;
+  if (const auto rows = catalog_.persisted(relation)) {
+    query = scan(*rows, {});
+    if (relation.common().has_plan_id()) {
+      for (auto& attribute : query.output)
+        attribute.plan_ids.push_back(relation.common().plan_id());
+    }
+    return query;
+  }
   switch (relation.rel_type_case()) {
     case proto::Relation::REL_TYPE_NOT_SET:  // SELECT without FROM: one row without columns
       return query;
@@ -186,7 +194,7 @@ Query Resolver::relation(const proto::Relation& relation) {
       query = transpose(relation.transpose());
       break;
     case proto::Relation::kWithWatermark:  // of streams alone
-      query = this->relation(relation.with_watermark().input());
+      query = with_watermark(relation.with_watermark());
       break;
     case proto::Relation::kAsOfJoin:
       query = as_of_join(relation.as_of_join());
@@ -248,6 +256,7 @@ Attribute Resolver::made(const Resolved& expression, std::string name) {
   Attribute attribute = fresh(std::move(name), expression.type, expression.nullable);
   attribute.computed = expression.sql;
   attribute.exact = expression.exact;
+  attribute.metadata = expression.metadata;
   return attribute;
 }
 
@@ -295,6 +304,7 @@ Query Resolver::scan(const Scan& scan, std::vector<std::string> qualifiers) {
   for (const auto& column : scan.columns) {
     Attribute attribute = fresh(column.field.name, column.field.type, column.field.nullable);
     attribute.qualifiers = qualifiers;
+    attribute.metadata = column.field.metadata;
     list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ", column.sql, attribute.sql);
     query.output.push_back(std::move(attribute));
   }
@@ -316,15 +326,24 @@ Query Resolver::scan(const Scan& scan, std::vector<std::string> qualifiers) {
   return query;
 }
 
+/// A stream's plan has no rows but those of its batches.
+[[noreturn]] static void stream_not_started() {
+  throw Error("_LEGACY_ERROR_TEMP_3102",
+              "Queries with streaming sources must be executed with writeStream.start(), or from a "
+              "streaming table or flow definition within a Spark Declarative Pipeline.");
+}
+
 Query Resolver::read(const proto::Read& read) {
   if (read.is_streaming()) {
-    throw Error("UNSUPPORTED_FEATURE.STREAMING", "Streaming reads are not supported.");
+    if (settings_.runs) stream_not_started();
+    return scan(catalog_.stream(read), {});
   }
   return scan(catalog_.source(read.data_source()), {});
 }
 
 Query Resolver::named_table(const proto::Read& read, const proto::Relation& relation) {
   const auto parts = split_name(read.named_table().unparsed_identifier());
+  if (read.is_streaming() && settings_.runs) stream_not_started();
   if (parts.size() == 1) {
     for (size_t i = std::min(visible_plans_, named_plans_.size()); i-- > 0;) {
       if (!same_name(named_plans_[i].name, parts[0])) continue;
@@ -562,7 +581,9 @@ Query Resolver::with_relations(const proto::WithRelations& with) {
   const size_t named_before = named_plans_.size();
   const size_t visible_before = visible_plans_;
   for (const auto& reference : with.references()) {
-    if (reference.has_subquery_alias() && !reference.common().has_plan_id()) {
+    // Clients number every relation: those that a statement names are told by what stands above.
+    const bool named = with.root().has_sql() || !reference.common().has_plan_id();
+    if (reference.has_subquery_alias() && named) {
       const size_t visible = std::min(visible_plans_, named_plans_.size());
       // Names stand behind those that are visible here, so that inner ones shadow.
       named_plans_.resize(std::max(visible, named_before));
@@ -629,6 +650,23 @@ Query Resolver::sample(const proto::Sample& sample) {
   }
   query.select.where.push_back(
       fmt::format("{0} >= {1} AND {0} < {2}", place, sample.lower_bound(), sample.upper_bound()));
+  return query;
+}
+
+/// What it says matters to streams alone, but the column must be one of time.
+Query Resolver::with_watermark(const proto::WithWatermark& watermark) {
+  auto query = relation(watermark.input());
+  Scope scope{.levels = {&query.output}};
+  const auto time = expression(attribute_expression(watermark.event_time()), scope);
+  const auto& type = time.type.kind == TypeKind::kStruct && time.type.fields->size() == 2
+                         ? time.type.fields->at(1).type
+                         : time.type;
+  if (type.kind != TypeKind::kTimestamp && type.kind != TypeKind::kTimestampNtz) {
+    throw Error("EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE",
+                fmt::format("The event time `{}` has the invalid type \"{}\", but expected "
+                            "\"TIMESTAMP\".",
+                            time.name, time.type.sql()));
+  }
   return query;
 }
 
@@ -945,7 +983,8 @@ LoweredPlan lower(const proto::Relation& plan, Environment& environment,
     list += fmt::format("{}{} AS {}", list.empty() ? "" : ", ",
                         coerce(value, attribute.type, settings.time_zone).sql,
                         sql_name(attribute.name));
-    result.schema.push_back({attribute.name, attribute.type, attribute.nullable});
+    result.schema.push_back(
+        {attribute.name, attribute.type, attribute.nullable, attribute.metadata});
   }
   result.sql =
       resolver.common_tables() +

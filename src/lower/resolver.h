@@ -28,6 +28,8 @@ struct Scope {
   bool inlines = false;
   bool windowed = false;                        // directly below an OVER clause
   const std::vector<Resolved>* keys = nullptr;  // grouping keys: anything else must be aggregated
+  /// The order of the rows that are aggregated: what ORDER BY left to a block that is now grouped.
+  const std::vector<std::string>* rows_order = nullptr;
   bool is_key = false;                          // the expression is itself a grouping key
   bool is_column = false;                       // the expression is of a SELECT list
   /// What grouping() and grouping_id() may name: the keys, when they form grouping sets.
@@ -88,6 +90,7 @@ class Resolver {
   Query na_fill(const proto::NAFill& fill);
   Query na_drop(const proto::NADrop& drop);
   Query with_relations(const proto::WithRelations& with);
+  Query with_watermark(const proto::WithWatermark& watermark);
   Query parse(const proto::Parse& parse);
   Query collect_metrics(const proto::CollectMetrics& metrics, const proto::Relation& relation);
 

@@ -111,10 +111,8 @@ Query Resolver::exploded_rows(const std::string& base, const std::string& name, 
     query.output.push_back(std::move(attribute));
   };
   if (base == "posexplode") {
-    const auto at = outer ? fmt::format("CASE WHEN len({}) > 0 THEN CAST(p - 1 AS INTEGER) END",
-                                        map ? "map_keys(" + list.sql + ")" : list.sql)
-                          : std::string("CAST(p - 1 AS INTEGER)");
-    add("pos", make_type(kInteger), at);
+    add("pos", make_type(kInteger),
+        outer ? "CASE WHEN n > 0 THEN CAST(p - 1 AS INTEGER) END" : "CAST(p - 1 AS INTEGER)");
   }
   if (map) {
     add("key", list.type.key(), "e.key");
@@ -125,9 +123,10 @@ Query Resolver::exploded_rows(const std::string& base, const std::string& name, 
   } else {
     add("col", list.type.element(), "e");
   }
-  query.select.from =
-      fmt::format("(SELECT {} FROM (SELECT unnest({}) AS e, generate_subscripts({}, 1) AS p))",
-                  columns, items, items);
+  query.select.from = fmt::format(
+      "(SELECT {0} FROM (SELECT unnest({1}) AS e, generate_subscripts({1}, 1) AS p, len({2}) AS "
+      "n))",
+      columns, items, map ? "map_keys(" + list.sql + ")" : list.sql);
   return query;
 }
 

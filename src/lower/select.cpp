@@ -678,7 +678,11 @@ Query Resolver::join(const proto::Join& join, const proto::Relation& relation) {
     const bool inner = join.join_type() == J::JOIN_TYPE_INNER ||
                        join.join_type() == J::JOIN_TYPE_CROSS ||
                        join.join_type() == J::JOIN_TYPE_UNSPECIFIED;
-    query.select.from = inner ? fmt::format("{} CROSS JOIN {}", left.select.from, right.select.from)
+    // DuckDB's cross product goes through the left side for each row of the right one.
+    const bool swaps = join.join_type() == J::JOIN_TYPE_CROSS;
+    const auto& first = swaps ? right.select.from : left.select.from;
+    const auto& second = swaps ? left.select.from : right.select.from;
+    query.select.from = inner ? fmt::format("{} CROSS JOIN {}", first, second)
                               : fmt::format("{} ON true", query.select.from);
   } else {
     query.select.from += " ON " + condition;

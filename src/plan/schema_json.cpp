@@ -29,6 +29,11 @@ bool flag(const json& value, const char* name) {
   return found == value.end() || !found->is_boolean() || found->get<bool>();
 }
 
+std::string metadata(const json& field) {
+  const auto found = field.find("metadata");
+  return found == field.end() || found->empty() ? "" : found->dump();
+}
+
 DataType read(const json& value) {
   if (value.is_string()) {
     const auto name = value.get<std::string>();
@@ -44,7 +49,7 @@ DataType read(const json& value) {
     Schema fields;
     for (const auto& field : part(value, "fields"))
       fields.push_back({part(field, "name").get<std::string>(), read(part(field, "type")),
-                        flag(field, "nullable")});
+                        flag(field, "nullable"), metadata(field)});
     return struct_type(std::move(fields));
   }
   if (kind == "array")

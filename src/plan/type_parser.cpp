@@ -316,7 +316,10 @@ class TypeParser {
 
 }  // namespace
 
-DataType parse_type(std::string_view text) { return TypeParser(text).whole_type(); }
+DataType parse_type(std::string_view text) {
+  if (text.starts_with('{') || text.starts_with('"')) return type_from_json(text);
+  return TypeParser(text).whole_type();
+}
 
 Schema parse_schema(std::string_view text) {
   if (!text.starts_with('{')) return TypeParser(text).whole_schema();

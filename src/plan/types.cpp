@@ -85,10 +85,12 @@ nlohmann::ordered_json to_json(const DataType& type);
 nlohmann::ordered_json fields_json(const Schema& schema) {
   auto fields = nlohmann::ordered_json::array();
   for (const auto& field : schema) {
-    fields.push_back({{"metadata", nlohmann::ordered_json::object()},
-                      {"name", field.name},
-                      {"nullable", field.nullable},
-                      {"type", to_json(field.type)}});
+    fields.push_back(
+        {{"metadata", field.metadata.empty() ? nlohmann::ordered_json::object()
+                                             : nlohmann::ordered_json::parse(field.metadata)},
+         {"name", field.name},
+         {"nullable", field.nullable},
+         {"type", to_json(field.type)}});
   }
   return {{"fields", fields}, {"type", "struct"}};
 }
@@ -360,7 +362,8 @@ DataType type_from_proto(const spark::connect::DataType& proto) {
     case P::kStruct: {
       Schema fields;
       for (const auto& field : proto.struct_().fields()) {
-        fields.push_back({field.name(), type_from_proto(field.data_type()), field.nullable()});
+        fields.push_back({field.name(), type_from_proto(field.data_type()), field.nullable(),
+                          field.metadata() == "{}" ? "" : field.metadata()});
       }
       return struct_type(std::move(fields));
     }
@@ -453,6 +456,7 @@ void type_to_proto(const DataType& type, spark::connect::DataType* proto) {
         auto* out = proto->mutable_struct_()->add_fields();
         out->set_name(field.name);
         out->set_nullable(field.nullable);
+        if (!field.metadata.empty()) out->set_metadata(field.metadata);
         type_to_proto(field.type, out->mutable_data_type());
       }
       return;

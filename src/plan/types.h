@@ -71,7 +71,11 @@ struct Field {
   std::string name;
   DataType type;
   bool nullable = true;
-  bool operator==(const Field&) const = default;
+  std::string metadata = {};  // a JSON object's text; empty: none
+  /// Metadata makes no other type of it.
+  bool operator==(const Field& other) const {
+    return name == other.name && type == other.type && nullable == other.nullable;
+  }
 };
 
 using Schema = std::vector<Field>;

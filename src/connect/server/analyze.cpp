@@ -2,7 +2,6 @@
 #include "base/error.h"
 #include "connect/server/answers.h"
 #include "plan/types.h"
-#include "plan/visit.h"
 
 namespace firesteel::connect {
 
@@ -29,21 +28,6 @@ proto::Relation relation_of(const proto::Plan& plan) {
   auto plain = plain_plan(plan);
   if (plain.has_root()) return std::move(*plain.mutable_root());
   throw Error("CONNECT_INVALID_PLAN.ROOT", "The plan to analyze has no relation.");
-}
-
-bool reads_streams(const proto::Relation& relation) {
-  bool found = false;
-  for_each_message(relation, [&](const google::protobuf::Message& message) {
-    if (message.GetDescriptor() == proto::Read::descriptor())
-      found = found || static_cast<const proto::Read&>(message).is_streaming();
-    return !found;
-  });
-  return found;
-}
-
-/// Plans are the same whatever the numbers that a client gave them.
-std::string plan_key(ServerSession& session, const proto::Relation& relation) {
-  return std::to_string(session.executor().semantic_hash(relation));
 }
 
 }  // namespace
@@ -76,7 +60,7 @@ void analyze_plan(ServerSession& session, const proto::AnalyzePlanRequest& reque
     }
     case Request::kIsStreaming:
       response.mutable_is_streaming()->set_is_streaming(
-          reads_streams(relation_of(request.is_streaming().plan())));
+          executor.is_streaming(relation_of(request.is_streaming().plan())));
       return;
     case Request::kInputFiles:
       for (auto& file : executor.input_files(relation_of(request.input_files().plan())))
@@ -112,28 +96,19 @@ void analyze_plan(ServerSession& session, const proto::AnalyzePlanRequest& reque
       level.set_deserialized(true);
       level.set_replication(1);
       if (request.persist().has_storage_level()) level = request.persist().storage_level();
-      const auto key = plan_key(session, request.persist().relation());
-      std::lock_guard lock(session.mutex());
-      session.persisted()[key] = level;
+      executor.persist(request.persist().relation(), level);
       response.mutable_persist();
       return;
     }
-    case Request::kUnpersist: {
-      const auto key = plan_key(session, request.unpersist().relation());
-      std::lock_guard lock(session.mutex());
-      session.persisted().erase(key);
+    case Request::kUnpersist:
+      executor.unpersist(request.unpersist().relation());
       response.mutable_unpersist();
       return;
-    }
     case Request::kGetStorageLevel: {
-      const auto key = plan_key(session, request.get_storage_level().relation());
-      std::lock_guard lock(session.mutex());
-      const auto found = session.persisted().find(key);
       auto* level = response.mutable_get_storage_level()->mutable_storage_level();
-      if (found != session.persisted().end())
-        *level = found->second;
-      else
-        level->set_replication(1);
+      level->set_replication(1);
+      if (const auto found = executor.storage_level(request.get_storage_level().relation()))
+        *level = *found;
       return;
     }
     case Request::kJsonToDdl:

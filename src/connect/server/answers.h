@@ -10,6 +10,9 @@ namespace firesteel::connect {
 /// The work of ExecutePlan: a relation's rows or a command's results. execute.cpp
 void execute_plan(ServerSession& session, const proto::ExecutePlanRequest& request,
                   Operation& operation);
+/// Commands of streams; false when the command is another. streams.cpp
+bool run_stream_command(ServerSession& session, const proto::Command& command,
+                        Operation& operation);
 /// analyze.cpp
 void analyze_plan(ServerSession& session, const proto::AnalyzePlanRequest& request,
                   proto::AnalyzePlanResponse& response);

@@ -49,9 +49,14 @@ void answer_config(ServerSession& session, const proto::ConfigRequest& request,
       return;
     case Operation::kGetWithDefault:
       for (const auto& pair : asked.get_with_default().pairs()) {
-        auto value = executor.setting(pair.key());
-        if (!value && pair.has_value()) value = pair.value();
-        add(response, pair.key(), value);
+        const auto set = executor.settings_set();  // the client's default goes before Spark's
+        const auto found = set.find(pair.key());
+        if (found != set.end()) {
+          add(response, pair.key(), found->second);
+        } else {
+          add(response, pair.key(),
+              pair.has_value() ? std::optional(pair.value()) : executor.setting(pair.key()));
+        }
       }
       return;
     case Operation::kGetOption:

@@ -177,7 +177,9 @@ void run_sql(EmbeddedExecutor& executor, const proto::SqlCommand& command, Opera
   operation.send(std::move(response));
 }
 
-void run_command(EmbeddedExecutor& executor, const proto::Command& command, Operation& operation) {
+void run_command(ServerSession& session, const proto::Command& command, Operation& operation) {
+  auto& executor = session.executor();
+  if (run_stream_command(session, command, operation)) return;
   switch (command.command_type_case()) {
     case proto::Command::kSqlCommand:
       return run_sql(executor, command.sql_command(), operation);
@@ -221,9 +223,11 @@ proto::Plan plain_plan(const proto::Plan& plan) {
 
 void execute_plan(ServerSession& session, const proto::ExecutePlanRequest& request,
                   Operation& operation) {
-  const auto plan = plain_plan(request.plan());
+  const auto plain =
+      request.plan().has_compressed_operation() ? plain_plan(request.plan()) : proto::Plan();
+  const auto& plan = request.plan().has_compressed_operation() ? plain : request.plan();
   if (plan.has_root()) return send_rows(session.executor(), plan.root(), request, operation);
-  if (plan.has_command()) return run_command(session.executor(), plan.command(), operation);
+  if (plan.has_command()) return run_command(session, plan.command(), operation);
   throw Error("CONNECT_INVALID_PLAN.ROOT", "The plan has neither a relation nor a command.");
 }
 

@@ -5,6 +5,8 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -64,10 +66,25 @@ struct Server::State {
         sessions({.database = Database(options.database),
                   .settings = options.settings,
                   .folder = folder,
-                  .sessions_max = options.sessions_max}) {}
+                  .sessions_max = options.sessions_max,
+                  .url = [this](const std::string& user) { return local_url(user); }}) {}
   ~State() {
     std::error_code ignored;
     if (options.folder.empty()) fs::remove_all(folder, ignored);
+  }
+
+  /// Empty with certificates, which a process that is started here does not have.
+  std::string local_url(const std::string& user) const {
+    if (!options.certificate.empty()) return "";
+    const bool any = options.address == "0.0.0.0" || options.address == "::";
+    auto url =
+        fmt::format("sc://{}:{}/;user_id={}", any ? "127.0.0.1" : options.address, port, user);
+    for (const auto& [token, owner] : options.tokens) {
+      if (!owner.empty() && owner != user) continue;
+      // A token alone would make the client ask for TLS.
+      return url + ";use_ssl=false;token=" + token;
+    }
+    return url;
   }
 
   void keep_house() {
@@ -158,6 +175,13 @@ void Server::stop(std::chrono::seconds grace) {
   for (const auto& session : state.sessions.sessions()) session->interrupt_all();
   state.server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
   if (state.housekeeper.joinable()) state.housekeeper.join();
+}
+
+void log_to_stderr(const std::string& level) {
+  auto logger = spdlog::stderr_logger_mt("firesteel");
+  logger->set_pattern(R"({"time": "%Y-%m-%dT%H:%M:%S.%e%z", "level": "%l", %v})");
+  logger->set_level(spdlog::level::from_str(level));
+  spdlog::set_default_logger(std::move(logger));
 }
 
 std::map<std::string, std::string> read_tokens(const fs::path& file) {

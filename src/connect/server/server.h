@@ -45,6 +45,10 @@ class Server {
   std::unique_ptr<State> state_;
 };
 
+/// Where the server's log goes: stderr, a JSON object per line. Levels: debug, info, warn, error,
+/// off.
+void log_to_stderr(const std::string& level);
+
 /// "token" or "user:token" lines, `#` begins a comment. Throws PATH_NOT_FOUND, INVALID_OPTION.
 std::map<std::string, std::string> read_tokens(const std::filesystem::path& file);
 

@@ -9,6 +9,8 @@
 #include <boost/uuid/uuid_io.hpp>
 #include <new>
 
+#include "connect/server/batch_functions.h"
+
 namespace firesteel::connect {
 
 namespace {
@@ -60,6 +62,8 @@ ServerSession::ServerSession(std::string user, std::string id,
 }
 
 ServerSession::~ServerSession() {
+  end_listening();
+  streams_.stop_all();
   operations_.clear();
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
@@ -150,8 +154,16 @@ std::shared_ptr<ServerSession> SessionRegistry::make(const Key& key,
                             "start the server with a higher --sessions.",
                             sessions_.size()));
   }
-  return sessions_[key] = std::make_shared<ServerSession>(
-             key.first, key.second, std::move(executor), options_.folder / new_uuid());
+  auto session = std::make_shared<ServerSession>(key.first, key.second, std::move(executor),
+                                                 options_.folder / new_uuid());
+  session->streams().set_functions(batch_functions({.user = key.first,
+                                                    .id = key.second,
+                                                    .executor = &session->executor(),
+                                                    .url = [this, user = key.first] {
+                                                      return options_.url ? options_.url(user)
+                                                                          : std::string();
+                                                    }}));
+  return sessions_[key] = std::move(session);
 }
 
 std::shared_ptr<ServerSession> SessionRegistry::session(const std::string& user,

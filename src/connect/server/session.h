@@ -20,6 +20,7 @@
 #include "connect/server/operation.h"
 #include "connect/server/rpc_error.h"
 #include "engine/embedded.h"
+#include "engine/streaming.h"
 
 namespace firesteel::connect {
 
@@ -41,6 +42,11 @@ class ServerSession {
   const std::string& server_side_id() const { return server_side_id_; }
   EmbeddedExecutor& executor() const { return *executor_; }
   const std::filesystem::path& folder() const { return folder_; }
+  StreamingQueries& streams() { return streams_; }
+  /// Events of streams are sent until the client ends it; the number tells one time from another.
+  uint64_t listen() { return ++listening_; }
+  bool listens(uint64_t generation) const { return listening_ == generation; }
+  void end_listening() { ++listening_; }
 
   /// Throws INVALID_HANDLE.OPERATION_ALREADY_EXISTS, OPERATION_ABANDONED.
   std::shared_ptr<Operation> add_operation(Operation::Labels labels);
@@ -56,12 +62,10 @@ class ServerSession {
   RpcError explain(std::exception_ptr thrown);
   void fetch_error(const std::string& error_id, proto::FetchErrorDetailsResponse& response);
 
-  /// The storage levels of what was persisted, by the plan.
-  std::map<std::string, proto::StorageLevel>& persisted() { return persisted_; }
-  std::mutex& mutex() { return mutex_; }
-
   void touch() { used_ = Clock::now().time_since_epoch().count(); }
-  Clock::duration idle_for() const {
+  /// A session whose streams run is in use.
+  Clock::duration idle_for() {
+    if (streams_.active()) return Clock::duration::zero();
     return Clock::now().time_since_epoch() - Clock::duration(used_.load());
   }
 
@@ -69,11 +73,12 @@ class ServerSession {
   const std::string user_, id_, server_side_id_ = new_uuid();
   const std::shared_ptr<EmbeddedExecutor> executor_;
   const std::filesystem::path folder_;
+  StreamingQueries streams_{executor_};
+  std::atomic<uint64_t> listening_ = 0;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Operation>> operations_;
   std::deque<std::string> gone_operations_;
   std::deque<std::pair<std::string, Error>> errors_;  // the latest, by id
-  std::map<std::string, proto::StorageLevel> persisted_;
   std::atomic<Clock::rep> used_ = Clock::now().time_since_epoch().count();
 };
 
@@ -85,6 +90,8 @@ class SessionRegistry {
     std::map<std::string, std::string> settings;  // every session begins with
     std::filesystem::path folder;                 // a folder of each session is in it
     size_t sessions_max = 0;
+    /// Where a process of this machine reaches the server as a user; empty: nowhere.
+    std::function<std::string(const std::string& user)> url = {};
   };
   explicit SessionRegistry(Options options) : options_(std::move(options)) {}
 
