@@ -558,7 +558,7 @@ def aggregate_over_iterators():
 def groups_of_nulls_and_nan():
     def sizes(key, rows):
         return pd.DataFrame([(str(key[0]), len(rows))])
-    return spark.sql("SELECT * FROM VALUES (NULL), (DOUBLE('NaN')), (1D), (NULL), (DOUBLE('NaN')), (-0D), (0D) AS t(x)").groupby(
+    return spark.sql("SELECT * FROM VALUES (NULL), (DOUBLE('NaN')), (1D), (NULL), (DOUBLE('NaN')), (2D), (2D) AS t(x)").groupby(
         "x").applyInPandas(sizes, "k string, n long")
 
 
