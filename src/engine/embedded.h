@@ -23,6 +23,7 @@
 #include "engine/warehouse.h"
 #include "engine/write.h"
 #include "lower/lower.h"
+#include "lower/python_task.h"
 #include "plan/executor.h"
 #include "sql/parser.h"
 
@@ -148,6 +149,8 @@ class EmbeddedExecutor : public Executor, public Environment {
       const std::vector<std::string>& name) override;
   std::shared_ptr<const proto::CommonInlineUserDefinedTableFunction> python_table_function(
       const std::vector<std::string>& name) override;
+  AnalyzedTable analyzed(const PythonTask& task,
+                         const std::vector<AnalyzeArgument>& arguments) override;
   std::map<std::string, std::string> python_settings() override;
   proto::Relation parse_query(const proto::SQL& sql) override;
   proto::Expression parse_expression(std::string_view sql) override;

@@ -101,6 +101,15 @@ void write_context(Message& message, const Layout& layout) {
   message.number(0);  // properties
 }
 
+/// The session's files and modules; broadcast variables, of which there are none.
+void write_files(Message& message, const PythonTask& task) {
+  const auto folder = task.settings.find("artifacts");
+  message.text(folder == task.settings.end() ? "" : folder->second);
+  message.list(task.includes, [&](const std::string& name) { message.text(name); });
+  message.flag(false);
+  message.number(0);
+}
+
 /// Settings that functions read, with what they are when nobody set them.
 std::map<std::string, std::string> runner_settings(const PythonTask& task) {
   static constexpr const char* kPassed[] = {
@@ -184,6 +193,29 @@ void write_arguments(Message& message, const PythonTask::Call& call, bool keywor
 
 }  // namespace
 
+std::string python_analyze_message(const PythonTask& task,
+                                   const std::vector<AnalyzeArgument>& arguments,
+                                   const std::string& version) {
+  const auto& layout = layout_of(version);
+  Message message;
+  message.text(task.client_version);
+  write_files(message, task);
+  if (layout.settings_always) message.pairs({});
+  message.text(task.name);
+  message.text(task.calls.at(0).command);
+  message.list(arguments, [&](const AnalyzeArgument& argument) {
+    const auto field = nlohmann::json::parse(schema_json({{"value", argument.type, true}}));
+    message.text(field["fields"][0]["type"].dump());
+    message.flag(argument.pickled.has_value());
+    if (argument.pickled) message.text(*argument.pickled);
+    message.flag(argument.table);
+    message.flag(!argument.keyword.empty());
+    if (!argument.keyword.empty()) message.text(argument.keyword);
+  });
+  message.number(python_mark::kEndOfStream);
+  return message.take();
+}
+
 int python_end_numbers(const std::string& version) { return layout_of(version).end_numbers; }
 
 std::string python_init_message(const PythonTask& task, const std::string& version) {
@@ -192,11 +224,7 @@ std::string python_init_message(const PythonTask& task, const std::string& versi
   message.number(0);  // which part of the rows
   message.text(task.client_version);
   write_context(message, layout);
-  const auto folder = task.settings.find("artifacts");
-  message.text(folder == task.settings.end() ? "" : folder->second);
-  message.list(task.includes, [&](const std::string& name) { message.text(name); });
-  message.flag(false);  // broadcast variables: none
-  message.number(0);
+  write_files(message, task);
   message.number(task.kind);
   write_settings(message, task, layout);
   const bool table = task.kind >= python_kind::kTable;

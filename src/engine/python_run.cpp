@@ -131,6 +131,7 @@ PythonRun::PythonRun(const PythonTask& task, std::function<bool()> interrupted)
   worker_->interrupted = std::move(interrupted);
   input_ = std::make_shared<Input>(*worker_);
   output_ = std::make_shared<Output>(*worker_);
+  worker_->send_text("pyspark.worker");
   worker_->send(python_init_message(task, worker_->version()));
 }
 

@@ -26,6 +26,10 @@ class SQL;
 
 namespace firesteel {
 
+struct AnalyzeArgument;
+struct AnalyzedTable;
+struct PythonTask;
+
 /// A source of rows: `SELECT column.sql … FROM from`.
 struct Scan {
   struct Column {
@@ -108,6 +112,9 @@ class Environment {
       const std::vector<std::string>& name) = 0;
   virtual std::shared_ptr<const spark::connect::CommonInlineUserDefinedTableFunction>
   python_table_function(const std::vector<std::string>& name) = 0;
+  /// Calls the method `analyze` of a table function.
+  virtual AnalyzedTable analyzed(const PythonTask& task,
+                                 const std::vector<AnalyzeArgument>& arguments) = 0;
   /// What Python workers are told of the session, and which Python they are.
   virtual std::map<std::string, std::string> python_settings() = 0;
   virtual spark::connect::Relation parse_query(const spark::connect::SQL& sql) = 0;

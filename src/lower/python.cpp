@@ -145,8 +145,13 @@ std::string Resolver::python_input(const Query& input, const std::vector<Resolve
       order += fmt::format("{}c{} NULLS FIRST", order.empty() ? " ORDER BY " : ", ", i);
   }
   if (!further_order.empty()) order += (order.empty() ? " ORDER BY " : ", ") + further_order;
-  return fmt::format("{}SELECT {} FROM ({}){}", common_tables(), list.empty() ? "NULL" : list,
-                     input.print(input.output), order);
+  auto from = fmt::format("({})", input.print(input.output));
+  if (!order.empty()) {  // rows of equal keys stay as they come: DuckDB's sort is not stable
+    from = fmt::format("(SELECT *, row_number() OVER () AS \"row#\" FROM {})", from);
+    order += ", \"row#\"";
+  }
+  return fmt::format("{}SELECT {} FROM {}{}", common_tables(), list.empty() ? "NULL" : list, from,
+                     order);
 }
 
 Query Resolver::python_output(const PythonTask& task, const std::vector<Attribute>& kept) {

@@ -15,8 +15,6 @@
 
 namespace firesteel {
 
-struct PythonTask;
-
 namespace proto = spark::connect;
 
 /// Where an expression stands, and what resolving it found.
@@ -171,9 +169,14 @@ class Resolver {
   Query python_table(const proto::CommonInlineUserDefinedTableFunction& function,
                      const std::vector<proto::Expression>& arguments, Span span);
   std::optional<Query> python_lateral(const proto::LateralJoin& join);
-  PythonTask table_task(const proto::CommonInlineUserDefinedTableFunction& function, Span span);
+  PythonTask table_task(const proto::CommonInlineUserDefinedTableFunction& function,
+                        std::optional<AnalyzedTable> analyzed);
+  AnalyzedTable analyze_table(const proto::CommonInlineUserDefinedTableFunction& function,
+                              const std::vector<proto::Expression>& arguments, const Query* beside,
+                              Span span);
+  const proto::Relation& table_plan(const proto::SubqueryExpression& table, Span span) const;
   Resolved table_row(const proto::SubqueryExpression& table, Query& input, PythonTask& task,
-                     std::string& order, Span span);
+                     const AnalyzedTable* analyzed, std::string& order, Span span);
   void add_table_argument(PythonTask& task, const proto::Expression& argument,
                           const Resolved& value);
 

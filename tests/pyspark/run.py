@@ -32,11 +32,11 @@ FOLDER = pathlib.Path()
 class Server:
     """A server of its own on a free port; ended by `stop`."""
 
-    def __init__(self, *options, port=0, warehouse=None):
+    def __init__(self, *options, port=0, warehouse=None, environment=None):
         self.folder = warehouse or tempfile.mkdtemp(dir=FOLDER)
         self.process = subprocess.Popen(
             ["timeout", "600", FIRESTEEL, "--memory", "1GB", "--threads", "2", "--warehouse", self.folder, "server", "--port",
-             str(port), *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+             str(port), *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
         line = self.process.stdout.readline()
         found = re.search(r"sc://([\w.]+):(\d+)", line)
         if not found:
@@ -144,6 +144,26 @@ class Clients(unittest.TestCase):
         for packages in older:
             with self.subTest(packages):
                 self.run_client(packages)
+
+    def test_python_functions(self):
+        # Each version's functions in its own workers, all of which end with the server.
+        for packages in ["", *glob.glob(f"{sys.prefix}/pyspark-4.*")]:
+            with self.subTest(packages):
+                environment = {**os.environ, "PYTHONPATH": packages} if packages else dict(os.environ)
+                server = Server("--python", sys.executable, environment=environment)
+                with tempfile.TemporaryDirectory() as folder:
+                    done = subprocess.run([sys.executable, str(HERE / "functions.py"), server.url, folder], env=environment,
+                                          capture_output=True, text=True, timeout=180)
+                daemons = subprocess.run(["pgrep", "-P", str(server.pid())], capture_output=True, text=True).stdout.split()
+                server.stop()
+                self.assertEqual(done.stdout.strip(), "OK", done.stdout + done.stderr[-3000:])
+                self.assertTrue(daemons)
+                for _ in range(100):
+                    left = [pid for pid in daemons if os.path.exists(f"/proc/{pid}")]
+                    if not left:
+                        break
+                    time.sleep(0.1)
+                self.assertFalse(left)
 
     def test_64_at_once(self):
         def one(number):
