@@ -98,7 +98,7 @@ int main(int argc, char** argv) {
     planning = planning || word == "--planning";
   }
   const Session spark(make_embedded_executor());
-  Database database({});
+  Database database(firesteel::DatabaseOptions{});
   for (const auto& entry : fs::directory_iterator(folder)) {
     const auto file = entry.path() / "data.parquet";
     if (!fs::exists(file)) continue;

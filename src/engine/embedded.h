@@ -119,7 +119,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::optional<TableEntry> table(const std::string& name);
   /// Writes rows that are appended once, whatever is tried again: see WriteRequest::once.
   void write_once(const proto::Relation& rows, WriteRequest request);
-  LoweredPlan lowered(const proto::Relation& relation, bool runs = false);
+  LoweredPlan lowered(const proto::Relation& relation, bool runs = false, bool shows = false);
   /// A plan's first rows as the table of show().
   std::string shown(const proto::Relation& relation, int rows, int truncate);
   SourceRequest request_for(const std::string& format, Properties options);

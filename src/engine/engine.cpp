@@ -328,9 +328,10 @@ LowerSettings EmbeddedExecutor::settings() {
           .last_key_wins = lower_case(config("spark.sql.mapKeyDedupPolicy")) == "last_win"};
 }
 
-LoweredPlan EmbeddedExecutor::lowered(const proto::Relation& relation, bool runs) {
+LoweredPlan EmbeddedExecutor::lowered(const proto::Relation& relation, bool runs, bool shows) {
   auto settings = this->settings();
   settings.runs = runs;
+  settings.shows = shows;
   try {
     return lower(relation, *this, settings);
   } catch (const Error& error) {
@@ -340,7 +341,7 @@ LoweredPlan EmbeddedExecutor::lowered(const proto::Relation& relation, bool runs
 
 EmbeddedExecutor::ShownRows EmbeddedExecutor::shown_rows(const proto::Relation& relation,
                                                          int rows) {
-  const auto plan = lowered(relation, true);
+  const auto plan = lowered(relation, true, true);
   const PlanTables tables{database_, plan.tables};
   std::string names, cells;
   ShownRows out;

@@ -85,10 +85,11 @@ const std::vector<std::string>& known_options(const std::string& format) {
                     "allownonnumericnumbers", "allowbackslashescapinganycharacter",
                     "allowunquotedcontrolchars", "infertimestamp", "ignorenullfields"},
                    {&of_values, &of_text, &common})},
-      {"xml", all({"rowtag", "roottag", "attributeprefix", "valuetag", "nullvalue", "excludeattribute",
-                   "treatemptyvaluesasnulls", "ignoresurroundingspaces", "ignorenamespace",
-                   "arrayelementname", "declaration", "indent", "locale", "prefersdecimal"},
-                  {&of_values, &of_text, &common})},
+      {"xml",
+       all({"rowtag", "roottag", "attributeprefix", "valuetag", "nullvalue", "excludeattribute",
+            "treatemptyvaluesasnulls", "ignoresurroundingspaces", "ignorenamespace",
+            "arrayelementname", "declaration", "indent", "locale", "prefersdecimal"},
+           {&of_values, &of_text, &common})},
       {"text", all({"wholetext"}, {&of_text, &common})},
       {"parquet", all({"compression", "parquet.compression", "datetimerebasemode",
                        "int96rebasemode", "inferschema"},
@@ -522,6 +523,33 @@ std::vector<FoundFile> found_files(const SourceRequest& request, Database& datab
   return found;
 }
 
+/// The largest file is read first, as Spark packs files into partitions; a Parquet file alone says
+/// the schema of all, so there the first is the same.
+void order_by_size(const SourceRequest& request, std::vector<FoundFile>& found,
+                   Database& database) {
+  if (found.size() < 2) return;
+  const auto first = found.front();
+  const auto size = [](const FoundFile& file) {
+    std::error_code ignored;
+    const auto bytes = fs::file_size(file.path, ignored);
+    return ignored ? 0 : bytes;
+  };
+  std::ranges::stable_sort(found, std::greater<>(), size);
+  if (found.front().path == first.path || request.format != "parquet") return;
+  const auto columns = [&](const FoundFile& file) {
+    std::string text;
+    for (const auto& column :
+         database.describe(fmt::format("SELECT * FROM read_parquet({})", sql_string(file.path))))
+      text += column.name + " " + column.type.sql() + "\n";
+    return text;
+  };
+  try {
+    if (columns(found.front()) == columns(first)) return;
+  } catch (const Error&) {  // whoever reads it says what is wrong with it
+  }
+  std::ranges::sort(found, {}, &FoundFile::path);
+}
+
 Scan no_rows(const Schema& schema) {
   Scan scan{.from = "(SELECT 1 WHERE false)", .columns = {}};
   for (const auto& field : schema)
@@ -575,7 +603,8 @@ Scan scan_source(const SourceRequest& request, Database& database) {
                 fmt::format("There is no data source `{}`. Supported are {}.", request.format,
                             fmt::join(kSourceFormats, ", ")));
   }
-  const auto found = found_files(request, database);
+  auto found = found_files(request, database);
+  order_by_size(request, found, database);
   if (found.empty() && request.format == "text")
     return no_rows({{"value", make_type(TypeKind::kString), true}});
   if (found.empty() && !request.schema.empty()) return no_rows(request.schema);

@@ -79,6 +79,19 @@ Resolved named_struct(std::vector<Resolved>& a, const CallContext& call) {
       .sql = fmt::format("struct_pack({})", parts), .type = struct_type(fields), .nullable = false};
 }
 
+/// A map of entries. Of a key that is there twice the last value stays, at the place of the first,
+/// or it is an error.
+std::string map_of_entries(const std::string& entries, const CallContext& call) {
+  if (!call.last_key_wins) return fmt::format("map_from_entries({})", entries);
+  return fmt::format(
+      "map_from_entries(list_transform(list_filter({0}, lambda e, i: list_position(list_transform("
+      "{0}, lambda x: struct_extract_at(x, 1)), struct_extract_at(e, 1)) = i), lambda e: "
+      "struct_pack(key := "
+      "struct_extract_at(e, 1), value := struct_extract_at(list_last(list_filter({0}, lambda x: "
+      "struct_extract_at(x, 1) = struct_extract_at(e, 1))), 2))))",
+      entries);
+}
+
 Resolved map_of(std::vector<Resolved>& a, const CallContext& call) {
   check_pairs(a, call);
   std::vector<Resolved> keys, values;
@@ -96,7 +109,9 @@ Resolved map_of(std::vector<Resolved>& a, const CallContext& call) {
     }
   }
   const auto k = array_of(keys, call), v = array_of(values, call);
-  return {.sql = fmt::format("map({}, {})", k.sql, v.sql),
+  return {.sql = call.last_key_wins
+                     ? map_of_entries(fmt::format("list_zip({}, {})", k.sql, v.sql), call)
+                     : fmt::format("map({}, {})", k.sql, v.sql),
           .type = map_type(k.type.element(), v.type.element(), (*v.type.fields)[0].nullable),
           .nullable = false,
           .literal = literal};
@@ -314,19 +329,6 @@ Resolved array_insert(std::vector<Resolved>& a, const CallContext& call) {
           a[0].sql, a[1].sql, a[2].sql, zero, duckdb_type(type)),
       .type = array_type(type.element()),
       .nullable = a[0].nullable || a[1].nullable};
-}
-
-/// A map of entries. Of a key that is there twice the last value stays, at the place of the first,
-/// or it is an error.
-std::string map_of_entries(const std::string& entries, const CallContext& call) {
-  if (!call.last_key_wins) return fmt::format("map_from_entries({})", entries);
-  return fmt::format(
-      "map_from_entries(list_transform(list_filter({0}, lambda e, i: list_position(list_transform("
-      "{0}, lambda x: struct_extract_at(x, 1)), struct_extract_at(e, 1)) = i), lambda e: "
-      "struct_pack(key := "
-      "struct_extract_at(e, 1), value := struct_extract_at(list_last(list_filter({0}, lambda x: "
-      "struct_extract_at(x, 1) = struct_extract_at(e, 1))), 2))))",
-      entries);
 }
 
 Resolved map_concat(std::vector<Resolved>& a, const CallContext& call) {

@@ -64,6 +64,7 @@ Resolved Resolver::internal_function(const std::string& name,
     return aggregate;
   }
   if (name == "within_group") return within_group(call, scope, span);
+  if (name == "distributed_sequence_id") return numbered(name, call, scope, span);
   if (name == "variant_path") {
     const auto value = expression(call.arguments(0), scope);
     if (value.type.kind != kVariant && !value.is_null()) {
@@ -279,12 +280,15 @@ std::string Resolver::seed(const std::string& name, const Resolved& given, Span 
 Resolved Resolver::numbered(const std::string& name,
                             const proto::Expression::UnresolvedFunction& call, Scope& scope,
                             Span span) {
-  auto row = row_number(name, scope, span);
-  if (const auto partition = name.starts_with("mono") ? partition_of(scope) : std::nullopt) {
-    row =
-        fmt::format("(CAST({0} AS BIGINT) * 8589934592 + row_number() OVER (PARTITION BY {0}) - 1)",
-                    *partition);
+  const auto* partition = hidden_column(scope, kPartition);
+  if (partition && name == "monotonically_increasing_id") {
+    return {.sql = fmt::format("(CAST({} AS BIGINT) * 8589934592 + {})", partition->sql,
+                               hidden_column(scope, kPartitionRow)->sql),
+            .type = make_type(kLong),
+            .nullable = false,
+            .name = name + "()"};
   }
+  const auto row = row_number(name, scope, span);
   if (call.arguments().empty()) {
     return {.sql = row, .type = make_type(kLong), .nullable = false, .name = name + "()"};
   }
@@ -364,14 +368,14 @@ Resolved Resolver::drawn(const std::string& name, const proto::Expression::Unres
   return result;
 }
 
-/// The column that says which partition a row is of, where there are several.
-std::optional<std::string> Resolver::partition_of(const Scope& scope) {
+/// A column that no star shows, where there is one.
+const Attribute* Resolver::hidden_column(const Scope& scope, const char* name) {
   for (const auto* level : scope.levels) {
     for (const auto& attribute : *level) {
-      if (attribute.name == kPartition && attribute.of_file) return attribute.sql;
+      if (attribute.name == name && attribute.of_file) return &attribute;
     }
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 /// Of the file that a row is of: its URI, and where the part that was read begins and how long it

@@ -836,14 +836,14 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   if (name == "grouping" || name == "grouping_id") return grouping(name, call, scope, span);
   const bool random = name == "rand" || name == "randn";
   if ((random && call.arguments_size() == 1) ||
-      ((name == "monotonically_increasing_id" || name == "distributed_sequence_id") &&
-       call.arguments_size() == 0)) {
+      (name == "monotonically_increasing_id" && call.arguments_size() == 0)) {
     return numbered(name, call, scope, span);
   }
   if (name == "uniform" || name == "randstr") return drawn(name, call, scope, span);
   if (name == "shuffle") return shuffled(call, scope, span);
-  if (const auto partition = name == "spark_partition_id" ? partition_of(scope) : std::nullopt) {
-    return {.sql = *partition,
+  if (const auto* partition = hidden_column(scope, kPartition);
+      partition && name == "spark_partition_id") {
+    return {.sql = partition->sql,
             .type = make_type(kInteger),
             .nullable = false,
             .name = "SPARK_PARTITION_ID()"};

@@ -127,6 +127,7 @@ struct LowerSettings {
   std::string database = "default";
   bool last_key_wins = false;  // CallContext::last_key_wins
   bool temporary = true;       // temporary views and functions are seen
+  bool shows = false;          // for show(): rows of window functions in their windows' order
   bool runs = false;           // it is to be run now: metrics are worked out, streams refused
 };
 

@@ -33,11 +33,14 @@ struct Attribute {
 inline constexpr const char* kInputFile = "<file>";
 /// That of the one that spark_partition_id() reads.
 inline constexpr const char* kPartition = "<partition>";
+/// And that of the row's place in it, from 0.
+inline constexpr const char* kPartitionRow = "<partition row>";
 
 /// One block of SQL. Attributes that are not computed come from `from`.
 struct Select {
   std::string from;
   std::vector<std::string> where, group_by, having, order_by;
+  std::string window_order;  // of the block's last window: its partitions and their order
   bool grouped = false, distinct = false, has_window = false;
   std::string limit, offset;
 

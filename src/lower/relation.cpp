@@ -519,12 +519,20 @@ Query Resolver::range(const proto::Range& range) {
     const auto rows =
         fmt::format("greatest((CAST({1} AS HUGEINT) - {0} + {2} - sign({2})) // {2}, 1)",
                     range.start(), range.end(), range.step());
-    auto attribute = fresh(kPartition, make_type(TypeKind::kInteger), false);
-    attribute.of_file = true;
-    partition = fmt::format(
-        ", CAST((((CAST(range AS HUGEINT) - {}) // {} + 1) * {} - 1) // {} AS INTEGER) AS {}",
-        range.start(), range.step(), range.num_partitions(), rows, attribute.sql);
-    query.hidden.push_back(std::move(attribute));
+    const auto row =
+        fmt::format("((CAST(range AS HUGEINT) - {}) // {})", range.start(), range.step());
+    const auto number =
+        fmt::format("((({} + 1) * {} - 1) // {})", row, range.num_partitions(), rows);
+    const auto place =
+        fmt::format("({} - {} * {} // {})", row, number, rows, range.num_partitions());
+    for (const auto& [name, type, sql] : {std::tuple(kPartition, TypeKind::kInteger, number),
+                                          {kPartitionRow, TypeKind::kLong, place}}) {
+      auto attribute = fresh(name, make_type(type), false);
+      attribute.of_file = true;
+      partition +=
+          fmt::format(", CAST({} AS {}) AS {}", sql, duckdb_type(attribute.type), attribute.sql);
+      query.hidden.push_back(std::move(attribute));
+    }
   }
   query.select.from =
       fmt::format("(SELECT range AS {}{} FROM range({}, {}, {}))", query.output[0].sql, partition,
@@ -986,6 +994,10 @@ LoweredPlan lower(const proto::Relation& plan, Environment& environment,
                   const LowerSettings& settings) {
   Resolver resolver(environment, settings);
   auto query = resolver.relation(plan);
+  auto& order = query.select.order_by;
+  if (settings.shows && order.empty() && !query.select.limited() &&
+      !query.select.window_order.empty())
+    order = {query.select.window_order};
   LoweredPlan result;
   result.tables = resolver.observed_tables();
   std::string list;

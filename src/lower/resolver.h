@@ -225,7 +225,7 @@ class Resolver {
   Resolved drawn(const std::string& name, const proto::Expression::UnresolvedFunction& call,
                  Scope& scope, Span span);
   /// input_file_name() and its like.
-  static std::optional<std::string> partition_of(const Scope& scope);
+  static const Attribute* hidden_column(const Scope& scope, const char* name);
   Resolved of_input_file(const std::string& name, Scope& scope, Span span);
   Resolved shuffled(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
   Resolved session_window(const proto::Expression::UnresolvedFunction& call, Scope& scope,
@@ -261,6 +261,7 @@ class Resolver {
   int depth_ = 0;
   int routine_depth_ = 0;
   NameScope names_;
+  std::string window_order_;  // of the window that was resolved last
   std::vector<std::string> view_stack_;
   /// Plans that expressions refer to by id, and CTEs by name; inner ones shadow.
   std::vector<std::map<int64_t, const proto::Relation*>> subqueries_;

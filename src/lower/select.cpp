@@ -261,6 +261,7 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
   Query query;
   query.select = std::move(input.select);
   query.select.has_window = query.select.has_window || scope.uses_window;
+  if (scope.uses_window) query.select.window_order = window_order_;
   query.output = std::move(output);
   query.below = std::move(input.output);
   query.below.insert(query.below.end(), input.hidden.begin(), input.hidden.end());
@@ -693,11 +694,7 @@ Query Resolver::join(const proto::Join& join, const proto::Relation& relation) {
     const bool inner = join.join_type() == J::JOIN_TYPE_INNER ||
                        join.join_type() == J::JOIN_TYPE_CROSS ||
                        join.join_type() == J::JOIN_TYPE_UNSPECIFIED;
-    // DuckDB's cross product goes through the left side for each row of the right one.
-    const bool swaps = join.join_type() == J::JOIN_TYPE_CROSS;
-    const auto& first = swaps ? right.select.from : left.select.from;
-    const auto& second = swaps ? left.select.from : right.select.from;
-    query.select.from = inner ? fmt::format("{} CROSS JOIN {}", first, second)
+    query.select.from = inner ? fmt::format("{} CROSS JOIN {}", left.select.from, right.select.from)
                               : fmt::format("{} ON true", query.select.from);
   } else {
     query.select.from += " ON " + condition;

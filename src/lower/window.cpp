@@ -119,6 +119,8 @@ Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope,
              (value.literal.empty() ? value.sql : "(" + value.sql + ")") + suffix;
     order_name += (order_name.empty() ? "ORDER BY " : ", ") + value.name + suffix;
   }
+  window_order_ = sql.starts_with("PARTITION BY ") ? sql.substr(13) : "";
+  if (!order.empty()) window_order_ += (window_order_.empty() ? "" : ", ") + order.substr(9);
   if (!order.empty()) {
     sql += (sql.empty() ? "" : " ") + order;
     name += (name.empty() ? "" : " ") + order_name;

@@ -1,8 +1,9 @@
 """Runs the doctests inside the installed PySpark against a Spark Connect server, one by one.
 
-usage: PYTHON tests/pyspark/doctests.py sc://HOST:PORT [--modules NAME…] [--json FILE] [--known FILE] [--verbose]
+usage: PYTHON tests/pyspark/doctests.py sc://HOST:PORT [--modules NAME…] [--json FILE] [--into PAGE] [--known FILE] [--verbose]
 PYTHON has pyspark[connect] and pandas < 3. Prints what passes per module; with --verbose what fails and why.
 --json: a file for {module: {test: "" or the failure's text}}.
+--into: a page whose table between <!-- doctests --> and <!-- end --> is written anew.
 --known: a file of lines `test  reason`; a failure that is not there makes the exit code 1.
 """
 import argparse
@@ -73,6 +74,7 @@ def main():
     parser.add_argument("--modules", nargs="*", default=MODULES)
     parser.add_argument("--json")
     parser.add_argument("--known")
+    parser.add_argument("--into")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -109,6 +111,17 @@ def main():
                     print(f"--- {test} is not known to fail\n{text.strip()[:3000]}")
         if total == 0:
             code = 1
+    if options.into:
+        table = "| area | examples that pass | of |\n|---|---|---|\n"
+        for name, results in everything.items():
+            if results:
+                table += f"| {name} | {sum(1 for text in results.values() if not text)} | {len(results)} |\n"
+        table += f"| **all** | {passed} | {total} |\n"
+        page = open(options.into).read()
+        before, rest = page.split("<!-- doctests -->", 1)
+        after = rest.split("<!-- end -->", 1)[1]
+        with open(options.into, "w") as out:
+            out.write(f"{before}<!-- doctests -->\n{table}<!-- end -->{after}")
     if options.json:
         with open(options.json, "w") as out:
             json.dump(everything, out, indent=0)
