@@ -30,8 +30,8 @@ struct Scope {
   const std::vector<Resolved>* keys = nullptr;  // grouping keys: anything else must be aggregated
   /// The order of the rows that are aggregated: what ORDER BY left to a block that is now grouped.
   const std::vector<std::string>* rows_order = nullptr;
-  bool is_key = false;                          // the expression is itself a grouping key
-  bool is_column = false;                       // the expression is of a SELECT list
+  bool is_key = false;     // the expression is itself a grouping key
+  bool is_column = false;  // the expression is of a SELECT list
   /// What grouping() and grouping_id() may name: the keys, when they form grouping sets.
   const std::vector<Resolved>* grouping = nullptr;
   /// The column that numbers the rows; a window function where it is empty.
