@@ -240,7 +240,8 @@ LoweredPlan EmbeddedExecutor::catalog_call(const proto::Catalog& call, bool runs
     }
     case proto::Catalog::kFunctionExists: {
       const auto name = qualified(call.function_exists(), call.function_exists().function_name());
-      return flag(!find_function(name).empty() ||
+      return flag(!find_function(name).empty() || python_function(split_name(name)) ||
+                  python_table_function(split_name(name)) ||
                   routine(split_name(name), {.database = current_database()}).has_value());
     }
     case proto::Catalog::kDropTempView:

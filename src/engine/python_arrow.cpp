@@ -203,7 +203,7 @@ std::shared_ptr<ArrayData> in_micros(const ArrayData& data, arrow::TimeUnit::typ
 std::shared_ptr<ArrayData> from_worker(const ArrayData& data, const DataType& type) {
   auto wanted = arrow_type(type, Side::kToDuckDb, "");
   const auto& given = *data.type;
-  if (given.id() == arrow::Type::NA)
+  if (given.id() == arrow::Type::NA || type.kind == kNull)
     return checked(arrow::MakeArrayOfNull(wanted, data.length))->data();
   const auto same = [&] {
     if (given.id() == wanted->id()) return true;

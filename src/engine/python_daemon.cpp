@@ -36,14 +36,18 @@ constexpr int kStartMs = 60000;
 /// but that what they have written goes out before they wait for more: an expression's rows are
 /// awaited one vector at a time. What is sent first says which of its workers.
 constexpr const char* kStart =
-    "import importlib, io, struct, sys, types\n"
+    "import atexit, importlib, io, os, shutil, struct, sys, types\n"
+    "atexit.register(shutil.rmtree, os.environ['PYTHON_WORKER_FACTORY_SOCK_DIR'], True)\n"
     "def work(infile, outfile):\n"
     "    class Reader(io.BufferedReader):\n"
     "        def read(self, size=-1):\n"
     "            outfile.flush()\n"
     "            return super().read(size)\n"
     "    reader = Reader(infile.detach(), 65536)\n"
-    "    name = reader.read(struct.unpack('>i', reader.read(4))[0]).decode()\n"
+    "    size = reader.read(4)\n"
+    "    if len(size) < 4:\n"  // nobody wants an idle worker any more
+    "        sys.exit(1)\n"
+    "    name = reader.read(struct.unpack('>i', size)[0]).decode()\n"
     "    importlib.import_module(name).main(reader, outfile)\n"
     "module = types.ModuleType('pyspark.prompt_worker')\n"
     "module.main = work\n"

@@ -369,7 +369,9 @@ proto::Relation EmbeddedExecutor::run(const DropObject& statement) {
     case Kind::kFunction: {
       {
         std::lock_guard lock(mutex_);
-        if (functions_.erase(lower_case(parts.back())) > 0) return no_rows();
+        const auto name = lower_case(parts.back());
+        if (functions_.erase(name) + python_functions_.erase(name) + python_tables_.erase(name) > 0)
+          return no_rows();
       }
       if (!statement.temporary) {
         const auto [database, name] = table_name(statement.name);
@@ -882,6 +884,8 @@ proto::Relation EmbeddedExecutor::run(const Show& statement) {
           names.push_back(fmt::format("spark_catalog.{}.{}", database, name));
         std::lock_guard lock(mutex_);
         for (const auto& [name, function] : functions_) names.push_back(name);
+        for (const auto& [name, function] : python_functions_) names.push_back(name);
+        for (const auto& [name, function] : python_tables_) names.push_back(name);
       }
       std::sort(names.begin(), names.end());
       for (const auto& name : names) {

@@ -637,7 +637,7 @@ constexpr FunctionSpec kMiscellaneous[] = {
     {.name = "md5", .signature = "(bytes: binary) -> string", .lowering = "md5({0})"},
     {.name = "monotonically_increasing_id", .signature = "() -> long", .lowering = "(row_number() OVER () - 1)", .nulls = Nulls::kNever,
      .doc = "A number that grows from row to row.", .example = "monotonically_increasing_id()", .gives = "0"},
-    {.name = "python_worker_logs", .signature = "() -> any", .unsupported = "there are no Python workers",
+    {.name = "python_worker_logs", .signature = "() -> any", .unsupported = "what workers print goes to standard error, no table of it is kept",
      .doc = "The log of Python workers."},
     {.name = "raise_error", .signature = "(message: string) -> void", .lower = raise_error, .nulls = Nulls::kAlways,
      .doc = "An error of that message.", .example = "coalesce(1, raise_error('never'))", .gives = "1"},

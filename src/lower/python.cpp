@@ -94,6 +94,9 @@ Resolved Resolver::python_function(const proto::CommonInlineUserDefinedFunction&
   const bool aggregates = is_python_aggregate(function);
   auto task = python_task_of(function, span);
   if (!is_scalar(task.kind) && !aggregates) unsupported_kind(task.kind, span);
+  // DuckDB has no struct without fields; DataFrame.foreach() asks for one and looks at none.
+  if (task.output.kind == TypeKind::kStruct && task.output.fields->empty())
+    task.output = make_type(TypeKind::kNull);
   if (aggregates) enter_aggregate(function.function_name(), scope, span);
   const bool inside = scope.inside_aggregate;
   if (aggregates) scope.inside_aggregate = true;

@@ -129,6 +129,10 @@ if hasattr(F, "arrow_udf"):
 # By name, and with what the client sends.
 spark.udf.register("twice", lambda x: x * 2, "long")
 same(rows(spark.sql("SELECT twice(id) FROM range(3)")), [(0,), (2,), (4,)])
+assert spark.catalog.functionExists("twice")
+same(rows(spark.sql("SHOW USER FUNCTIONS LIKE 'twice'")), [("twice",)])
+spark.sql("DROP TEMPORARY FUNCTION twice")
+assert "UNRESOLVED_ROUTINE" in error_of(lambda: spark.sql("SELECT twice(1)").collect())
 (folder / "sent_module.py").write_text("def seven():\n    return 7\n")
 (folder / "sent.txt").write_text("hello")
 spark.addArtifacts(str(folder / "sent_module.py"), pyfile=True)
