@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-training docs install clean
+.PHONY: setup peers build demo test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training docs install clean
 
 setup:
 	@tools/setup.sh
@@ -54,6 +54,10 @@ bench-loader: build reference
 
 bench-tpc: build reference
 	@.deps/reference/bin/python bench/tpc/compare.py
+
+bench-connect: build reference
+	@tools/setup.sh sail
+	@.deps/reference/bin/python bench/connect/compare.py
 
 bench-quality: build reference
 	@.deps/reference/bin/python bench/quality/compare.py

@@ -29,8 +29,8 @@ SEES = {
 FOREIGN = {
     "torch/": {"tensor", "nn", "train"},
     "duckdb": {"engine"},
-    "spark/connect/": {"plan", "functions", "sql", "lower", "engine", "dataframe", "ml", "connect"},
-    "grpcpp/": {"connect"},
+    "spark/connect/": {"plan", "functions", "sql", "lower", "engine", "dataframe", "ml", "connect", "proto"},
+    "grpcpp/": {"connect", "proto"},
 }
 BANNED_NAMES = re.compile(r"(^|[/_])(utils?|helpers?|common|misc)(\.|/|_|$)")
 breaches = []

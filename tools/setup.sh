@@ -146,5 +146,6 @@ case ${1:-build} in
   reference) virtual_environment reference packages/requirements-reference.txt ;;
   tracking) virtual_environment tracking packages/requirements-tracking.txt ;;
   clients) pyspark_clients ;;
-  *) fail "unknown part '$1' (build, reference, tracking, clients)" ;;
+  sail) virtual_environment sail packages/requirements-sail.txt ;;
+  *) fail "unknown part '$1' (build, reference, tracking, clients, sail)" ;;
 esac

@@ -171,12 +171,11 @@ Run pyspark_command(CLI::App& app, const GlobalOptions& options) {
   auto flags = std::make_shared<ScriptFlags>();
   app.add_option("--python", flags->python,
                  "Python that has PySpark (default: PYSPARK_PYTHON, python3)");
-  app.add_option("script", flags->arguments, "A script and its arguments; none: a Python shell");
-  app.positionals_at_end(false);
+  // A script's name and all behind it are the script's.
   app.prefix_command();
+  app.fallthrough(false);
   return [flags, &options, &app] {
-    const auto rest = app.remaining();
-    flags->arguments.insert(flags->arguments.end(), rest.begin(), rest.end());
+    flags->arguments = app.remaining();
     return run_pyspark(options, *flags);
   };
 }

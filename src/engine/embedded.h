@@ -23,6 +23,7 @@
 #include "engine/warehouse.h"
 #include "engine/write.h"
 #include "lower/lower.h"
+#include "lower/python_task.h"
 #include "plan/executor.h"
 #include "sql/parser.h"
 
@@ -73,6 +74,11 @@ class EmbeddedExecutor : public Executor, public Environment {
   /// The rows of a plan as they are now, under an id that cached_remote_relation names.
   std::string checkpoint(const proto::Relation& relation);
   void forget_checkpoint(const std::string& id);
+  /// From its next use on, the rows of this very plan are kept.
+  void persist(const proto::Relation& relation, const proto::StorageLevel& level);
+  void unpersist(const proto::Relation& relation);
+  /// Nothing when it is not persisted.
+  std::optional<proto::StorageLevel> storage_level(const proto::Relation& relation);
 
   struct Query {
     Schema schema;
@@ -98,7 +104,7 @@ class EmbeddedExecutor : public Executor, public Environment {
 
   /// The folder with the files that the client sent: Python functions run and find modules there,
   /// rows stand in `cache/` by their hash.
-  void set_artifacts(const std::string& folder);
+  void set_artifacts(std::filesystem::path folder) { artifacts_ = std::move(folder); }
 
   // What streams (streaming*.cpp) ask, besides the above: held.cpp
   /// A plan's rows as a table of the engine that plans may read by its name, until it is released.
@@ -129,6 +135,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   Scan source(const proto::Read_DataSource& source) override;
   Scan asked(const proto::Catalog& call) override;
   Scan local(const proto::Relation& rows) override;  // local_rows.cpp
+  std::optional<Scan> persisted(const proto::Relation& relation) override;
   proto::Relation remembered(const std::string& id) override;
   Scan stream(const proto::Read& read) override;  // streaming_source.cpp
   Scan parsed(const proto::Parse& parse, const std::string& sql) override;
@@ -142,6 +149,8 @@ class EmbeddedExecutor : public Executor, public Environment {
       const std::vector<std::string>& name) override;
   std::shared_ptr<const proto::CommonInlineUserDefinedTableFunction> python_table_function(
       const std::vector<std::string>& name) override;
+  AnalyzedTable analyzed(const PythonTask& task,
+                         const std::vector<AnalyzeArgument>& arguments) override;
   std::map<std::string, std::string> python_settings() override;
   proto::Relation parse_query(const proto::SQL& sql) override;
   proto::Expression parse_expression(std::string_view sql) override;
@@ -266,6 +275,11 @@ class EmbeddedExecutor : public Executor, public Environment {
     uint64_t bytes = 0;
     std::chrono::steady_clock::time_point used;
   };
+  struct PersistedPlan {
+    proto::StorageLevel level;
+    std::optional<Scan> scan;
+    bool runs = false;  // its rows are being made
+  };
   struct SessionVariable {
     DataType type;
     std::string table;  // of one row with a column `v`
@@ -284,7 +298,6 @@ class EmbeddedExecutor : public Executor, public Environment {
       python_functions_;
   std::map<std::string, std::shared_ptr<const proto::CommonInlineUserDefinedTableFunction>>
       python_tables_;
-  std::string artifacts_;
   std::map<std::string, SessionVariable> variables_;
   std::map<std::string, CachedTable> cached_;
   /// Plans of persistent views, by their text.
@@ -298,8 +311,10 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::string current_database_ = "default";
   std::map<std::string, std::pair<std::string, Scan>> scans_;
   std::map<std::string, Scan> held_;
+  std::filesystem::path artifacts_;
   std::map<std::string, LocalRows> local_rows_;  // by the hash of their bytes and schema
   std::map<std::string, proto::Relation> remembered_;
+  std::map<std::string, PersistedPlan> persisted_;  // by the plan's bytes
   bool sealed_ = false;
   std::map<std::string, ObservedMetrics> observed_;  // the last of each name
   std::atomic<bool> interrupted_{false};             // a script

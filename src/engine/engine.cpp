@@ -324,7 +324,8 @@ std::string EmbeddedExecutor::time_zone() {
 LowerSettings EmbeddedExecutor::settings() {
   return {.time_zone = time_zone(),
           .case_sensitive = is_set("spark.sql.caseSensitive"),
-          .database = current_database()};
+          .database = current_database(),
+          .last_key_wins = lower_case(config("spark.sql.mapKeyDedupPolicy")) == "last_win"};
 }
 
 LoweredPlan EmbeddedExecutor::lowered(const proto::Relation& relation, bool runs) {

@@ -7,6 +7,8 @@
 #include <arrow/record_batch.h>
 #include <arrow/table.h>
 #include <fmt/format.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <xxhash.h>
 
 #include <fstream>
@@ -28,6 +30,17 @@ T arrow_value(arrow::Result<T> result) {
   if (result.ok()) return std::move(result).ValueUnsafe();
   throw Error("INVALID_ARROW_DATA",
               "The rows sent with the plan are no Arrow stream: " + result.status().message());
+}
+
+/// The same for plans that are the same object of a client, whatever order maps come in.
+std::string bytes_of(const proto::Relation& relation) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream out(&stream);
+  out.SetSerializationDeterministic(true);
+  relation.SerializePartialToCodedStream(&out);
+  out.Trim();
+  return bytes;
 }
 
 /// The batches of several streams of one schema, one after another.
@@ -147,12 +160,73 @@ void EmbeddedExecutor::drop_local_rows() {
 }
 
 std::string EmbeddedExecutor::artifact(const std::string& name) {
-  std::ifstream in(std::filesystem::path(artifacts_) / name, std::ios::binary);
+  std::ifstream in(artifacts_ / name, std::ios::binary);
   if (artifacts_.empty() || !in) {
     throw Error("INVALID_HANDLE.ARTIFACT_NOT_FOUND",
                 fmt::format("The artifact {} was not sent to this session.", name));
   }
   return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+void EmbeddedExecutor::persist(const proto::Relation& relation, const proto::StorageLevel& level) {
+  std::lock_guard lock(mutex_);
+  persisted_.try_emplace(bytes_of(relation)).first->second.level = level;
+}
+
+void EmbeddedExecutor::unpersist(const proto::Relation& relation) {
+  std::unique_lock lock(mutex_);
+  const auto found = persisted_.find(bytes_of(relation));
+  if (found == persisted_.end()) return;
+  const auto scan = found->second.scan;
+  persisted_.erase(found);
+  lock.unlock();
+  if (scan) database_.execute("DROP TABLE IF EXISTS " + scan->from);
+}
+
+std::optional<proto::StorageLevel> EmbeddedExecutor::storage_level(
+    const proto::Relation& relation) {
+  std::lock_guard lock(mutex_);
+  const auto found = persisted_.find(bytes_of(relation));
+  if (found == persisted_.end()) return std::nullopt;
+  return found->second.level;
+}
+
+std::optional<Scan> EmbeddedExecutor::persisted(const proto::Relation& relation) {
+  std::string key;
+  {
+    std::lock_guard lock(mutex_);
+    if (persisted_.empty()) return std::nullopt;
+    key = bytes_of(relation);
+    const auto found = persisted_.find(key);
+    if (found == persisted_.end() || found->second.runs) return std::nullopt;
+    if (found->second.scan) return found->second.scan;
+    found->second.runs = true;
+  }
+  std::optional<Scan> scan;
+  try {
+    const auto plan = lowered(relation);
+    if (plan.schema.empty()) return std::nullopt;
+    scan = Scan{.from = sql_name(new_name("persisted")), .columns = {}};
+    std::string names;
+    for (const auto& field : plan.schema) {
+      const auto name = fmt::format("c{}", scan->columns.size());
+      names += (names.empty() ? "" : ", ") + name;
+      scan->columns.push_back({field, name});
+    }
+    database_.execute(
+        fmt::format("CREATE TABLE {} AS SELECT * FROM ({}) AS t({})", scan->from, plan.sql, names));
+  } catch (...) {
+    std::lock_guard lock(mutex_);
+    if (const auto found = persisted_.find(key); found != persisted_.end())
+      found->second.runs = false;
+    throw;
+  }
+  std::lock_guard lock(mutex_);
+  if (const auto found = persisted_.find(key); found != persisted_.end()) {
+    found->second.scan = scan;
+    found->second.runs = false;
+  }
+  return scan;
 }
 
 std::string EmbeddedExecutor::checkpoint(const proto::Relation& relation) {

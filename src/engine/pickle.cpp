@@ -221,7 +221,8 @@ bool Machine::step() {
       bytes(little(8));
       break;
     case 0x94:
-      memo_[memo_.size()] = stack_.empty() ? nullptr : stack_.back();
+      top();
+      memo_[memo_.size()] = stack_.back();
       break;
     case 'q':
     case 'r': {

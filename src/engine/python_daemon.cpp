@@ -34,19 +34,21 @@ constexpr int kStartMs = 60000;
 
 /// Says pyspark's version, or what is wrong, and becomes its daemon. Its workers are pyspark's own,
 /// but that what they have written goes out before they wait for more: an expression's rows are
-/// awaited one vector at a time.
+/// awaited one vector at a time. What is sent first says which of its workers.
 constexpr const char* kStart =
-    "import io, struct, sys, types\n"
+    "import importlib, io, struct, sys, types\n"
     "def work(infile, outfile):\n"
-    "    from pyspark.worker import main\n"
     "    class Reader(io.BufferedReader):\n"
     "        def read(self, size=-1):\n"
     "            outfile.flush()\n"
     "            return super().read(size)\n"
-    "    main(Reader(infile.detach(), 65536), outfile)\n"
+    "    reader = Reader(infile.detach(), 65536)\n"
+    "    name = reader.read(struct.unpack('>i', reader.read(4))[0]).decode()\n"
+    "    importlib.import_module(name).main(reader, outfile)\n"
     "module = types.ModuleType('pyspark.prompt_worker')\n"
     "module.main = work\n"
     "sys.modules[module.__name__] = module\n"
+    "sys.argv = ['pyspark.daemon', module.__name__]\n"
     "def say(text):\n"
     "    data = text.encode()\n"
     "    sys.stdout.buffer.write(struct.pack('>i', len(data)) + data)\n"
@@ -58,7 +60,6 @@ constexpr const char* kStart =
     "    say('!' + type(error).__name__ + ': ' + str(error))\n"
     "    sys.exit(1)\n"
     "say(__version__)\n"
-    "sys.argv = ['pyspark.daemon', module.__name__]\n"
     "pyspark.daemon.manager()\n";
 
 [[noreturn]] void not_started(const PythonSetup& setup, const std::string& why) {

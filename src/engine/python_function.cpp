@@ -1,16 +1,21 @@
 // spark_python(task, arguments …): a scalar Python function, a vector of rows at a time.
 // spark_python_group(task, list, …): one that makes a value of a group's rows, which an
 // aggregation has gathered in lists, one for each argument.
+// spark_pickled(type, value): a pickle in base64.
 #include <arrow/array/array_nested.h>
 #include <arrow/record_batch.h>
 
 #include "base/error.h"
 #include "duckdb.hpp"
+#include "duckdb/function/scalar_function.hpp"
+#include "duckdb/main/extension/extension_loader.hpp"
 #include "engine/kernels.h"
 #include "engine/pickle.h"
 #include "engine/python_arrow.h"
 #include "engine/python_kernel.h"
 #include "engine/python_rows.h"
+#include "engine/typed_kernel.h"
+#include "engine/values.h"
 
 namespace firesteel {
 
@@ -78,6 +83,7 @@ void run_function(const PythonKernel& kernel, PythonRunning& running, duckdb::Da
 
 /// Sends a group's rows, in batches as long as the settings say.
 void send_group(PythonRun& run, const PythonKernel& kernel, const arrow::RecordBatch& rows) {
+  if (run.form() == PythonForm::kBatchGroups) return run.send(rows);
   run.worker().send_int(1);  // relations in the group
   run.begin_stream(kernel.schema);
   const auto step =
@@ -117,12 +123,29 @@ void run_group(const PythonKernel& kernel, PythonRunning& running, duckdb::DataC
   fill_vector(running.context, concatenated(parts), result);
 }
 
+/// Constants that a method `analyze` is told, as text.
+void pickle_constants(duckdb::DataChunk& input, duckdb::ExpressionState&, duckdb::Vector& result) {
+  try {
+    for (duckdb::idx_t row = 0; row < input.size(); ++row) {
+      const auto type = parse_type(duckdb::StringValue::Get(input.GetValue(0, row)));
+      result.SetValue(row, duckdb::Value(base64_text(pickled_value(input.GetValue(1, row), type))));
+    }
+  } catch (const Error& error) {
+    raise(error.condition(), error.message());
+  }
+}
+
 }  // namespace
 
 void register_python(duckdb::ExtensionLoader& loader) {
   register_python_kernel(loader, "spark_python", run_function);
   register_python_kernel(loader, "spark_python_group", run_group);
   register_python_rows(loader);
+  loader.RegisterFunction(duckdb::ScalarFunction(
+      "spark_pickled", {duckdb::LogicalType::VARCHAR, duckdb::LogicalType::ANY},
+      duckdb::LogicalType::VARCHAR, pickle_constants, nullptr, nullptr, nullptr, nullptr,
+      duckdb::LogicalType::INVALID, duckdb::FunctionStability::CONSISTENT,
+      duckdb::FunctionNullHandling::SPECIAL_HANDLING));
 }
 
 }  // namespace firesteel

@@ -91,7 +91,9 @@ PythonKernel::PythonKernel(const std::string& text) {
 PythonRun& PythonRunning::started(const PythonKernel& kernel) {
   if (!run) {
     run = std::make_unique<PythonRun>(*kernel.task, [this] { return context.IsInterrupted(); });
-    if (python_form(kernel.task->kind) == PythonForm::kStream) run->begin_stream(kernel.schema);
+    const auto form = run->form();
+    if (form == PythonForm::kStream || form == PythonForm::kBatchGroups)
+      run->begin_stream(kernel.schema);
   }
   return *run;
 }

@@ -14,7 +14,14 @@ inline constexpr int kEndOfData = -1, kException = -2, kTiming = -3, kEndOfStrea
 inline constexpr int kArrowStream = -6, kInit = -8;
 }  // namespace python_mark
 
-/// Throws UNSUPPORTED_PYTHON_WORKER for a version of pyspark whose layout is not known.
+/// The bytes that begin a task. Throws UNSUPPORTED_PYTHON_WORKER for a version of pyspark whose
+/// layout is not known.
 std::string python_init_message(const PythonTask& task, const std::string& version);
+/// The same for the method `analyze` of a table function.
+std::string python_analyze_message(const PythonTask& task,
+                                   const std::vector<AnalyzeArgument>& arguments,
+                                   const std::string& version);
+/// How many long numbers a worker says at the end of a task: times, and bytes of its own.
+int python_end_numbers(const std::string& version);
 
 }  // namespace firesteel

@@ -205,6 +205,12 @@ std::string pickled_rows(duckdb::DataChunk& chunk, size_t first, const Schema& t
   return out.take();
 }
 
+std::string pickled_value(const Value& value, const DataType& type) {
+  Pickler out;
+  pickle(out, value, type);
+  return out.take();
+}
+
 Value value_of_pickled(const PickledValue& value, const DataType& type) {
   if (value.kind == Kind::kNone) return null_of(type);
   switch (type.kind) {

@@ -124,11 +124,15 @@ class PythonRun::Output : public arrow::io::OutputStream {
 
 PythonRun::PythonRun(const PythonTask& task, std::function<bool()> interrupted)
     : worker_(PythonWorker::take(python_setup(task))), form_(python_form(task.kind)) {
+  const bool pairs =
+      task.kind == python_kind::kCogroupedMapPandas || task.kind == python_kind::kCogroupedMapArrow;
+  if (form_ == PythonForm::kGroups && !pairs && worker_->version().starts_with("4.0"))
+    form_ = PythonForm::kBatchGroups;
   worker_->interrupted = std::move(interrupted);
   input_ = std::make_shared<Input>(*worker_);
   output_ = std::make_shared<Output>(*worker_);
-  worker_->send_int(python_mark::kInit);
-  worker_->send_text(python_init_message(task, worker_->version()));
+  worker_->send_text("pyspark.worker");
+  worker_->send(python_init_message(task, worker_->version()));
 }
 
 PythonRun::~PythonRun() = default;
@@ -149,7 +153,7 @@ void PythonRun::end_stream() {
 void PythonRun::end_input() {
   if (writer_) {
     end_stream();
-  } else if (form_ != PythonForm::kStream) {
+  } else if (form_ == PythonForm::kGroups || form_ == PythonForm::kPickles) {
     worker_->send_int(form_ == PythonForm::kGroups ? 0 : python_mark::kEndOfData);
   }
   worker_->send_int(python_mark::kEndOfStream);
@@ -164,8 +168,9 @@ bool PythonRun::next_mark(int mark) {
       worker_->read(text.data(), text.size());
       throw Error("PYTHON_EXCEPTION", "An exception was thrown from the Python worker: " + text);
     }
-    case python_mark::kTiming:  // four times, and bytes that went to memory and to disk
-      for (int i = 0; i < 6; ++i) worker_->read_long();
+    case python_mark::kTiming:
+      for (int left = python_end_numbers(worker_->version()); left > 0; --left)
+        worker_->read_long();
       return true;
     case python_mark::kEndOfData:
       read_end();

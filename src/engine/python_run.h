@@ -16,8 +16,9 @@ class RecordBatchWriter;
 
 namespace firesteel {
 
-/// How rows go to a kind of function: one Arrow stream, one for each group, or pickles.
-enum class PythonForm { kStream, kGroups, kPickles };
+/// How rows go to a kind of function: one Arrow stream, one for each group, pickles; or one Arrow
+/// stream in which each batch is a group, as pyspark 4.0 has it.
+enum class PythonForm { kStream, kGroups, kPickles, kBatchGroups };
 PythonForm python_form(int kind);
 
 /// Throws PYTHON_EXCEPTION with the traceback of what a function raised. One thread at a time.
@@ -28,6 +29,7 @@ class PythonRun {
   ~PythonRun();
 
   PythonWorker& worker() { return *worker_; }
+  PythonForm form() const { return form_; }
 
   // What goes in: a stream of batches, one stream a group, or messages to `worker` itself.
   void begin_stream(const std::shared_ptr<arrow::Schema>& schema);

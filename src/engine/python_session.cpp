@@ -1,10 +1,13 @@
 // What a session knows of Python: functions registered by name, and which Python runs them.
 #include <cstdlib>
+#include <filesystem>
 
 #include "engine/embedded.h"
 #include "plan/names.h"
 
 namespace firesteel {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -36,6 +39,26 @@ int megabytes(const std::string& text) {
   }
 }
 
+/// The folder where a session's functions run, with its files and modules by their bare names;
+/// empty when there are none. `includes` are those that Python must be told of, one a line.
+std::string python_folder(const fs::path& artifacts, std::string& includes) {
+  const auto folder = artifacts / "python";
+  bool any = false;
+  for (const char* kind : {"files", "pyfiles"}) {
+    std::error_code absent;
+    for (const auto& file : fs::directory_iterator(artifacts / kind, absent)) {
+      any = true;
+      fs::create_directories(folder);
+      std::error_code exists;
+      fs::create_symlink(fs::absolute(file.path()), folder / file.path().filename(), exists);
+      const auto ending = file.path().extension();
+      if (ending == ".zip" || ending == ".egg" || ending == ".whl" || ending == ".jar")
+        includes += file.path().filename().string() + "\n";
+    }
+  }
+  return any ? fs::absolute(folder).string() : "";
+}
+
 }  // namespace
 
 std::shared_ptr<const proto::CommonInlineUserDefinedFunction> EmbeddedExecutor::python_function(
@@ -50,11 +73,6 @@ EmbeddedExecutor::python_table_function(const std::vector<std::string>& name) {
   std::lock_guard lock(mutex_);
   const auto found = python_tables_.find(temporary_name(name));
   return found == python_tables_.end() ? nullptr : found->second;
-}
-
-void EmbeddedExecutor::set_artifacts(const std::string& folder) {
-  std::lock_guard lock(mutex_);
-  artifacts_ = folder;
 }
 
 void EmbeddedExecutor::register_python(const proto::CommonInlineUserDefinedFunction& function) {
@@ -93,7 +111,7 @@ std::map<std::string, std::string> EmbeddedExecutor::python_settings() {
   if (const char* named = std::getenv("PYSPARK_PYTHON"); program.empty() && named) program = named;
   out["python"] = program.empty() ? "python3" : program;
   out["memory_mb"] = std::to_string(megabytes(value("spark.executor.pyspark.memory")));
-  out["artifacts"] = artifacts_;
+  out["artifacts"] = python_folder(artifacts_, out["includes"]);
   return out;
 }
 

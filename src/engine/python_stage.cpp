@@ -175,7 +175,9 @@ PythonStage::PythonStage(duckdb::ClientContext& context, std::shared_ptr<const P
   left_ = std::make_unique<Side>(context_, task.rows, task.input, *kernel_);
   if (!task.other_rows.empty())
     right_ = std::make_unique<Side>(context_, task.other_rows, task.other_input, *kernel_);
-  if (python_form(task.kind) == PythonForm::kStream) run_->begin_stream(left_->sent);
+  if (run_->form() == PythonForm::kStream || run_->form() == PythonForm::kBatchGroups)
+    run_->begin_stream(left_->sent);
+  if (run_->form() == PythonForm::kBatchGroups) left_->batch_rows = SIZE_MAX;
   run_->worker().more = [this] { return feed(); };
 }
 
@@ -183,11 +185,12 @@ PythonStage::~PythonStage() = default;
 
 bool PythonStage::feed() {
   bool more = false;
-  switch (python_form(kernel_->task->kind)) {
+  switch (run_->form()) {
     case PythonForm::kStream:
       more = feed_rows();
       break;
     case PythonForm::kGroups:
+    case PythonForm::kBatchGroups:
       more = right_ ? feed_pairs() : feed_groups();
       break;
     case PythonForm::kPickles:
@@ -253,23 +256,24 @@ bool PythonStage::feed_rows() {
   return true;
 }
 
+void PythonStage::end_group(Side& side) {
+  if (!side.open) return;
+  send_ready(side, true);
+  if (run_->form() == PythonForm::kGroups) run_->end_stream();
+}
+
 void PythonStage::begin_group(Side& side) {
-  if (side.open) {
-    send_ready(side, true);
-    run_->end_stream();
-  }
+  end_group(side);
+  side.open = true;
+  if (run_->form() == PythonForm::kBatchGroups) return;
   run_->worker().send_int(1);  // relations in a group
   run_->begin_stream(side.sent);
-  side.open = true;
 }
 
 bool PythonStage::feed_groups() {
   auto& side = *left_;
   if (!side.read()) {
-    if (side.open) {
-      send_ready(side, true);
-      run_->end_stream();
-    }
+    end_group(side);
     return false;
   }
   keep(*side.chunk);
@@ -406,7 +410,9 @@ void PythonStage::emit(DataChunk& out) {
   const auto rows = place_kept(out, std::min<size_t>(STANDARD_VECTOR_SIZE, rows_ - given_));
   for (size_t i = left_->kept; i < out.ColumnCount(); ++i) {
     const auto column = i - left_->kept;
-    if (pickled_) {
+    if (columns_.empty() && !pickled_) {  // rows without columns
+      out.data[i].Reference(Value(out.data[i].GetType()));
+    } else if (pickled_) {
       out.data[i].Slice(pickled_->data[column], given_, given_ + rows);
     } else {
       fill_vector(context_,

@@ -26,6 +26,7 @@ class PythonStage {
   bool feed_pickles();
   void send_ready(Side& side, bool all);
   void begin_group(Side& side);
+  void end_group(Side& side);
   void keep(duckdb::DataChunk& chunk);
   bool read_columns();
   bool read_pickle();

@@ -69,6 +69,7 @@ Scan scan_json(const SourceRequest& request, const SourceFiles& files, Database&
 Scan scan_parquet(const SourceRequest& request, const SourceFiles& files, Database& database);
 Scan scan_orc(const SourceRequest& request, const SourceFiles& files, Database& database);
 Scan scan_avro(const SourceRequest& request, const SourceFiles& files, Database& database);
+Scan scan_xml(const SourceRequest& request, const SourceFiles& files, Database& database);
 Scan scan_text(const SourceRequest& request, const SourceFiles& files);
 Scan scan_binary_file(const SourceRequest& request, const SourceFiles& files);
 

@@ -85,6 +85,10 @@ const std::vector<std::string>& known_options(const std::string& format) {
                     "allownonnumericnumbers", "allowbackslashescapinganycharacter",
                     "allowunquotedcontrolchars", "infertimestamp", "ignorenullfields"},
                    {&of_values, &of_text, &common})},
+      {"xml", all({"rowtag", "roottag", "attributeprefix", "valuetag", "nullvalue", "excludeattribute",
+                   "treatemptyvaluesasnulls", "ignoresurroundingspaces", "ignorenamespace",
+                   "arrayelementname", "declaration", "indent", "locale", "prefersdecimal"},
+                  {&of_values, &of_text, &common})},
       {"text", all({"wholetext"}, {&of_text, &common})},
       {"parquet", all({"compression", "parquet.compression", "datetimerebasemode",
                        "int96rebasemode", "inferschema"},
@@ -546,6 +550,7 @@ Scan scan_format(const SourceRequest& request, const SourceFiles& files, Databas
               : request.format == "json" ? scan_json(request, files, database)
               : request.format == "orc"  ? scan_orc(request, files, database)
               : request.format == "avro" ? scan_avro(request, files, database)
+              : request.format == "xml"  ? scan_xml(request, files, database)
                                          : scan_parquet(request, files, database);
   return with_schema(std::move(scan), request.schema, request);
 }

@@ -44,7 +44,8 @@ std::string option(const WriteRequest& request, const char* name, const std::str
 }
 
 bool is_text(const WriteRequest& request) {
-  return request.format == "csv" || request.format == "json" || request.format == "text";
+  return request.format == "csv" || request.format == "json" || request.format == "text" ||
+         request.format == "xml";
 }
 
 /// How DuckDB and files' names call the codec.
@@ -68,7 +69,12 @@ Codec codec_of(const WriteRequest& request) {
                                                       {"zlib", {"zlib", "zlib."}},
                                                       {"zstd", {"zstd", "zstd."}},
                                                       {"lz4", {"lz4", "lz4."}}};
-  const auto& known = is_text(request) ? of_text : request.format == "orc" ? of_orc : of_parquet;
+  static const std::map<std::string, Codec> of_xml = {{"none", {"none", ""}},
+                                                      {"uncompressed", {"none", ""}}};
+  const auto& known = request.format == "xml"   ? of_xml
+                      : is_text(request)        ? of_text
+                      : request.format == "orc" ? of_orc
+                                                : of_parquet;
   auto name = option(request, "compression",
                      option(request, request.format == "orc" ? "orc.compress" : "codec",
                             option(request, "parquet.compression",
@@ -238,6 +244,22 @@ std::string copy_sql(const WriteRequest& request, const fs::path& out, Database&
                      sql_string(out.string()), options);
 }
 
+/// The rows of XML files within an element.
+void enclose_rows(const fs::path& folder, const std::string& root) {
+  for (const auto& path : folder_files(folder)) {
+    const auto rows = fs::path(path).string() + ".rows";
+    fs::rename(path, rows);
+    std::ifstream in(rows, std::ios::binary);
+    std::ofstream out(path, std::ios::binary);
+    out << "<" << root << ">\n";
+    if (in.peek() != std::ifstream::traits_type::eof()) out << in.rdbuf();
+    out << "</" << root << ">\n";
+    out.close();
+    fs::remove(rows);
+    if (!out) throw Error("DISK_FULL", fmt::format("{} could not be written whole.", path));
+  }
+}
+
 /// DuckDB escapes more characters in the folders' names than Spark does.
 void respell_folders(const fs::path& folder) {
   std::vector<fs::path> folders;
@@ -316,7 +338,7 @@ std::string sink_log(const FolderChange& change, const fs::path& target) {
 }  // namespace
 
 void write_files(const WriteRequest& request, Database& database) {
-  static const std::vector<std::string> formats = {"parquet", "csv", "json", "text", "orc"};
+  static const std::vector<std::string> formats = {"parquet", "csv", "json", "text", "orc", "xml"};
   if (std::find(formats.begin(), formats.end(), request.format) == formats.end()) {
     throw Error("DATA_SOURCE_NOT_FOUND",
                 fmt::format("There is no data source `{}` that can be written. Supported are {}.",
@@ -374,6 +396,7 @@ void write_files(const WriteRequest& request, Database& database) {
     const bool one_file = folder_columns(request).empty();
     database.execute(copy_sql(request, one_file ? aside.path / name : aside.path, database));
     if (max_records(request) > 0) flatten_chunks(aside.path, suffix);
+    if (request.format == "xml") enclose_rows(aside.path, option(request, "roottag", "ROWS"));
     if (!request.partition_by.empty()) respell_folders(aside.path);
   }
   if (!exists) {

@@ -282,6 +282,20 @@ Resolved percentile(std::vector<Resolved>& a, const CallContext& call) {
           .type = many ? array_type(make_type(kDouble)) : make_type(kDouble)};
 }
 
+/// mode(expr, deterministic): the least of those that are most frequent, when it is asked for.
+Resolved least_mode(std::vector<Resolved>& a, const CallContext& call) {
+  const auto name = fmt::format("mode({})", a[0].name);
+  if (a[1].literal != "true")
+    return {.sql = fmt::format("mode({})", a[0].sql), .type = a[0].type, .name = name};
+  return {.sql = fmt::format(
+              "list_min(list_transform(list_filter(map_entries(histogram({0})/*over*/), lambda e: "
+              "e.value = list_max(map_values(histogram({0})/*over*/))), lambda e: e.key))",
+              a[0].sql),
+          .type = a[0].type,
+          .name = call.windowed ? name
+                                : fmt::format("mode() WITHIN GROUP (ORDER BY {} DESC)", a[0].name)};
+}
+
 /// Each value as often as its frequency says.
 Resolved percentile_of_counts(std::vector<Resolved>& a, const CallContext& call) {
   a[0] = coerce(a[0], make_type(kDouble), call.time_zone);
@@ -368,12 +382,46 @@ Resolved xxhash64(std::vector<Resolved>& a, const CallContext& call) {
 }
 
 Resolved assert_true(std::vector<Resolved>& a, const CallContext& call) {
-  const auto message = a.size() > 1 ? a[1].literal : fmt::format("'{}' is not true!", a[0].name);
+  const auto message = a.size() > 1 ? a[1].name : fmt::format("'{}' is not true!", a[0].name);
   return {.sql = fmt::format("CASE WHEN {} THEN NULL ELSE {} END", a[0].sql,
                              raise_sql("USER_RAISED_EXCEPTION", message, call.span)),
           .type = make_type(kNull),
           .name = fmt::format("assert_true({}, {})", a[0].name, message)};
 }
+/// reflect(class, method, …): there is no JVM, but some methods that people call have their like.
+Resolved java_method(std::vector<Resolved>& a, const CallContext& call) {
+  struct Method {
+    std::string_view name;
+    size_t arguments;
+    const char *sql, *tried;  // the latter is null in place of an exception
+  };
+  static constexpr Method kMethods[] = {
+      {"java.util.UUID.randomUUID", 0, "CAST(uuid() AS VARCHAR)", "CAST(uuid() AS VARCHAR)"},
+      {"java.util.UUID.fromString", 1, "CAST(CAST({0} AS UUID) AS VARCHAR)",
+       "CAST(TRY_CAST({0} AS UUID) AS VARCHAR)"},
+      {"java.net.URLDecoder.decode", 1,
+       "coalesce(spark_try_url_decode({0}), CASE WHEN {0} IS NOT NULL THEN {1} END)",
+       "spark_try_url_decode({0})"},
+  };
+  const auto wanted = fmt::format("{}.{}", a[0].literal, a[1].literal);
+  std::vector<std::string_view> known;
+  for (const auto& method : kMethods) {
+    known.push_back(method.name);
+    if (method.name != wanted || method.arguments + 2 != a.size()) continue;
+    const auto argument =
+        a.size() > 2 ? coerce(a[2], make_type(kString), call.time_zone).sql : std::string();
+    const auto wrong = raise_sql("CANNOT_DECODE_URL", "The text cannot be decoded.", call.span);
+    return {.sql = fmt::format(fmt::runtime(call.name == "try_reflect" ? method.tried : method.sql),
+                               argument, wrong),
+            .type = make_type(kString)};
+  }
+  throw Error(
+      "UNSUPPORTED_FEATURE.FUNCTION",
+      fmt::format("The function `{}` cannot call {}: there is no JVM. What it can call: {}.",
+                  call.name, wanted, fmt::join(known, ", ")))
+      .at(call.span);
+}
+
 Resolved current_path(std::vector<Resolved>&, const CallContext& call) {
   return {.sql = sql_string(
               fmt::format("system.builtin,system.session,spark_catalog.{}", call.database)),
@@ -479,8 +527,7 @@ constexpr FunctionSpec kAggregates[] = {
     {.name = "mode", .signature = "(expr: T) -> T", .lowering = "mode({0})", .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways,
      .doc = "The most frequent value.", .example = "mode(7)", .gives = "7"},
     {.name = "mode", .signature = "(expr: T, deterministic: boolean) -> T",
-     .lowering = "list_min(list_transform(list_filter(map_entries(histogram({0})/*over*/), lambda e: e.value = list_max(map_values(histogram({0})/*over*/))), lambda e: e.key))",
-     .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "mode() WITHIN GROUP (ORDER BY {0} DESC)"},
+     .lower = least_mode, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways},
     {.name = "percentile", .signature = "(expr: any, percentage: any) -> any", .lower = percentile, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "percentile({0}, {1}, 1)",
      .doc = "The exact percentile, interpolated.", .example = "percentile(10, 0.3)", .gives = "10.0"},
     {.name = "percentile", .signature = "(expr: any, percentage: any, frequency: integral) -> any", .lower = percentile_of_counts, .kind = FunctionKind::kAggregate, .nulls = Nulls::kAlways, .print = "percentile({0}, {1}, {2})"},
@@ -583,8 +630,8 @@ constexpr FunctionSpec kMiscellaneous[] = {
      .doc = "0 for a row of a file, -1 without one.", .example = "input_file_block_start()", .gives = "-1"},
     {.name = "input_file_name", .signature = "() -> string", .of_resolver = true, .nulls = Nulls::kNever,
      .doc = "The URI of the file that a row is of, empty without one.", .example = "length(input_file_name())", .gives = "0"},
-    {.name = "java_method", .signature = "(class: string, method: string, argument: any...) -> string", .unsupported = "there is no JVM to call",
-     .doc = "The result of a method of Java."},
+    {.name = "java_method", .signature = "(class: string, method: string, argument: any...) -> string", .lower = java_method, .nulls = Nulls::kAlways,
+     .doc = "The result of a method of Java, of the few that are known without a JVM.", .example = "java_method('java.util.UUID', 'fromString', 'a5cf6c42-0c85-418f-af6c-3e4e5b1328f2')", .gives = "a5cf6c42-0c85-418f-af6c-3e4e5b1328f2"},
     {.name = "md5", .signature = "(expr: string) -> string", .lowering = "md5({0})",
      .doc = "MD5 checksum in hexadecimal.", .example = "md5('Spark')", .gives = "8cde774d6f7333752ed72cacddb05126"},
     {.name = "md5", .signature = "(bytes: binary) -> string", .lowering = "md5({0})"},
@@ -600,8 +647,8 @@ constexpr FunctionSpec kMiscellaneous[] = {
      .doc = "A random number from 0 to 1, as `rand`.", .example = "random() < 1", .gives = "true"},
     {.name = "randstr", .signature = "(length: int, [seed: long]) -> string", .of_resolver = true,
      .doc = "Random letters and digits. With a seed, Spark's for the row of that place in one partition.", .example = "randstr(3, 0)", .gives = "ceV"},
-    {.name = "reflect", .signature = "(class: string, method: string, argument: any...) -> string", .unsupported = "there is no JVM to call",
-     .doc = "The result of a method of Java."},
+    {.name = "reflect", .signature = "(class: string, method: string, argument: any...) -> string", .lower = java_method, .nulls = Nulls::kAlways,
+     .doc = "The result of a method of Java, of the few that are known without a JVM.", .example = "reflect('java.util.UUID', 'fromString', 'a5cf6c42-0c85-418f-af6c-3e4e5b1328f2')", .gives = "a5cf6c42-0c85-418f-af6c-3e4e5b1328f2"},
     {.name = "session_user", .signature = "() -> string", .lower = current_user, .nulls = Nulls::kNever,
      .doc = "The user who runs the program.", .example = "session_user() = user()", .gives = "true"},
     {.name = "sha", .signature = "(expr: binary) -> string", .lowering = "sha1({0})",
@@ -614,8 +661,8 @@ constexpr FunctionSpec kMiscellaneous[] = {
      .doc = "The partition: always 0, since rows are on one machine.", .example = "spark_partition_id()", .gives = "0"},
     {.name = "sql_keywords", .signature = "() -> any", .unsupported = "Spark's documentation lists the keywords",
      .doc = "The keywords of SQL, as a table."},
-    {.name = "try_reflect", .signature = "(class: string, method: string, argument: any...) -> string", .unsupported = "there is no JVM to call",
-     .doc = "The result of a method of Java."},
+    {.name = "try_reflect", .signature = "(class: string, method: string, argument: any...) -> string", .lower = java_method, .nulls = Nulls::kAlways,
+     .doc = "The result of a method of Java, of the few that are known without a JVM.", .example = "try_reflect('java.net.URLDecoder', 'decode', '%')", .gives = "NULL"},
     {.name = "typeof", .signature = "(expr: any) -> string", .lower = [](std::vector<Resolved>& a, const CallContext&) {
        return Resolved{.sql = sql_string(a[0].type.simple_string()), .type = make_type(kString), .nullable = false};
      }, .nulls = Nulls::kNever,

@@ -316,7 +316,20 @@ Resolved array_insert(std::vector<Resolved>& a, const CallContext& call) {
       .nullable = a[0].nullable || a[1].nullable};
 }
 
-Resolved map_concat(std::vector<Resolved>& a, const CallContext&) {
+/// A map of entries. Of a key that is there twice the last value stays, at the place of the first,
+/// or it is an error.
+std::string map_of_entries(const std::string& entries, const CallContext& call) {
+  if (!call.last_key_wins) return fmt::format("map_from_entries({})", entries);
+  return fmt::format(
+      "map_from_entries(list_transform(list_filter({0}, lambda e, i: list_position(list_transform("
+      "{0}, lambda x: struct_extract_at(x, 1)), struct_extract_at(e, 1)) = i), lambda e: "
+      "struct_pack(key := "
+      "struct_extract_at(e, 1), value := struct_extract_at(list_last(list_filter({0}, lambda x: "
+      "struct_extract_at(x, 1) = struct_extract_at(e, 1))), 2))))",
+      entries);
+}
+
+Resolved map_concat(std::vector<Resolved>& a, const CallContext& call) {
   std::string given, entries;
   bool nullable = false;
   for (const auto& map : a) {
@@ -325,7 +338,7 @@ Resolved map_concat(std::vector<Resolved>& a, const CallContext&) {
     entries = entries.empty() ? list : fmt::format("list_concat({}, {})", entries, list);
     nullable = nullable || map.nullable;
   }
-  return {.sql = fmt::format("CASE WHEN {} THEN map_from_entries({}) END", given, entries),
+  return {.sql = fmt::format("CASE WHEN {} THEN {} END", given, map_of_entries(entries, call)),
           .type = a[0].type,
           .nullable = nullable};
 }

@@ -599,29 +599,38 @@ constexpr std::pair<std::string_view, int64_t> kTimeUnits[] = {{"HOUR", 36000000
                                                                {"SECOND", 1000000},
                                                                {"MILLISECOND", 1000},
                                                                {"MICROSECOND", 1}};
-int64_t time_unit(const Resolved& unit, const CallContext& call) {
-  const auto wanted = upper_text(constant(unit, call));
+/// Microseconds, as SQL: of a literal the number, of a column by its text.
+std::string time_unit(const Resolved& unit, const CallContext& call) {
+  const auto wrong = [&](const std::string& given) {
+    return fmt::format(
+        "The value of parameter `unit` in `{}` is invalid: expects one of the "
+        "units HOUR, MINUTE, SECOND, MILLISECOND, MICROSECOND, but got {}.",
+        call.name, given);
+  };
+  std::string cases;
   for (const auto& [name, micros] : kTimeUnits) {
-    if (name == wanted) return micros;
+    if (name == upper_text(unit.literal)) return std::to_string(micros);
+    cases += fmt::format(" WHEN '{}' THEN {}", name, micros);
   }
-  throw Error("INVALID_PARAMETER_VALUE.TIME_UNIT",
-              fmt::format("The value of parameter `unit` in `{}` is invalid: expects one of the "
-                          "units HOUR, MINUTE, SECOND, MILLISECOND, MICROSECOND, but got '{}'.",
-                          call.name, unit.literal))
-      .at(call.span);
+  if (!unit.literal.empty()) {
+    throw Error("INVALID_PARAMETER_VALUE.TIME_UNIT", wrong(fmt::format("'{}'", unit.literal)))
+        .at(call.span);
+  }
+  return fmt::format("CASE upper({}){} ELSE {} END", unit.sql, cases,
+                     raise_sql("INVALID_PARAMETER_VALUE.TIME_UNIT", wrong("another"), call.span));
 }
 
 /// time_diff(unit, start, end): whole units between two times of day.
 Resolved time_difference(std::vector<Resolved>& a, const CallContext& call) {
   return {.sql = fmt::format("CAST(trunc((epoch_us({}) - epoch_us({})) / {}) AS BIGINT)", a[2].sql,
-                             a[1].sql, time_unit(a[0], call)),
+                             a[1].sql, "(" + time_unit(a[0], call) + ")"),
           .type = make_type(kLong)};
 }
 
 /// time_trunc(unit, time)
 Resolved time_trunc(std::vector<Resolved>& a, const CallContext& call) {
   if (a[1].type.kind != kTime) a[1] = coerce(a[1], make_type(kTime), call.time_zone);
-  const auto unit = time_unit(a[0], call);
+  const auto unit = "(" + time_unit(a[0], call) + ")";
   return {.sql = time_sql(fmt::format("(epoch_us({0}) // {1}) * {1}", a[1].sql, unit)),
           .type = a[1].type,
           .nullable = a[0].nullable || a[1].nullable};

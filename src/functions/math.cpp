@@ -56,16 +56,18 @@ Resolved whole(std::vector<Resolved>& a, const CallContext& call, const char* fu
     const auto power = fmt::format("CAST('1e{}' AS DOUBLE)", digits);
     result.sql = fmt::format("CAST({0}({1} * {2}) / {2} AS {3})", function, a[0].sql, power,
                              duckdb_type(result.type));
-    result.name = fmt::format("{}({}, {})", call.name, a[0].name,
-                              a[1].name);
+    result.name = fmt::format("{}({}, {})", call.name, a[0].name, a[1].name);
     return result;
   }
   if (a[0].type.kind == kDecimal) {
     result.type = decimal_type(a[0].type.precision - a[0].type.scale + 1, 0);
   }
   result.sql = fmt::format("CAST({}({}) AS {})", function, a[0].sql, duckdb_type(result.type));
-  result.name =
-      fmt::format("{}({})", call.name == "ceil" ? "CEIL" : call.name == "floor" ? "FLOOR" : call.name, a[0].name);
+  result.name = fmt::format("{}({})",
+                            call.name == "ceil"    ? "CEIL"
+                            : call.name == "floor" ? "FLOOR"
+                                                   : call.name,
+                            a[0].name);
   return result;
 }
 Resolved floor_of(std::vector<Resolved>& a, const CallContext& call) {
@@ -176,7 +178,7 @@ constexpr FunctionSpec kMath[] = {
      .doc = "Logarithm to base 10.", .example = "log10(10)", .gives = "1.0"},
     {.name = "log1p", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} > -1 THEN spark_log1p({0}) END", .nulls = Nulls::kAlways, .print = "LOG1P({0})",
      .doc = "Natural logarithm of the number plus one.", .example = "log1p(0)", .gives = "0.0"},
-    {.name = "log2", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} > 0 THEN log2({0}) END", .nulls = Nulls::kAlways, .print = "LOG2({0})",
+    {.name = "log2", .signature = "(expr: double) -> double", .lowering = "CASE WHEN {0} > 0 THEN ln({0}) / ln(2) END", .nulls = Nulls::kAlways, .print = "LOG2({0})",
      .doc = "Logarithm to base 2.", .example = "log2(2)", .gives = "1.0"},
     {.name = "nanvl", .signature = "(expr: double, otherwise: double) -> double", .lowering = "CASE WHEN isnan({0}) THEN {1} ELSE {0} END",
      .doc = "`otherwise` where the first is NaN.", .example = "nanvl(cast('NaN' as double), 123)", .gives = "123.0"},

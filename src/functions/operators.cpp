@@ -603,8 +603,11 @@ Resolved tried(Resolved result) {
 }
 
 Resolved try_divide(std::vector<Resolved>& a, const CallContext& call) {
-  if (is_calendar(a[0]) || is_interval(a[0].type) || either(a, kDecimal))
-    return tried(divide(a, call));
+  if (is_calendar(a[0]) || is_interval(a[0].type)) {
+    a[1].sql = fmt::format("nullif({}, 0)", a[1].sql);
+    return divide(a, call);
+  }
+  if (either(a, kDecimal)) return tried(divide(a, call));
   for (auto& value : a) value = coerce(value, make_type(kDouble), call.time_zone);
   auto result =
       made(fmt::format("({} / nullif({}, 0))", a[0].sql, a[1].sql), make_type(kDouble), a);

@@ -38,6 +38,8 @@ struct CallContext {
   const std::string& time_zone;
   bool windowed = false;  // an OVER clause follows
   std::string_view database = "default";
+  /// A map that is given a key twice keeps the last value; else it is an error.
+  bool last_key_wins = false;
 };
 
 enum class FunctionKind { kScalar, kAggregate, kWindow, kGenerator };

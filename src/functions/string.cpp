@@ -17,7 +17,11 @@ Resolved concat(std::vector<Resolved>& a, const CallContext& call) {
   Resolved result{.sql = "", .type = make_type(kString), .nullable = false};
   const bool arrays = std::any_of(a.begin(), a.end(),
                                   [](const Resolved& value) { return value.type.kind == kArray; });
+  const bool bytes = !a.empty() && std::ranges::all_of(a, [](const Resolved& value) {
+    return value.type.kind == kBinary;
+  });
   if (arrays) result.type = make_type(kNull);
+  if (bytes) result.type = make_type(kBinary);
   for (const auto& value : a) {
     if (!arrays) break;
     const auto common = common_type(result.type, value.type);
@@ -217,15 +221,16 @@ Resolved regexp_count(std::vector<Resolved>& a, const CallContext&) {
 /// From a place on, backwards from the end when it is negative, the so manieth.
 Resolved instr_from(std::vector<Resolved>& a, const CallContext& call) {
   const auto nth = a.size() > 3 ? a[3].sql : "1";
-  return {.sql = fmt::format(
-              "coalesce(list_extract(list_filter(CASE WHEN {2} > 0 THEN range({2}, length({0}) + 2) "
-              "WHEN {2} < 0 THEN range(length({0}) + {2} + 1, 0, -1) ELSE [] END, lambda i: "
-              "substr({0}, i, length({1})) = {1}), {3}), 0)",
-              a[0].sql, a[1].sql, a[2].sql, nth),
-          .type = make_type(kInteger),
-          .nullable = true,
-          .name = fmt::format("{}({}, {}, {}, {})", call.name, a[0].name, a[1].name, a[2].name,
-                              a.size() > 3 ? a[3].name : "1")};
+  return {
+      .sql = fmt::format(
+          "coalesce(list_extract(list_filter(CASE WHEN {2} > 0 THEN range({2}, length({0}) + 2) "
+          "WHEN {2} < 0 THEN range(length({0}) + {2} + 1, 0, -1) ELSE [] END, lambda i: "
+          "substr({0}, i, length({1})) = {1}), {3}), 0)",
+          a[0].sql, a[1].sql, a[2].sql, nth),
+      .type = make_type(kInteger),
+      .nullable = true,
+      .name = fmt::format("{}({}, {}, {}, {})", call.name, a[0].name, a[1].name, a[2].name,
+                          a.size() > 3 ? a[3].name : "1")};
 }
 Resolved regexp_instr(std::vector<Resolved>& a, const CallContext&) {
   return {.sql = fmt::format("spark_regexp_instr({}, {})", a[0].sql, a[1].sql),
@@ -406,8 +411,8 @@ Resolved parse_url(std::vector<Resolved>& a, const CallContext& call) {
   const std::pair<const char*, std::string> parts[] = {
       {"PROTOCOL", some(group(2))},
       {"AUTHORITY", some(group(4))},
-      {"HOST", some(fmt::format("regexp_extract({}, '^(?:[^@]*@)?(\\[[^\\]]*\\]|[^:]*)', 1)",
-                                group(4)))},
+      {"HOST",
+       some(fmt::format("regexp_extract({}, '^(?:[^@]*@)?(\\[[^\\]]*\\]|[^:]*)', 1)", group(4)))},
       {"USERINFO", some(fmt::format("regexp_extract({}, '^([^@]*)@', 1)", group(4)))},
       {"PATH", group(5)},
       {"FILE", fmt::format("({} || {})", group(5), group(6))},
@@ -507,6 +512,7 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "In small letters.", .example = "lower('FIRE')", .gives = "fire"},
     {.name = "lpad", .signature = "(str: string, length: int, [pad: string]) -> string", .lowering = "CASE WHEN {2?{2}}{2!' '} = '' THEN left({0}, greatest({1}, 0)) ELSE lpad({0}, greatest({1}, 0), {2?{2}}{2!' '}) END", .print = "lpad({0}, {1}, {2?{2}}{2! })",
      .doc = "Filled on the left, or cut, to a length.", .example = "lpad('hi', 5, 'xy')", .gives = "xyxhi"},
+    {.name = "lpad", .signature = "(str: string, length: int, pad: binary) -> string", .lowering = "lpad({0}, greatest({1}, 0), spark_make_valid_utf8({2}))"},
     {.name = "lpad", .signature = "(bytes: binary, length: int, [pad: binary]) -> binary",
      .lowering = "unhex(CASE WHEN {2?hex({2})}{2!'00'} = '' THEN left(hex({0}), 2 * greatest({1}, 0)) ELSE lpad(hex({0}), 2 * greatest({1}, 0), {2?hex({2})}{2!'00'}) END)",
      .print = "lpad({0}, {1}, {2?{2}}{2!X'00'})"},
@@ -559,6 +565,7 @@ constexpr FunctionSpec kStrings[] = {
      .doc = "Whether the regular expression is found.", .example = "'firesteel' RLIKE '^f.*l$'", .gives = "true"},
     {.name = "rpad", .signature = "(str: string, length: int, [pad: string]) -> string", .lowering = "CASE WHEN {2?{2}}{2!' '} = '' THEN left({0}, greatest({1}, 0)) ELSE rpad({0}, greatest({1}, 0), {2?{2}}{2!' '}) END", .print = "rpad({0}, {1}, {2?{2}}{2! })",
      .doc = "Filled on the right, or cut, to a length.", .example = "rpad('hi', 5, 'xy')", .gives = "hixyx"},
+    {.name = "rpad", .signature = "(str: string, length: int, pad: binary) -> string", .lowering = "rpad({0}, greatest({1}, 0), spark_make_valid_utf8({2}))"},
     {.name = "rpad", .signature = "(bytes: binary, length: int, [pad: binary]) -> binary",
      .lowering = "unhex(CASE WHEN {2?hex({2})}{2!'00'} = '' THEN left(hex({0}), 2 * greatest({1}, 0)) ELSE rpad(hex({0}), 2 * greatest({1}, 0), {2?hex({2})}{2!'00'}) END)",
      .print = "rpad({0}, {1}, {2?{2}}{2!X'00'})"},

@@ -148,8 +148,10 @@ Query Resolver::aggregate(const proto::Aggregate& aggregate, bool select_list) {
     input.wrap();
     // Rows without a time are in no window.
     input.select.where.push_back(input.output.back().sql + " IS NOT NULL");
-    input.output.back().nullable = false;
     if (name == "session_window") merge_sessions(input, keys, column);
+    for (auto& own : input.output) {
+      if (own.name == name && own.type.kind == TypeKind::kStruct) own.nullable = false;
+    }
     break;
   }
 

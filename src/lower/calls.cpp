@@ -279,7 +279,12 @@ std::string Resolver::seed(const std::string& name, const Resolved& given, Span 
 Resolved Resolver::numbered(const std::string& name,
                             const proto::Expression::UnresolvedFunction& call, Scope& scope,
                             Span span) {
-  const auto row = row_number(name, scope, span);
+  auto row = row_number(name, scope, span);
+  if (const auto partition = name.starts_with("mono") ? partition_of(scope) : std::nullopt) {
+    row =
+        fmt::format("(CAST({0} AS BIGINT) * 8589934592 + row_number() OVER (PARTITION BY {0}) - 1)",
+                    *partition);
+  }
   if (call.arguments().empty()) {
     return {.sql = row, .type = make_type(kLong), .nullable = false, .name = name + "()"};
   }
@@ -357,6 +362,16 @@ Resolved Resolver::drawn(const std::string& name, const proto::Expression::Unres
       fmt::format("CAST({} AS {})", result.type.is_integral() ? "trunc(" + drawn + ")" : drawn,
                   duckdb_type(result.type));
   return result;
+}
+
+/// The column that says which partition a row is of, where there are several.
+std::optional<std::string> Resolver::partition_of(const Scope& scope) {
+  for (const auto* level : scope.levels) {
+    for (const auto& attribute : *level) {
+      if (attribute.name == kPartition && attribute.of_file) return attribute.sql;
+    }
+  }
+  return std::nullopt;
 }
 
 /// Of the file that a row is of: its URI, and where the part that was read begins and how long it

@@ -842,6 +842,19 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   }
   if (name == "uniform" || name == "randstr") return drawn(name, call, scope, span);
   if (name == "shuffle") return shuffled(call, scope, span);
+  if (const auto partition = name == "spark_partition_id" ? partition_of(scope) : std::nullopt) {
+    return {.sql = *partition,
+            .type = make_type(kInteger),
+            .nullable = false,
+            .name = "SPARK_PARTITION_ID()"};
+  }
+  if (name == "unwrap_udt" &&
+      call.arguments_size() == 1) {  // what it is stored as, which it is here
+    auto value = expression(call.arguments(0), scope);
+    value.name = fmt::format("unwrap_udt({})", value.name);
+    value.named = false;
+    return value;
+  }
   if (name.starts_with("input_file_") && call.arguments_size() == 0)
     return of_input_file(name, scope, span);
   if (name == "window") return time_window(call, scope, span);
@@ -966,11 +979,13 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
                               .span = span,
                               .time_zone = settings_.time_zone,
                               .windowed = scope.windowed,
-                              .database = settings_.database});
+                              .database = settings_.database,
+                              .last_key_wins = settings_.last_key_wins});
   if (call.is_distinct()) {
     // sum(x) → sum(DISTINCT x); and the same in the name.
     for (auto* text : {&result.sql, &result.name}) {
-      const auto open = text->find('(');
+      const auto joined = text == &result.sql ? text->find("string_agg(") : std::string::npos;
+      const auto open = text->find('(', joined == std::string::npos ? 0 : joined);
       if (open != std::string::npos) text->insert(open + 1, "DISTINCT ");
     }
   }

@@ -26,6 +26,10 @@ class SQL;
 
 namespace firesteel {
 
+struct AnalyzeArgument;
+struct AnalyzedTable;
+struct PythonTask;
+
 /// A source of rows: `SELECT column.sql … FROM from`.
 struct Scan {
   struct Column {
@@ -88,6 +92,8 @@ class Environment {
   virtual Scan asked(const spark::connect::Catalog& call) = 0;
   /// Rows that came with the plan (local_relation) or before it (the cached kinds).
   virtual Scan local(const spark::connect::Relation& rows) = 0;
+  /// The kept rows of a relation that was persisted; nothing when it was not.
+  virtual std::optional<Scan> persisted(const spark::connect::Relation& relation) = 0;
   /// The plan that a client's checkpoint left under an id.
   virtual spark::connect::Relation remembered(const std::string& id) = 0;
   /// The columns of a stream's source; no rows.
@@ -106,6 +112,9 @@ class Environment {
       const std::vector<std::string>& name) = 0;
   virtual std::shared_ptr<const spark::connect::CommonInlineUserDefinedTableFunction>
   python_table_function(const std::vector<std::string>& name) = 0;
+  /// Calls the method `analyze` of a table function.
+  virtual AnalyzedTable analyzed(const PythonTask& task,
+                                 const std::vector<AnalyzeArgument>& arguments) = 0;
   /// What Python workers are told of the session, and which Python they are.
   virtual std::map<std::string, std::string> python_settings() = 0;
   virtual spark::connect::Relation parse_query(const spark::connect::SQL& sql) = 0;
@@ -116,8 +125,9 @@ struct LowerSettings {
   std::string time_zone = "UTC";
   bool case_sensitive = false;
   std::string database = "default";
-  bool temporary = true;  // temporary views and functions are seen
-  bool runs = false;      // it is to be run now: metrics are worked out, streams refused
+  bool last_key_wins = false;  // CallContext::last_key_wins
+  bool temporary = true;       // temporary views and functions are seen
+  bool runs = false;           // it is to be run now: metrics are worked out, streams refused
 };
 
 /// SQL for DuckDB and the schema of its rows, in Spark's types.

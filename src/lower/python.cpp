@@ -2,6 +2,8 @@
 // reads the relation's rows itself. Both carry their task (python_task.h) as a text.
 #include <fmt/format.h>
 
+#include <sstream>
+
 #include "lower/python_task.h"
 #include "lower/resolver.h"
 
@@ -64,9 +66,15 @@ PythonTask Resolver::python_task_of(const proto::CommonInlineUserDefinedFunction
   task.includes = {udf.additional_includes().begin(), udf.additional_includes().end()};
   task.calls.push_back({udf.command()});
   task.output = python_return_type(udf.output_type());
+  add_python_settings(task);
+  return task;
+}
+
+void Resolver::add_python_settings(PythonTask& task) const {
   task.settings = catalog_.python_settings();
   task.settings["spark.sql.session.timeZone"] = settings_.time_zone;
-  return task;
+  std::istringstream includes(std::exchange(task.settings["includes"], ""));
+  for (std::string name; std::getline(includes, name);) task.includes.push_back(name);
 }
 
 bool is_python_aggregate(const proto::CommonInlineUserDefinedFunction& function) {
@@ -137,8 +145,13 @@ std::string Resolver::python_input(const Query& input, const std::vector<Resolve
       order += fmt::format("{}c{} NULLS FIRST", order.empty() ? " ORDER BY " : ", ", i);
   }
   if (!further_order.empty()) order += (order.empty() ? " ORDER BY " : ", ") + further_order;
-  return fmt::format("{}SELECT {} FROM ({}){}", common_tables(), list.empty() ? "NULL" : list,
-                     input.print(input.output), order);
+  auto from = fmt::format("({})", input.print(input.output));
+  if (!order.empty()) {  // rows of equal keys stay as they come: DuckDB's sort is not stable
+    from = fmt::format("(SELECT *, row_number() OVER () AS \"row#\" FROM {})", from);
+    order += ", \"row#\"";
+  }
+  return fmt::format("{}SELECT {} FROM {}{}", common_tables(), list.empty() ? "NULL" : list, from,
+                     order);
 }
 
 Query Resolver::python_output(const PythonTask& task, const std::vector<Attribute>& kept) {
@@ -201,6 +214,7 @@ Query Resolver::map_partitions(const proto::MapPartitions& map) {
   input.wrap();
   const auto columns = all_of(input);
   task.input = schema_of(columns);
+  task.calls[0].arguments = {0};  // the struct of all columns
   task.rows = python_input(input, columns, 0, 0, "");
   outer_ = std::move(outer);
   return python_output(task, {});

@@ -24,40 +24,73 @@ const proto::SubqueryExpression* table_argument(const proto::Expression& argumen
 
 }  // namespace
 
-/// The function's task but for its input.
-PythonTask Resolver::table_task(const Udtf& function, Span span) {
+/// The function's task but for its input, and its columns when `analyze` has not said them.
+PythonTask Resolver::table_task(const Udtf& function, std::optional<AnalyzedTable> analyzed) {
   const auto& udtf = function.python_udtf();
-  if (!udtf.has_return_type()) {
-    throw Error("UNSUPPORTED_FEATURE.PYTHON_TABLE_FUNCTION_ANALYZE",
-                fmt::format("The table function `{}` works out its columns by a method `analyze`, "
-                            "which is not supported. Give it a return type.",
-                            function.function_name()))
-        .at(span);
-  }
   PythonTask task;
   task.kind = udtf.eval_type();
   task.client_version = udtf.python_ver();
   task.calls.push_back({udtf.command()});
-  task.output = python_return_type(udtf.return_type());
-  if (task.output.kind != TypeKind::kStruct)
-    task.output = struct_type({{"col", task.output, true}});
+  if (analyzed) {
+    task.output = struct_type(std::move(analyzed->columns));
+    task.analyzed = std::move(analyzed->pickled);
+  } else {
+    task.output = python_return_type(udtf.return_type());
+    if (task.output.kind != TypeKind::kStruct)
+      task.output = struct_type({{"col", task.output, true}});
+  }
   task.name = function.function_name();
-  task.settings = catalog_.python_settings();
-  task.settings["spark.sql.session.timeZone"] = settings_.time_zone;
+  add_python_settings(task);
   return task;
+}
+
+/// Asks the function's method `analyze` for its columns.
+AnalyzedTable Resolver::analyze_table(const Udtf& function,
+                                      const std::vector<proto::Expression>& arguments,
+                                      const Query* beside, Span span) {
+  std::vector<AnalyzeArgument> told;
+  for (const auto& argument : arguments) {
+    auto& one = told.emplace_back();
+    const bool named = argument.has_named_argument_expression();
+    if (named) one.keyword = argument.named_argument_expression().key();
+    if (const auto* table = table_argument(argument)) {
+      Schema columns;
+      for (const auto& column : relation(table_plan(*table, span)).output)
+        columns.push_back({column.name, column.type, column.nullable});
+      one.type = struct_type(std::move(columns));
+      one.table = true;
+      continue;
+    }
+    Scope scope;
+    if (beside) scope.levels = {&beside->output, &beside->hidden};
+    const auto value =
+        expression(named ? argument.named_argument_expression().value() : argument, scope);
+    one.type = value.type;
+    try {
+      one.pickled = catalog_.evaluate(fmt::format("spark_pickled({}, CAST({} AS {}))",
+                                                  sql_string(value.type.sql()), value.sql,
+                                                  duckdb_type(value.type)));
+    } catch (const Error&) {  // it needs rows: no constant
+    }
+  }
+  AnalyzedTable none{.columns = {}, .pickled = {}};
+  return catalog_.analyzed(table_task(function, std::move(none)), told);
+}
+
+const proto::Relation& Resolver::table_plan(const proto::SubqueryExpression& table,
+                                            Span span) const {
+  for (auto frame = subqueries_.rbegin(); frame != subqueries_.rend(); ++frame) {
+    const auto found = frame->find(table.plan_id());
+    if (found != frame->end()) return *found->second;
+  }
+  throw Error("INTERNAL_ERROR", "a table argument whose plan is not there").at(span);
 }
 
 /// A table as an argument: each of its rows is a struct, behind whose fields stand the values that
 /// part it, which the worker takes away again. `order` is what its rows are ordered by.
 Resolved Resolver::table_row(const proto::SubqueryExpression& table, Query& input, PythonTask& task,
-                             std::string& order, Span span) {
-  const proto::Relation* plan = nullptr;
-  for (auto frame = subqueries_.rbegin(); frame != subqueries_.rend() && !plan; ++frame) {
-    const auto found = frame->find(table.plan_id());
-    if (found != frame->end()) plan = found->second;
-  }
-  if (!plan) throw Error("INTERNAL_ERROR", "a table argument whose plan is not there").at(span);
-  input = relation(*plan);
+                             const AnalyzedTable* analyzed, std::string& order, Span span) {
+  input = relation(table_plan(table, span));
   input.wrap();
   Scope scope{.levels = {&input.output, &input.hidden}};
   Schema fields;
@@ -67,17 +100,37 @@ Resolved Resolver::table_row(const proto::SubqueryExpression& table, Query& inpu
     parts += fmt::format("{}{} := CAST({} AS {})", parts.empty() ? "" : ", ", sql_name(name),
                          value.sql, duckdb_type(value.type));
   };
-  for (const auto& column : input.output)
-    add(column.name, {.sql = column.sql, .type = column.type, .nullable = column.nullable});
+  const auto parsed = [&](const std::string& text) {
+    return expression(catalog_.parse_expression(text), scope);
+  };
+  if (analyzed && !analyzed->select.empty()) {
+    for (const auto& [text, alias] : analyzed->select) {
+      const auto value = parsed(text);
+      add(alias.empty() ? value.name : alias, value);
+    }
+  } else {
+    for (const auto& column : input.output)
+      add(column.name, {.sql = column.sql, .type = column.type, .nullable = column.nullable});
+  }
+  std::vector<Resolved> partition;
   const auto& options = table.table_arg_options();
-  for (int i = 0; i < options.partition_spec_size(); ++i) {
-    const auto value = expression(options.partition_spec(i), scope);
+  for (const auto& key : options.partition_spec()) partition.push_back(expression(key, scope));
+  if (analyzed)
+    for (const auto& text : analyzed->partition) partition.push_back(parsed(text));
+  for (const auto& value : partition) {
     task.partition_columns.push_back(static_cast<int>(fields.size()));
-    add(fmt::format("partition_by_{}", i), value);
+    add(fmt::format("partition_by_{}", task.partition_columns.size() - 1), value);
     order += fmt::format("{}{} NULLS FIRST", order.empty() ? "" : ", ", value.sql);
   }
   for (const auto& term : options.order_spec())
     order += (order.empty() ? "" : ", ") + order_term(term, scope, input.output);
+  if (analyzed) {
+    for (const auto& term : analyzed->order) {
+      order += fmt::format("{}{} {} NULLS {}", order.empty() ? "" : ", ",
+                           parsed(term.expression).sql, term.ascending ? "ASC" : "DESC",
+                           term.nulls_first.value_or(term.ascending) ? "FIRST" : "LAST");
+    }
+  }
   return {.sql = fmt::format("struct_pack({})", parts),
           .type = struct_type(std::move(fields)),
           .nullable = false};
@@ -97,8 +150,11 @@ void Resolver::add_table_argument(PythonTask& task, const proto::Expression& arg
 
 Query Resolver::python_table(const Udtf& function, const std::vector<proto::Expression>& arguments,
                              Span span) {
-  auto task = table_task(function, span);
   auto outer = std::exchange(outer_, {});
+  std::optional<AnalyzedTable> analyzed;
+  if (!function.python_udtf().has_return_type())
+    analyzed = analyze_table(function, arguments, nullptr, span);
+  auto task = table_task(function, analyzed);
   Query input;
   std::vector<Resolved> columns;
   std::string order;
@@ -112,7 +168,8 @@ Query Resolver::python_table(const Udtf& function, const std::vector<proto::Expr
                                 tables))
             .at(span);
       }
-      columns.push_back(table_row(*table, input, task, order, span));
+      columns.push_back(
+          table_row(*table, input, task, analyzed ? &*analyzed : nullptr, order, span));
     } else {
       Scope scope;
       const bool named = argument.has_named_argument_expression();
@@ -163,9 +220,12 @@ std::optional<Query> Resolver::python_lateral(const proto::LateralJoin& join) {
                 "A Python table function cannot be joined LEFT OUTER.")
         .at(span);
   }
-  auto task = table_task(*function, span);
   auto left = relation(join.left());
   left.wrap();
+  std::optional<AnalyzedTable> analyzed;
+  if (!function->python_udtf().has_return_type())
+    analyzed = analyze_table(*function, arguments, &left, span);
+  auto task = table_task(*function, std::move(analyzed));
   Scope scope{.levels = {&left.output, &left.hidden}};
   std::vector<Resolved> columns;
   for (const auto& column : left.output)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -64,6 +65,29 @@ struct PythonTask {
   std::map<std::string, std::string> settings = {};
 
   bool makes_rows() const { return !rows.empty(); }
+};
+
+/// What a table function's method `analyze` is told of an argument.
+struct AnalyzeArgument {
+  DataType type;
+  std::optional<std::string> pickled = {};  // a constant's value
+  bool table = false;
+  std::string keyword = {};
+};
+
+/// What `analyze` says: the columns, and what is to be done to the rows of a table argument.
+struct AnalyzedTable {
+  Schema columns;
+  std::string pickled;                      // the whole answer, for the function itself
+  std::vector<std::string> partition = {};  // SQL expressions
+  struct Order {
+    std::string expression;
+    bool ascending = true;
+    std::optional<bool> nulls_first = {};
+  };
+  std::vector<Order> order = {};
+  /// Expressions and their aliases, perhaps empty; all columns when there are none.
+  std::vector<std::pair<std::string, std::string>> select = {};
 };
 
 /// Kinds over relations that give one value beside each row, where others give rows.

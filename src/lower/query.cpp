@@ -50,8 +50,15 @@ bool Query::is_rows() const {
   return true;
 }
 
+bool Query::is_elements() const {
+  return elements && select.where.empty() && !select.grouped && !select.distinct &&
+         !select.has_window && !select.limited() && select.order_by.empty() &&
+         select.having.empty();
+}
+
 void Query::wrap(bool keep_below) {
   rows.reset();
+  elements.reset();
   std::vector<Attribute> columns = output;
   if (!select.distinct && !select.grouped)
     columns.insert(columns.end(), hidden.begin(), hidden.end());

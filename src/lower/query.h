@@ -31,6 +31,8 @@ struct Attribute {
 
 /// The name of the hidden column that input_file_name() reads.
 inline constexpr const char* kInputFile = "<file>";
+/// That of the one that spark_partition_id() reads.
+inline constexpr const char* kPartition = "<partition>";
 
 /// One block of SQL. Attributes that are not computed come from `from`.
 struct Select {
@@ -63,6 +65,14 @@ struct Query {
   };
   std::shared_ptr<const Rows> rows = {};
   bool is_rows() const;
+  /// A generator's rows: the elements of this list, as the column `element`, of which the columns
+  /// are computed. As long as the block is nothing but them, they stand beside the rows they are of
+  /// without a join, which would lose the rows' order.
+  struct Elements {
+    std::string list, element;
+  };
+  std::shared_ptr<const Elements> elements = {};
+  bool is_elements() const;
 
   /// The block as SQL text, with these columns.
   std::string print(const std::vector<Attribute>& columns) const;

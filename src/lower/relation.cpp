@@ -35,7 +35,7 @@ const proto::Relation* recursive_union(const proto::Relation& body) {
 }  // namespace
 
 Query Resolver::relation(const proto::Relation& relation) {
-  if (++depth_ > 2000) {
+  if (++depth_ > 2100) {
     throw Error("UNSUPPORTED_FEATURE.DEEP_PLAN", "The plan is nested too deeply.");
   }
   struct Leave {
@@ -43,6 +43,14 @@ Query Resolver::relation(const proto::Relation& relation) {
     ~Leave() { --depth; }
   } leave{depth_};
   Query query;
+  if (const auto rows = catalog_.persisted(relation)) {
+    query = scan(*rows, {});
+    if (relation.common().has_plan_id()) {
+      for (auto& attribute : query.output)
+        attribute.plan_ids.push_back(relation.common().plan_id());
+    }
+    return query;
+  }
   switch (relation.rel_type_case()) {
     case proto::Relation::REL_TYPE_NOT_SET:  // SELECT without FROM: one row without columns
       return query;
@@ -505,8 +513,22 @@ Query Resolver::offset(const proto::Offset& offset) {
 Query Resolver::range(const proto::Range& range) {
   Query query;
   query.output = {fresh("id", make_type(TypeKind::kLong), false)};
-  query.select.from = fmt::format("(SELECT range AS {} FROM range({}, {}, {}))",
-                                  query.output[0].sql, range.start(), range.end(), range.step());
+  std::string partition;
+  if (range.has_num_partitions() && range.num_partitions() > 1 && range.step() != 0) {
+    // Row k of n is in the partition whose share of the rows it is in.
+    const auto rows =
+        fmt::format("greatest((CAST({1} AS HUGEINT) - {0} + {2} - sign({2})) // {2}, 1)",
+                    range.start(), range.end(), range.step());
+    auto attribute = fresh(kPartition, make_type(TypeKind::kInteger), false);
+    attribute.of_file = true;
+    partition = fmt::format(
+        ", CAST((((CAST(range AS HUGEINT) - {}) // {} + 1) * {} - 1) // {} AS INTEGER) AS {}",
+        range.start(), range.step(), range.num_partitions(), rows, attribute.sql);
+    query.hidden.push_back(std::move(attribute));
+  }
+  query.select.from =
+      fmt::format("(SELECT range AS {}{} FROM range({}, {}, {}))", query.output[0].sql, partition,
+                  range.start(), range.end(), range.step());
   return query;
 }
 

@@ -15,8 +15,6 @@
 
 namespace firesteel {
 
-struct PythonTask;
-
 namespace proto = spark::connect;
 
 /// Where an expression stands, and what resolving it found.
@@ -32,8 +30,8 @@ struct Scope {
   const std::vector<Resolved>* keys = nullptr;  // grouping keys: anything else must be aggregated
   /// The order of the rows that are aggregated: what ORDER BY left to a block that is now grouped.
   const std::vector<std::string>* rows_order = nullptr;
-  bool is_key = false;                          // the expression is itself a grouping key
-  bool is_column = false;                       // the expression is of a SELECT list
+  bool is_key = false;     // the expression is itself a grouping key
+  bool is_column = false;  // the expression is of a SELECT list
   /// What grouping() and grouping_id() may name: the keys, when they form grouping sets.
   const std::vector<Resolved>* grouping = nullptr;
   /// The column that numbers the rows; a window function where it is empty.
@@ -145,6 +143,7 @@ class Resolver {
   /// The grouping keys, and behind them all columns.
   PythonTask python_task_of(const proto::CommonInlineUserDefinedFunction& function,
                             Span span) const;
+  void add_python_settings(PythonTask& task) const;
   std::vector<Resolved> python_keys(
       Query& input, const google::protobuf::RepeatedPtrField<proto::Expression>& keys);
   std::string python_input(const Query& input, const std::vector<Resolved>& columns,
@@ -170,15 +169,25 @@ class Resolver {
   Query python_table(const proto::CommonInlineUserDefinedTableFunction& function,
                      const std::vector<proto::Expression>& arguments, Span span);
   std::optional<Query> python_lateral(const proto::LateralJoin& join);
-  PythonTask table_task(const proto::CommonInlineUserDefinedTableFunction& function, Span span);
+  PythonTask table_task(const proto::CommonInlineUserDefinedTableFunction& function,
+                        std::optional<AnalyzedTable> analyzed);
+  AnalyzedTable analyze_table(const proto::CommonInlineUserDefinedTableFunction& function,
+                              const std::vector<proto::Expression>& arguments, const Query* beside,
+                              Span span);
+  const proto::Relation& table_plan(const proto::SubqueryExpression& table, Span span) const;
   Resolved table_row(const proto::SubqueryExpression& table, Query& input, PythonTask& task,
-                     std::string& order, Span span);
+                     const AnalyzedTable* analyzed, std::string& order, Span span);
   void add_table_argument(PythonTask& task, const proto::Expression& argument,
                           const Resolved& value);
 
   // routines.cpp
   Query table_function(const proto::UnresolvedTableValuedFunction& function, Span span);
   Query range_rows(const std::vector<Resolved>& arguments, Span span);
+  Query keyword_rows();
+  Query element_rows(const std::string& list);
+  /// A block with a generator's rows beside those that they are of; nothing when that needs a join.
+  static std::optional<std::string> beside(const std::string& from, const Query& generated,
+                                           bool outer);
   Query exploded_rows(const std::string& base, const std::string& name, Resolved& list, bool outer,
                       Span span);
   Query stack_rows(std::vector<Resolved>& arguments, Span span);
@@ -216,6 +225,7 @@ class Resolver {
   Resolved drawn(const std::string& name, const proto::Expression::UnresolvedFunction& call,
                  Scope& scope, Span span);
   /// input_file_name() and its like.
+  static std::optional<std::string> partition_of(const Scope& scope);
   Resolved of_input_file(const std::string& name, Scope& scope, Span span);
   Resolved shuffled(const proto::Expression::UnresolvedFunction& call, Scope& scope, Span span);
   Resolved session_window(const proto::Expression::UnresolvedFunction& call, Scope& scope,

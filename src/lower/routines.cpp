@@ -40,7 +40,7 @@ Query Resolver::table_function(const proto::UnresolvedTableValuedFunction& funct
   const auto name = lower_case(parts.back());
   if (const auto python = catalog_.python_table_function(parts))
     return python_table(*python, list_of(function.arguments()), span);
-  if (!is_generator_name(name) && name != "range") {
+  if (!is_generator_name(name) && name != "range" && name != "sql_keywords") {
     if (const auto routine = catalog_.routine(parts, names_); routine && routine->table)
       return table_routine(*routine, list_of(function.arguments()), quoted(parts), span);
   }
@@ -52,6 +52,7 @@ Query Resolver::table_function(const proto::UnresolvedTableValuedFunction& funct
         expression(named ? argument.named_argument_expression().value() : argument, scope));
   }
   if (name == "range") return range_rows(arguments, span);
+  if (name == "sql_keywords" && arguments.empty()) return keyword_rows();
   const bool outer = name.ends_with("_outer");
   const std::string base = outer ? name.substr(0, name.size() - 6) : name;
   if (base == "stack") return stack_rows(arguments, span);
@@ -100,33 +101,63 @@ Query Resolver::exploded_rows(const std::string& base, const std::string& name, 
     wrong_type(name, list, "\"ARRAY<STRUCT>\"", span);
   }
   if (!map && list.type.kind != kArray) wrong_type(name, list, "(\"ARRAY\" or \"MAP\")", span);
-  std::string items = map ? fmt::format("map_entries({})", list.sql) : list.sql;
-  if (outer)
-    items = fmt::format("CASE WHEN {0} IS NULL OR len({0}) = 0 THEN [NULL] ELSE {0} END", items);
-  Query query;
-  std::string columns;
-  const auto add = [&](const std::string& column, DataType type, const std::string& sql) {
+  const auto values = map ? fmt::format("map_entries({})", list.sql) : list.sql;
+  const bool numbered = base == "posexplode";
+  auto items =
+      numbered ? fmt::format("list_transform({}, lambda e, i: struct_pack(e := e, p := i))", values)
+               : values;
+  if (outer) {
+    items = fmt::format("CASE WHEN {0} IS NULL OR len({0}) = 0 THEN [NULL] ELSE {1} END", values,
+                        items);
+  }
+  auto query = element_rows(items);
+  const auto& element = query.elements->element;
+  const auto value = numbered ? fmt::format("struct_extract({}, 'e')", element) : element;
+  const auto add = [&](const std::string& column, DataType type, std::string sql) {
     auto attribute = fresh(column, std::move(type), true);
-    columns += fmt::format("{}{} AS {}", columns.empty() ? "" : ", ", sql, attribute.sql);
+    attribute.computed = std::move(sql);
     query.output.push_back(std::move(attribute));
   };
-  if (base == "posexplode") {
+  if (numbered) {
     add("pos", make_type(kInteger),
-        outer ? "CASE WHEN n > 0 THEN CAST(p - 1 AS INTEGER) END" : "CAST(p - 1 AS INTEGER)");
+        fmt::format("CAST(struct_extract({}, 'p') - 1 AS INTEGER)", element));
   }
   if (map) {
-    add("key", list.type.key(), "e.key");
-    add("value", list.type.value(), "e.value");
+    add("key", list.type.key(), fmt::format("struct_extract({}, 'key')", value));
+    add("value", list.type.value(), fmt::format("struct_extract({}, 'value')", value));
   } else if (base == "inline") {
     for (const auto& field : *list.type.element().fields)
-      add(field.name, field.type, fmt::format("struct_extract(e, {})", sql_string(field.name)));
+      add(field.name, field.type,
+          fmt::format("struct_extract({}, {})", value, sql_string(field.name)));
   } else {
-    add("col", list.type.element(), "e");
+    add("col", list.type.element(), value);
   }
-  query.select.from = fmt::format(
-      "(SELECT {0} FROM (SELECT unnest({1}) AS e, generate_subscripts({1}, 1) AS p, len({2}) AS "
-      "n))",
-      columns, items, map ? "map_keys(" + list.sql + ")" : list.sql);
+  return query;
+}
+
+/// sql_keywords()
+Query Resolver::keyword_rows() {
+  static constexpr std::pair<const char*, bool> kKeywords[] = {
+#include "lower/keywords.inc"
+  };
+  std::string rows;
+  for (const auto& [keyword, reserved] : kKeywords)
+    rows += fmt::format("{}('{}', {})", rows.empty() ? "" : ", ", keyword, reserved);
+  Query query;
+  query.output = {fresh("keyword", make_type(kString), false),
+                  fresh("reserved", make_type(kBoolean), false)};
+  query.select.from = fmt::format("(SELECT col0 AS {}, col1 AS {} FROM (VALUES {}))",
+                                  query.output[0].sql, query.output[1].sql, rows);
+  return query;
+}
+
+/// The elements of a list as the one column of a block.
+Query Resolver::element_rows(const std::string& list) {
+  Query query;
+  const auto element = fresh("element", make_type(kNull), true).sql;
+  query.elements =
+      std::make_shared<const Query::Elements>(Query::Elements{.list = list, .element = element});
+  query.select.from = fmt::format("(SELECT unnest({}) AS {})", list, element);
   return query;
 }
 
@@ -142,35 +173,38 @@ Query Resolver::stack_rows(std::vector<Resolved>& arguments, Span span) {
         .at(span);
   }
   const size_t cells = arguments.size() - 1, width = (cells + rows - 1) / rows;
-  Query query;
-  std::string columns, lists;
-  for (size_t column = 0; column < width; ++column) {
-    DataType type = make_type(kNull);
-    for (size_t i = column; i < cells; i += width) {
-      const auto& own = arguments[i + 1].type;
-      if (own.kind == kNull) continue;
-      if (type.kind != kNull && type != own) {
-        throw Error("DATATYPE_MISMATCH.STACK_COLUMN_DIFF_TYPES",
-                    fmt::format("Cannot resolve \"stack\" due to data type mismatch: The data type "
-                                "of the column ({}) do not have the same type: \"{}\" <> \"{}\".",
-                                column, type.sql(), own.sql()))
-            .at(span);
-      }
-      type = own;
+  std::vector<DataType> types(width, make_type(kNull));
+  for (size_t i = 0; i < cells; ++i) {
+    auto& type = types[i % width];
+    const auto& own = arguments[i + 1].type;
+    if (own.kind == kNull) continue;
+    if (type.kind != kNull && type != own) {
+      throw Error("DATATYPE_MISMATCH.STACK_COLUMN_DIFF_TYPES",
+                  fmt::format("Cannot resolve \"stack\" due to data type mismatch: The data type "
+                              "of the column ({}) do not have the same type: \"{}\" <> \"{}\".",
+                              i % width, type.sql(), own.sql()))
+          .at(span);
     }
-    std::string list;
-    for (int row = 0; row < rows; ++row) {
+    type = own;
+  }
+  std::string list;
+  for (int row = 0; row < rows; ++row) {
+    std::string fields;
+    for (size_t column = 0; column < width; ++column) {
       const size_t i = row * width + column;
-      list += row ? ", " : "";
-      list += i < cells && !arguments[i + 1].is_null()
-                  ? coerce(arguments[i + 1], type, settings_.time_zone).sql
-                  : fmt::format("CAST(NULL AS {})", duckdb_type(type));
+      fields += fmt::format("{}c{} := {}", column ? ", " : "", column,
+                            i < cells && !arguments[i + 1].is_null()
+                                ? cast(arguments[i + 1], types[column], settings_.time_zone).sql
+                                : fmt::format("CAST(NULL AS {})", duckdb_type(types[column])));
     }
-    auto attribute = fresh(fmt::format("col{}", column), type, true);
-    lists += fmt::format("{}unnest([{}]) AS {}", column ? ", " : "", list, attribute.sql);
+    list += fmt::format("{}struct_pack({})", row ? ", " : "", fields);
+  }
+  auto query = element_rows("[" + list + "]");
+  for (size_t column = 0; column < width; ++column) {
+    auto attribute = fresh(fmt::format("col{}", column), types[column], true);
+    attribute.computed = fmt::format("struct_extract({}, 'c{}')", query.elements->element, column);
     query.output.push_back(std::move(attribute));
   }
-  query.select.from = fmt::format("(SELECT {})", lists);
   return query;
 }
 

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <regex>
 
 #include "lower/resolver.h"
 
@@ -51,12 +50,11 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
       auto pattern = expression.unresolved_regex().col_name();
       if (pattern.size() > 1 && pattern.front() == '`')
         pattern = pattern.substr(1, pattern.size() - 2);
-      const std::regex regex(pattern, settings_.case_sensitive
-                                          ? std::regex::ECMAScript
-                                          : std::regex::ECMAScript | std::regex::icase);
+      pattern = fmt::format("{}^(?:{})$", settings_.case_sensitive ? "" : "(?i)", pattern);
       for (const auto& column : columns) {
-        if (std::regex_match(column.name, regex))
-          out.push_back(attribute_expression("`" + column.sql + "`"));
+        const auto fits = catalog_.evaluate(
+            fmt::format("spark_regexp_like({}, {})", sql_string(column.name), sql_string(pattern)));
+        if (fits == "true") out.push_back(attribute_expression("`" + column.sql + "`"));
       }
       continue;
     }
@@ -139,6 +137,19 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
   return out;
 }
 
+std::optional<std::string> Resolver::beside(const std::string& from, const Query& generated,
+                                            bool outer) {
+  if (!generated.is_elements()) return std::nullopt;
+  auto list = generated.elements->list;
+  if (outer)
+    list = fmt::format("CASE WHEN {0} IS NULL OR len({0}) = 0 THEN [NULL] ELSE {0} END", list);
+  std::string columns;
+  for (const auto& column : generated.output)
+    columns += fmt::format(", {} AS {}", column.computed, column.sql);
+  return fmt::format("(SELECT *{} FROM (SELECT *, unnest({}) AS {} FROM {}))", columns, list,
+                     generated.elements->element, from);
+}
+
 Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& given) {
   auto expressions = expand(given, input.output, input.hidden);
   take_python_columns(input, expressions);
@@ -163,8 +174,11 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
       }
       columns.push_back(attribute_expression("`" + column.sql + "`"));
     }
-    input.select.from = fmt::format("({} INNER JOIN LATERAL ({}) ON true)", input.select.from,
-                                    generated.print(generated.output));
+    input.select.from =
+        beside(input.select.from, generated, false)
+            .value_or(fmt::format("({} INNER JOIN LATERAL ({}) ON true)", input.select.from,
+                                  generated.print(generated.output)));
+    for (auto& column : generated.output) column.computed.clear();
     input.hidden.insert(input.hidden.end(), generated.output.begin(), generated.output.end());
     const auto at = &expression - expressions.data();
     expressions.erase(expressions.begin() + at);
@@ -213,6 +227,7 @@ Query Resolver::project_onto(Query input, const std::vector<proto::Expression>& 
           Attribute renamed = column;
           if (expression.has_alias()) renamed.qualifiers.clear();
           renamed.name = column_name(expression, value);
+          renamed.metadata = value.metadata;
           output.push_back(std::move(renamed));
           passed = true;
         }
@@ -709,8 +724,10 @@ Query Resolver::lateral_join(const proto::LateralJoin& join) {
     condition = expression(join.join_condition(), on_scope).sql;
   }
   Query query;
-  query.select.from = fmt::format("({} {} JOIN LATERAL ({}) ON {})", left.select.from,
-                                  outer ? "LEFT" : "INNER", right.print(right.output), condition);
+  const auto elements = condition == "true" ? beside(left.select.from, right, outer) : std::nullopt;
+  query.select.from = elements.value_or(fmt::format("({} {} JOIN LATERAL ({}) ON {})",
+                                                    left.select.from, outer ? "LEFT" : "INNER",
+                                                    right.print(right.output), condition));
   for (auto& column : right.output) {
     column.computed.clear();
     column.nullable = column.nullable || outer;

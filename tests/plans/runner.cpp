@@ -1,11 +1,14 @@
 // Runs PySpark's plans as record_plans.py and record_udfs.py recorded them, with what Apache Spark
 // answers to each.
 // usage: run_plans plans.json [case …]
+// Ends with 77 when the plans need a Python that is not there.
 #include <fmt/format.h>
 #include <google/protobuf/util/json_util.h>
 #include <spark/connect/base.pb.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -80,6 +83,11 @@ int main(int argc, char** argv) {
   if (argc < 2) return 2;
   std::ifstream in(argv[1]);
   const auto file = json::parse(in);
+  const char* python = std::getenv("PYSPARK_PYTHON");
+  if (file.value("python", false) && (!python || !std::filesystem::exists(python))) {
+    fmt::print("skipped: PYSPARK_PYTHON names no Python with pyspark\n");
+    return 77;
+  }
   const Session spark(make_embedded_executor({.memory_limit = "1GB", .threads = 2}));
   for (const auto& [name, query] : file.at("views").items())
     spark.sql(query.get<std::string>()).createOrReplaceTempView(name);

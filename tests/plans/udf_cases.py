@@ -489,3 +489,86 @@ def wrong_columns():
         for batch in batches:
             yield batch.rename(columns={"id": "x"})
     return spark.range(3).mapInPandas(other, "id long")
+
+
+def table_function_that_analyzes():
+    @F.udtf
+    class Repeat:
+        @staticmethod
+        def analyze(text, times):
+            from pyspark.sql.udtf import AnalyzeResult
+            assert times.isConstantExpression
+            return AnalyzeResult(T.StructType([T.StructField(f"c{i}", text.dataType) for i in range(times.value)]))
+
+        def eval(self, text, times):
+            yield tuple(text for _ in range(times))
+    return Repeat(F.lit("x"), F.lit(3))
+
+
+def table_function_that_analyzes_a_table():
+    @F.udtf
+    class Largest:
+        def __init__(self):
+            self.best = None
+
+        @staticmethod
+        def analyze(table):
+            from pyspark.sql.udtf import AnalyzeResult, OrderingColumn, PartitioningColumn
+            return AnalyzeResult(T.StructType([T.StructField("k", T.LongType()), T.StructField("id", T.LongType())]),
+                                 partitionBy=[PartitioningColumn("k")], orderBy=[OrderingColumn("id")])
+
+        def eval(self, row):
+            self.best = row
+
+        def terminate(self):
+            yield self.best["k"], self.best["id"]
+    spark.udtf.register("largest_", Largest)
+    return spark.sql("SELECT * FROM largest_(TABLE(SELECT id % 3 AS k, id FROM range(10))) ORDER BY k")
+
+
+def table_function_whose_analyze_fails():
+    @F.udtf
+    class Fails:
+        @staticmethod
+        def analyze(text):
+            raise ValueError("not this")
+
+        def eval(self, text):
+            yield (text,)
+    return Fails(F.lit("x"))
+
+
+def no_columns():
+    return spark.range(3).mapInPandas(lambda batches: (batch.iloc[:, :0] for batch in batches), T.StructType([])).select(F.lit(1).alias("x"))
+
+
+def aggregate_over_iterators():
+    from typing import Iterator
+
+    @F.pandas_udf("double")
+    def mean(batches: Iterator[pd.Series]) -> float:
+        total = count = 0
+        for batch in batches:
+            total += batch.sum()
+            count += len(batch)
+        return total / count
+    return spark.range(9).groupBy((F.col("id") % 2).alias("k")).agg(mean("id").alias("m")).orderBy("k")
+
+
+def groups_of_nulls_and_nan():
+    def sizes(key, rows):
+        return pd.DataFrame([(str(key[0]), len(rows))])
+    return spark.sql("SELECT * FROM VALUES (NULL), (DOUBLE('NaN')), (1D), (NULL), (DOUBLE('NaN')), (2D), (2D) AS t(x)").groupby(
+        "x").applyInPandas(sizes, "k string, n long")
+
+
+def many_groups():
+    def sizes(key, rows):
+        return pd.DataFrame([(key[0], len(rows), rows.id.min())])
+    return spark.range(20000).groupby((F.col("id") % 700).alias("k")).applyInPandas(sizes, "k long, n long, m long").agg(
+        F.sum("k"), F.sum("n"), F.sum("m"), F.count("*"))
+
+
+def variants_and_times():
+    f = F.udf(lambda v: str(v), "string", useArrow=True)
+    return spark.sql("SELECT parse_json('{\"a\": 1}') v").select(f("v"))

@@ -6,6 +6,7 @@ import concurrent.futures
 import glob
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -31,11 +32,11 @@ FOLDER = pathlib.Path()
 class Server:
     """A server of its own on a free port; ended by `stop`."""
 
-    def __init__(self, *options, port=0, warehouse=None):
+    def __init__(self, *options, port=0, warehouse=None, environment=None):
         self.folder = warehouse or tempfile.mkdtemp(dir=FOLDER)
         self.process = subprocess.Popen(
             ["timeout", "600", FIRESTEEL, "--memory", "1GB", "--threads", "2", "--warehouse", self.folder, "server", "--port",
-             str(port), *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+             str(port), *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
         line = self.process.stdout.readline()
         found = re.search(r"sc://([\w.]+):(\d+)", line)
         if not found:
@@ -43,7 +44,8 @@ class Server:
         self.port = int(found.group(2))
         self.url = f"sc://127.0.0.1:{self.port}"
         self.log = []
-        threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True).start()
+        self.reader = threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True)
+        self.reader.start()
 
     def pid(self):
         return int(subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()[0])
@@ -61,6 +63,8 @@ class Server:
             self.process.send_signal(number)
             self.process.wait(60)
         self.process.stdout.close()
+        self.reader.join()
+        self.process.stderr.close()
         return self.process.returncode
 
 
@@ -141,6 +145,26 @@ class Clients(unittest.TestCase):
             with self.subTest(packages):
                 self.run_client(packages)
 
+    def test_python_functions(self):
+        # Each version's functions in its own workers, all of which end with the server.
+        for packages in ["", *glob.glob(f"{sys.prefix}/pyspark-4.*")]:
+            with self.subTest(packages):
+                environment = {**os.environ, "PYTHONPATH": packages} if packages else dict(os.environ)
+                server = Server("--python", sys.executable, environment=environment)
+                with tempfile.TemporaryDirectory() as folder:
+                    done = subprocess.run([sys.executable, str(HERE / "functions.py"), server.url, folder], env=environment,
+                                          capture_output=True, text=True, timeout=180)
+                daemons = subprocess.run(["pgrep", "-P", str(server.pid())], capture_output=True, text=True).stdout.split()
+                server.stop()
+                self.assertEqual(done.stdout.strip(), "OK", done.stdout + done.stderr[-3000:])
+                self.assertTrue(daemons)
+                for _ in range(100):
+                    left = [pid for pid in daemons if os.path.exists(f"/proc/{pid}")]
+                    if not left:
+                        break
+                    time.sleep(0.1)
+                self.assertFalse(left)
+
     def test_64_at_once(self):
         def one(number):
             spark = connect(self.server.url)
@@ -199,10 +223,36 @@ class Clients(unittest.TestCase):
     def test_messages_that_are_none(self):
         channel = grpc.insecure_channel(f"127.0.0.1:{self.server.port}")
         for name in ("ExecutePlan", "AnalyzePlan", "Config", "ReleaseSession", "Interrupt"):
-            for body in (b"\xff" * 50, b"\x0a\x05ab", os.urandom(200), b""):
+            for body in (b"\xff" * 50, b"\x0a\x05ab", b"\x0a\xff" + os.urandom(200)):
                 call = channel.unary_stream(f"/spark.connect.SparkConnectService/{name}")
                 with self.assertRaises(grpc.RpcError, msg=name):
                     list(call(body, timeout=10))
+        spark = connect(self.server.url)
+        self.assertEqual(spark.range(2).count(), 2)
+        spark.stop()
+
+    def test_messages_that_are_damaged(self):
+        chance = random.Random(7)
+        request = execute("SELECT a, sum(b) FROM VALUES (1, 2.5), (3, NULL) AS t(a, b) GROUP BY a")
+        plan = request.plan.root.sql
+        plan.named_arguments["x"].literal.string = "text"
+        projected = execute("")
+        projected.plan.root.project.input.range.end = 10
+        for name in ("upper", "sum", "array", "nosuch"):
+            call = projected.plan.root.project.expressions.add().unresolved_function
+            call.function_name = name
+            call.arguments.add().unresolved_attribute.unparsed_identifier = "id"
+        channel = grpc.insecure_channel(f"127.0.0.1:{self.server.port}")
+        for kind in (request, projected):
+            whole = kind.SerializeToString()
+            for _ in range(300):
+                body = bytearray(whole)
+                for _ in range(chance.randint(1, 4)):
+                    body[chance.randrange(40, len(body))] = chance.randrange(256)
+                try:
+                    list(channel.unary_stream("/spark.connect.SparkConnectService/ExecutePlan")(bytes(body), timeout=20))
+                except grpc.RpcError as error:
+                    self.assertNotIn(error.code(), (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED))
         spark = connect(self.server.url)
         self.assertEqual(spark.range(2).count(), 2)
         spark.stop()
@@ -212,6 +262,22 @@ class Clients(unittest.TestCase):
         with self.assertRaises(grpc.RpcError) as caught:
             list(self.server.stub().ExecutePlan(request))
         self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+    def test_persist(self):
+        spark = connect(self.server.url)
+        df = spark.range(1000).selectExpr("id", "rand() AS r")
+        before = df.selectExpr("sum(r)").first()
+        self.assertNotEqual(df.selectExpr("sum(r)").first(), before)
+        self.assertFalse(df.is_cached)
+        df.persist()
+        self.assertTrue(df.storageLevel.useMemory)
+        kept = df.selectExpr("sum(r)").first()
+        self.assertEqual(df.selectExpr("sum(r)").first(), kept)
+        self.assertEqual(df.filter(df.r >= 0).agg({"r": "sum"}).first()[0], kept[0])
+        df.unpersist()
+        self.assertFalse(df.storageLevel.useMemory)
+        self.assertNotEqual(df.selectExpr("sum(r)").first(), kept)
+        spark.stop()
 
     def test_rows_larger_than_a_message(self):
         spark = connect(self.server.url)
@@ -320,11 +386,9 @@ class Faults(unittest.TestCase):
         spark = connect(self.server.url)
         spark.range(7).write.saveAsTable("kept")
         port, folder = self.server.port, self.server.folder
-        self.assertEqual(self.server.stop(signal.SIGKILL) != 0, True)
-        for _ in range(100):
-            if not subprocess.run(["pgrep", "-f", f"server --port {port}"], capture_output=True).stdout:
-                break
-            time.sleep(0.05)
+        os.kill(self.server.pid(), signal.SIGKILL)
+        self.assertNotEqual(self.server.process.wait(20), 0)
+        self.server.stop()
         self.server = Server(port=port, warehouse=folder)
         with self.assertRaisesRegex(Exception, "SESSION_CHANGED"):
             spark.range(1).collect()
@@ -507,4 +571,4 @@ if __name__ == "__main__":
     FOLDER = pathlib.Path(sys.argv[2]).absolute()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2, warnings="ignore")

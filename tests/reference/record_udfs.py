@@ -78,7 +78,7 @@ def main():
             known[name] = record
             print(name, record.get("error", record.get("rows")))
         plans = [known[name] for name in cases if name in known]
-        out.write_text(json.dumps({"views": VIEWS, "plans": plans}, indent=0) + "\n")
+        out.write_text(json.dumps({"python": True, "views": VIEWS, "plans": plans}, indent=0) + "\n")
     finally:
         os.killpg(server.pid, signal.SIGTERM)
 

@@ -30,11 +30,6 @@ proto::Relation relation_of(const proto::Plan& plan) {
   throw Error("CONNECT_INVALID_PLAN.ROOT", "The plan to analyze has no relation.");
 }
 
-/// Plans are the same whatever the numbers that a client gave them.
-std::string plan_key(ServerSession& session, const proto::Relation& relation) {
-  return std::to_string(session.executor().semantic_hash(relation));
-}
-
 }  // namespace
 
 void analyze_plan(ServerSession& session, const proto::AnalyzePlanRequest& request,
@@ -101,28 +96,19 @@ void analyze_plan(ServerSession& session, const proto::AnalyzePlanRequest& reque
       level.set_deserialized(true);
       level.set_replication(1);
       if (request.persist().has_storage_level()) level = request.persist().storage_level();
-      const auto key = plan_key(session, request.persist().relation());
-      std::lock_guard lock(session.mutex());
-      session.persisted()[key] = level;
+      executor.persist(request.persist().relation(), level);
       response.mutable_persist();
       return;
     }
-    case Request::kUnpersist: {
-      const auto key = plan_key(session, request.unpersist().relation());
-      std::lock_guard lock(session.mutex());
-      session.persisted().erase(key);
+    case Request::kUnpersist:
+      executor.unpersist(request.unpersist().relation());
       response.mutable_unpersist();
       return;
-    }
     case Request::kGetStorageLevel: {
-      const auto key = plan_key(session, request.get_storage_level().relation());
-      std::lock_guard lock(session.mutex());
-      const auto found = session.persisted().find(key);
       auto* level = response.mutable_get_storage_level()->mutable_storage_level();
-      if (found != session.persisted().end())
-        *level = found->second;
-      else
-        level->set_replication(1);
+      level->set_replication(1);
+      if (const auto found = executor.storage_level(request.get_storage_level().relation()))
+        *level = *found;
       return;
     }
     case Request::kJsonToDdl:

@@ -2,6 +2,7 @@
 #include <arrow/buffer.h>
 #include <arrow/util/compression.h>
 #include <fmt/format.h>
+#include <google/protobuf/io/coded_stream.h>
 
 #include <algorithm>
 #include <chrono>
@@ -9,7 +10,6 @@
 #include "base/error.h"
 #include "connect/server/answers.h"
 #include "connect/server/arrow_encoder.h"
-#include "connect/server/message.h"
 #include "plan/types.h"
 
 namespace firesteel::connect {
@@ -21,6 +21,7 @@ constexpr int64_t kBatchBytesMax = 8 << 20;
 /// Below the 128 MB that clients take as one message.
 constexpr size_t kChunkBytesMax = 64 << 20;
 constexpr size_t kPlanBytesMax = 512 << 20;
+constexpr int kMessageDepthMax = 10000;  // as proto/deep_messages.h
 
 using Response = proto::ExecutePlanResponse;
 
@@ -217,13 +218,19 @@ proto::Plan plain_plan(const proto::Plan& plan) {
   if (operation.op_type() == Compressed::OP_TYPE_RELATION) inner = out.mutable_root();
   if (operation.op_type() == Compressed::OP_TYPE_COMMAND) inner = out.mutable_command();
   if (!inner) cannot_parse("it is neither a relation nor a command");
-  if (!parse_message(bytes, *inner)) cannot_parse("it is no message of Spark Connect");
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()),
+                                            static_cast<int>(bytes.size()));
+  in.SetRecursionLimit(kMessageDepthMax);
+  if (!inner->ParseFromCodedStream(&in) || !in.ConsumedEntireMessage())
+    cannot_parse("it is no message of Spark Connect");
   return out;
 }
 
 void execute_plan(ServerSession& session, const proto::ExecutePlanRequest& request,
                   Operation& operation) {
-  const auto plan = plain_plan(request.plan());
+  const auto plain =
+      request.plan().has_compressed_operation() ? plain_plan(request.plan()) : proto::Plan();
+  const auto& plan = request.plan().has_compressed_operation() ? plain : request.plan();
   if (plan.has_root()) return send_rows(session.executor(), plan.root(), request, operation);
   if (plan.has_command()) return run_command(session, plan.command(), operation);
   throw Error("CONNECT_INVALID_PLAN.ROOT", "The plan has neither a relation nor a command.");

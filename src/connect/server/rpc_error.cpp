@@ -40,6 +40,9 @@ constexpr ExceptionRow kMoreExceptions[] = {
     {"CONNECT_INVALID_PLAN", "InvalidPlanInput"},
     {"DATAFRAME_NOT_FOUND", "InvalidPlanInput"},
     {"PYTHON_EXCEPTION", "PythonException"},
+    {"PYTHON_WORKER_", "SparkException"},
+    {"PICKLE_ERROR", "SparkException"},
+    {"ARROW_TYPE_MISMATCH", "SparkException"},
     {"UNSUPPORTED_FEATURE", "UnsupportedOperationException"},
 };
 

@@ -1,12 +1,9 @@
-// Spark Connect's calls. Plans come nested deeper than protobuf parses by itself, so the calls that
-// carry them are parsed here, and worked on with a deep stack.
+// Spark Connect's calls. Plans come nested deep: they are worked on with a deep stack.
 #include "connect/server/service.h"
 
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/support/proto_buffer_reader.h>
-#include <grpcpp/support/proto_buffer_writer.h>
-#include <spark/connect/base.pb.h>
+#include <spark/connect/base.grpc.pb.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -17,41 +14,6 @@
 #include "connect/server/answers.h"
 #include "connect/server/artifacts.h"
 #include "connect/server/deep_stack.h"
-#include "connect/server/message.h"
-
-// Found by the generated service for its two calls with plans, in place of gRPC's own.
-namespace grpc {
-
-template <typename Request>
-class DeepMessageTraits {
- public:
-  static Status Serialize(const Request& message, ByteBuffer* out, bool* own) {
-    return GenericSerialize<ProtoBufferWriter, Request>(message, out, own);
-  }
-  static Status Deserialize(ByteBuffer* buffer, Request* message) {
-    if (!buffer) return Status(StatusCode::INTERNAL, "No payload");
-    Status status = Status::OK;
-    {
-      ProtoBufferReader reader(buffer);
-      if (!reader.status().ok()) return reader.status();
-      google::protobuf::io::CodedInputStream in(&reader);
-      if (!firesteel::connect::parse_message(in, *message))
-        status = Status(StatusCode::INVALID_ARGUMENT, "The message cannot be parsed.");
-    }
-    buffer->Clear();
-    return status;
-  }
-};
-template <>
-class SerializationTraits<spark::connect::ExecutePlanRequest, void>
-    : public DeepMessageTraits<spark::connect::ExecutePlanRequest> {};
-template <>
-class SerializationTraits<spark::connect::AnalyzePlanRequest, void>
-    : public DeepMessageTraits<spark::connect::AnalyzePlanRequest> {};
-
-}  // namespace grpc
-
-#include <spark/connect/base.grpc.pb.h>
 
 namespace firesteel::connect {
 

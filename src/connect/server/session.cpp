@@ -57,7 +57,7 @@ ServerSession::ServerSession(std::string user, std::string id,
       folder_(std::move(folder)) {
   std::filesystem::create_directories(folder_);
   std::filesystem::permissions(folder_, std::filesystem::perms::owner_all);
-  executor_->set_artifacts(folder_.string());
+  executor_->set_artifacts(folder_);
   executor_->seal_static_settings();
 }
 

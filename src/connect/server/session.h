@@ -62,10 +62,6 @@ class ServerSession {
   RpcError explain(std::exception_ptr thrown);
   void fetch_error(const std::string& error_id, proto::FetchErrorDetailsResponse& response);
 
-  /// The storage levels of what was persisted, by the plan.
-  std::map<std::string, proto::StorageLevel>& persisted() { return persisted_; }
-  std::mutex& mutex() { return mutex_; }
-
   void touch() { used_ = Clock::now().time_since_epoch().count(); }
   /// A session whose streams run is in use.
   Clock::duration idle_for() {
@@ -83,7 +79,6 @@ class ServerSession {
   std::map<std::string, std::shared_ptr<Operation>> operations_;
   std::deque<std::string> gone_operations_;
   std::deque<std::pair<std::string, Error>> errors_;  // the latest, by id
-  std::map<std::string, proto::StorageLevel> persisted_;
   std::atomic<Clock::rep> used_ = Clock::now().time_since_epoch().count();
 };
 
