@@ -663,11 +663,12 @@ Query Resolver::sample(const proto::Sample& sample) {
       share *= mean / times;
       sum += share;
     }
-    auto copy = fresh("copy", make_type(TypeKind::kLong), false);
+    const auto copy = fresh("copy", make_type(TypeKind::kLong), false),
+               at = fresh("place", make_type(TypeKind::kDouble), false);
     query.select.from = fmt::format(
-        "(SELECT *, unnest(range(len(list_filter([{}]::DOUBLE[], lambda share: share "
-        "<= {})))) AS {} FROM {})",
-        shares, place, copy.sql, query.select.from);
+        "(SELECT *, unnest(range(len(list_filter([{}]::DOUBLE[], lambda share: share <= {})))) AS "
+        "{} FROM (SELECT *, {} AS {} FROM {}))",
+        shares, at.sql, copy.sql, place, at.sql, query.select.from);
     return query;
   }
   query.select.where.push_back(

@@ -34,6 +34,7 @@ constexpr int kStartMillis = 60000;
 /// The worker's main; for foreach around a function that is given the rows one by one. First it
 /// says whether it wants the session's id with each batch, which PySpark's before 4.3 does not.
 constexpr const char* kScript = R"(import inspect, os, socket, sys
+sys.modules['__main__'].__file__ = 'batches'  # without it the client takes itself for a doctest
 from pyspark import worker
 from pyspark.serializers import write_int
 from pyspark.sql.connect.streaming.worker import foreach_batch_worker as module
@@ -118,6 +119,7 @@ class BatchWorker {
     texts.push_back("FIRESTEEL_BATCHES=" + path);
     texts.push_back("SPARK_CONNECT_LOCAL_URL=" + url);
     texts.push_back("PYTHONUNBUFFERED=YES");
+    texts.push_back("SPARK_CONNECT_MODE_ENABLED=1");  // the client has no Spark to start
     std::vector<char*> variables;
     for (auto& text : texts) variables.push_back(text.data());
     variables.push_back(nullptr);
