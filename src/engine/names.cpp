@@ -317,13 +317,13 @@ Scan EmbeddedExecutor::scan_table(const TableEntry& table) {
 }
 
 Scan EmbeddedExecutor::parsed(const proto::Parse& parse, const std::string& sql) {
-  const bool csv = parse.format() == proto::Parse::PARSE_FORMAT_CSV;
-  if (!csv && parse.format() != proto::Parse::PARSE_FORMAT_JSON) {
-    throw Error("UNSUPPORTED_FEATURE.PARSE_FORMAT",
-                "Texts are read as CSV and JSON here; use from_xml() for XML.");
-  }
-  auto request =
-      request_for(csv ? "csv" : "json", {parse.options().begin(), parse.options().end()});
+  const char* format = parse.format() == proto::Parse::PARSE_FORMAT_CSV    ? "csv"
+                       : parse.format() == proto::Parse::PARSE_FORMAT_JSON ? "json"
+                       : parse.format() == proto::Parse::PARSE_FORMAT_XML  ? "xml"
+                                                                           : nullptr;
+  if (!format)
+    throw Error("UNSUPPORTED_FEATURE.PARSE_FORMAT", "Texts are read as CSV, JSON and XML here.");
+  auto request = request_for(format, {parse.options().begin(), parse.options().end()});
   request.records = sql;
   if (parse.has_schema()) request.schema = *type_from_proto(parse.schema()).fields;
   return scan_texts(request, database_);

@@ -22,6 +22,7 @@ std::string row_tag(const SourceRequest& request) {
 
 /// The records of the files, as the column `record`, with the column `file`.
 std::string xml_records(const SourceRequest& request, const SourceFiles& files) {
+  if (!request.records.empty()) return records_of(request, files, "");  // a record each
   // Comments are left out first: what stands in them is no element.
   return fmt::format(
       "(SELECT unnest(regexp_extract_all(regexp_replace(record, '(?s)<!--.*?-->', '', 'g'), "

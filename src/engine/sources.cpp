@@ -591,8 +591,9 @@ bool is_source_format(std::string_view format) {
 }
 
 Scan scan_texts(const SourceRequest& request, Database& database) {
-  auto scan =
-      request.format == "csv" ? scan_csv(request, {}, database) : scan_json(request, {}, database);
+  auto scan = request.format == "csv"   ? scan_csv(request, {}, database)
+              : request.format == "xml" ? scan_xml(request, {}, database)
+                                        : scan_json(request, {}, database);
   scan.file.clear();
   return with_schema(std::move(scan), request.schema, request);
 }

@@ -836,7 +836,8 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   if (name == "grouping" || name == "grouping_id") return grouping(name, call, scope, span);
   const bool random = name == "rand" || name == "randn";
   if ((random && call.arguments_size() == 1) ||
-      (name == "monotonically_increasing_id" && call.arguments_size() == 0)) {
+      ((name == "monotonically_increasing_id" || name == "distributed_sequence_id") &&
+       call.arguments_size() == 0)) {
     return numbered(name, call, scope, span);
   }
   if (name == "uniform" || name == "randstr") return drawn(name, call, scope, span);
@@ -987,6 +988,11 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
       const auto joined = text == &result.sql ? text->find("string_agg(") : std::string::npos;
       const auto open = text->find('(', joined == std::string::npos ? 0 : joined);
       if (open != std::string::npos) text->insert(open + 1, "DISTINCT ");
+    }
+    // Texts that are joined come in any order; the same each time is the better one.
+    for (const auto& value : {first_argument, "hex(" + first_argument + ")"}) {
+      if (name == "listagg" || name == "string_agg")
+        keep_order(result.sql, "DISTINCT " + value, {value});
     }
   }
   if (kind == FunctionKind::kAggregate && !scope.windowed && scope.rows_order &&

@@ -580,6 +580,15 @@ Query Resolver::with_columns_renamed(const proto::WithColumnsRenamed& renamed) {
 
 Query Resolver::drop(const proto::Drop& drop) {
   auto query = relation(drop.input());
+  for (const auto& column : drop.columns()) {  // a name that is a column's must be of one
+    const auto& wanted = column.unresolved_attribute();
+    const auto parts = split_name(wanted.unparsed_identifier());
+    if (wanted.has_plan_id() || parts.size() > 1) continue;
+    const auto count = std::ranges::count_if(query.output, [&](const Attribute& attribute) {
+      return same_name(attribute.name, parts.back());
+    });
+    if (count > 1) column_named(query.output, parts.back(), span_of(column));
+  }
   std::erase_if(query.output, [&](const Attribute& attribute) {
     for (const auto& name : drop.column_names()) {
       if (same_name(attribute.name, name)) return true;

@@ -184,6 +184,8 @@ Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope,
   }
   function_call.sql = with_clause(function_call.sql, fmt::format(" OVER ({})", sql));
   function_call.name = fmt::format("{} OVER ({})", function_call.name, name);
+  if (equal_ignoring_case(call.function_name(), "row_number"))  // rows that tie are numbered
+    window_order_ += ", " + function_call.sql;
   function_call.literal.clear();
   return function_call;
 }
