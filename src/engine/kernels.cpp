@@ -14,6 +14,7 @@
 #include "duckdb/function/scalar_function.hpp"
 #include "duckdb/main/extension/extension_loader.hpp"
 #include "duckdb/planner/expression/bound_function_expression.hpp"
+#include "engine/java_math.h"
 #include "engine/sha2.h"
 #include "functions/coercion.h"
 
@@ -601,6 +602,7 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   loader.RegisterFunction(
       ScalarFunction("spark_sha2", {LogicalType::BLOB, integer}, string, sha2_kernel));
   loader.RegisterFunction(ScalarFunction("spark_expm1", {real}, real, unary_kernel<expm1_of>));
+  loader.RegisterFunction(ScalarFunction("spark_ln", {real}, real, unary_kernel<java_log>));
   loader.RegisterFunction(ScalarFunction("spark_log1p", {real}, real, unary_kernel<log1p_of>));
   loader.RegisterFunction(ScalarFunction("spark_cbrt", {real}, real, unary_kernel<cbrt_of>));
   loader.RegisterFunction(ScalarFunction("spark_rint", {real}, real, unary_kernel<rint_of>));

@@ -399,6 +399,8 @@ Resolved java_method(std::vector<Resolved>& a, const CallContext& call) {
       {"java.util.UUID.randomUUID", 0, "CAST(uuid() AS VARCHAR)", "CAST(uuid() AS VARCHAR)"},
       {"java.util.UUID.fromString", 1, "CAST(CAST({0} AS UUID) AS VARCHAR)",
        "CAST(TRY_CAST({0} AS UUID) AS VARCHAR)"},
+      {"scala.Predef.require", 1, "CASE WHEN CAST({0} AS BOOLEAN) THEN 'null' ELSE {1} END",
+       "CASE WHEN CAST({0} AS BOOLEAN) THEN 'null' END"},
       {"java.net.URLDecoder.decode", 1,
        "coalesce(spark_try_url_decode({0}), CASE WHEN {0} IS NOT NULL THEN {1} END)",
        "spark_try_url_decode({0})"},
@@ -410,7 +412,8 @@ Resolved java_method(std::vector<Resolved>& a, const CallContext& call) {
     if (method.name != wanted || method.arguments + 2 != a.size()) continue;
     const auto argument =
         a.size() > 2 ? coerce(a[2], make_type(kString), call.time_zone).sql : std::string();
-    const auto wrong = raise_sql("CANNOT_DECODE_URL", "The text cannot be decoded.", call.span);
+    const auto wrong = raise_sql("USER_RAISED_EXCEPTION",
+                                 fmt::format("{} throws an exception.", wanted), call.span);
     return {.sql = fmt::format(fmt::runtime(call.name == "try_reflect" ? method.tried : method.sql),
                                argument, wrong),
             .type = make_type(kString)};

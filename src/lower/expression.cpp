@@ -116,13 +116,13 @@ bool Resolver::same_name(const std::string& a, const std::string& b) const {
 }
 
 Resolved Resolver::expression(const proto::Expression& expression, Scope& scope) {
-  if (++depth_ > 2000) {
+  if (++expression_depth_ > 2000) {
     throw Error("UNSUPPORTED_FEATURE.DEEP_EXPRESSION", "The expression is nested too deeply.");
   }
   struct Leave {
     int& depth;
     ~Leave() { --depth; }
-  } leave{depth_};
+  } leave{expression_depth_};
   const Span span = span_of(expression);
   Resolved result;
   switch (expression.expr_type_case()) {
@@ -534,9 +534,8 @@ Resolved Resolver::literal(const proto::Expression::Literal& value) {
       const double x = single ? value.float_() : value.double_();
       const std::string text = single ? java_text(value.float_()) : java_text(x);
       Resolved result = number(text, single ? kFloat : kDouble);
-      result.sql = fmt::format("CAST({} AS {})",
-                               std::isfinite(x) && text != "-0.0" ? text : sql_string(text),
-                               single ? "FLOAT" : "DOUBLE");
+      // A bare number would be a decimal, whose cast is off by a last bit.
+      result.sql = fmt::format("CAST({} AS {})", sql_string(text), single ? "FLOAT" : "DOUBLE");
       return result;
     }
     case L::kDecimal: {

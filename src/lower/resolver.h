@@ -258,7 +258,7 @@ class Resolver {
   Environment& catalog_;
   const LowerSettings& settings_;
   int next_id_ = 0;
-  int depth_ = 0;
+  int depth_ = 0, expression_depth_ = 0;
   int routine_depth_ = 0;
   NameScope names_;
   std::string window_order_;  // of the window that was resolved last

@@ -571,4 +571,6 @@ if __name__ == "__main__":
     FOLDER = pathlib.Path(sys.argv[2]).absolute()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2, warnings="ignore")
+    program = unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2, warnings="ignore", exit=False)
+    sys.stderr.flush()
+    os._exit(not program.result.wasSuccessful())  # a client's listener thread would wait for its server
