@@ -553,6 +553,17 @@ class Streams(unittest.TestCase):
         server.stop()
 
 
+class Documentation(unittest.TestCase):
+    def test_examples(self):
+        """PySpark's own examples print what its documentation says."""
+        server = Server("--python", sys.executable)
+        modules = ["functions.builtin", "column", "dataframe", "readwriter", "window", "group", "session", "catalog", "conf", "tvf"]
+        done = subprocess.run([sys.executable, str(HERE / "doctests.py"), server.url, "--known", str(HERE / "known_failures.txt"),
+                               "--modules", *modules], capture_output=True, text=True, timeout=600)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        server.stop()
+
+
 class Script(unittest.TestCase):
     def test_pyspark(self):
         script = FOLDER / "script.py"
