@@ -16,6 +16,7 @@
 #include "duckdb/common/arrow/arrow_converter.hpp"
 #include "duckdb/common/arrow/arrow_wrapper.hpp"
 #include "duckdb/function/table/arrow.hpp"
+#include "engine/arrow_result.h"
 
 namespace firesteel {
 
@@ -25,16 +26,6 @@ using arrow::ArrayData;
 using enum TypeKind;
 
 constexpr int64_t kDayMicros = 86400000000;
-
-void check(const arrow::Status& status) {
-  if (!status.ok()) throw Error("INTERNAL_ERROR", "Arrow: " + status.message());
-}
-
-template <typename T>
-T checked(arrow::Result<T> result) {
-  check(result.status());
-  return std::move(result).ValueUnsafe();
-}
 
 enum class Side { kFromDuckDb, kWorker, kToDuckDb };
 
@@ -104,7 +95,7 @@ template <typename Function>
 std::shared_ptr<ArrayData> with_values(const ArrayData& data, std::shared_ptr<arrow::DataType> type,
                                        Function value_at) {
   std::shared_ptr<arrow::Buffer> values =
-      checked(arrow::AllocateBuffer((data.offset + data.length) * sizeof(int64_t)));
+      arrow_value(arrow::AllocateBuffer((data.offset + data.length) * sizeof(int64_t)));
   auto* out = reinterpret_cast<int64_t*>(values->mutable_data());
   for (int64_t i = 0; i < data.offset; ++i) out[i] = 0;
   for (int64_t i = data.offset; i < data.offset + data.length; ++i) out[i] = value_at(i);
@@ -204,7 +195,7 @@ std::shared_ptr<ArrayData> from_worker(const ArrayData& data, const DataType& ty
   auto wanted = arrow_type(type, Side::kToDuckDb, "");
   const auto& given = *data.type;
   if (given.id() == arrow::Type::NA || type.kind == kNull)
-    return checked(arrow::MakeArrayOfNull(wanted, data.length))->data();
+    return arrow_value(arrow::MakeArrayOfNull(wanted, data.length))->data();
   const auto same = [&] {
     if (given.id() == wanted->id()) return true;
     if (wanted->id() == arrow::Type::STRING)
@@ -296,7 +287,7 @@ std::shared_ptr<arrow::RecordBatch> batch_of_chunk(duckdb::ClientContext& contex
   arrow::FieldVector fields;
   for (const auto& field : types)
     fields.push_back(arrow::field(field.name, arrow_type(field.type, Side::kFromDuckDb, "")));
-  const auto batch = checked(arrow::ImportRecordBatch(&array, arrow::schema(fields)));
+  const auto batch = arrow_value(arrow::ImportRecordBatch(&array, arrow::schema(fields)));
   std::vector<std::shared_ptr<ArrayData>> columns;
   for (size_t i = 0; i < types.size(); ++i) {
     const auto& wanted = schema->field(static_cast<int>(i))->type();
@@ -319,12 +310,12 @@ std::shared_ptr<arrow::Array> column_for_duckdb(const std::shared_ptr<arrow::Arr
 void fill_vector(duckdb::ClientContext& context, const std::shared_ptr<arrow::Array>& column,
                  duckdb::Vector& out) {
   ArrowSchema schema{};
-  check(arrow::ExportType(*column->type(), &schema));
+  check_arrow(arrow::ExportType(*column->type(), &schema));
   duckdb::ArrowSchemaWrapper owned_schema;
   owned_schema.arrow_schema = schema;
   const auto type = duckdb::ArrowType::GetTypeFromSchema(context, owned_schema.arrow_schema);
   auto array = duckdb::make_shared_ptr<duckdb::ArrowArrayWrapper>();
-  check(arrow::ExportArray(*column, &array->arrow_array));
+  check_arrow(arrow::ExportArray(*column, &array->arrow_array));
   duckdb::ArrowArrayScanState state(context);
   state.owned_data = array;
   const auto size = static_cast<duckdb::idx_t>(column->length());

@@ -10,21 +10,12 @@
 #include <exception>
 
 #include "base/error.h"
+#include "engine/arrow_result.h"
 #include "engine/python_protocol.h"
 
 namespace firesteel {
 
 namespace {
-
-void check(const arrow::Status& status) {
-  if (!status.ok()) throw Error("INTERNAL_ERROR", "Arrow: " + status.message());
-}
-
-template <typename T>
-T checked(arrow::Result<T> result) {
-  check(result.status());
-  return std::move(result).ValueUnsafe();
-}
 
 int setting(const PythonTask& task, const std::string& key) {
   const auto found = task.settings.find(key);
@@ -140,13 +131,15 @@ PythonRun::~PythonRun() = default;
 void PythonRun::begin_stream(const std::shared_ptr<arrow::Schema>& schema) {
   auto options = arrow::ipc::IpcWriteOptions::Defaults();
   options.use_threads = false;
-  writer_ = checked(arrow::ipc::MakeStreamWriter(output_.get(), schema, options));
+  writer_ = arrow_value(arrow::ipc::MakeStreamWriter(output_.get(), schema, options));
 }
 
-void PythonRun::send(const arrow::RecordBatch& batch) { check(writer_->WriteRecordBatch(batch)); }
+void PythonRun::send(const arrow::RecordBatch& batch) {
+  check_arrow(writer_->WriteRecordBatch(batch));
+}
 
 void PythonRun::end_stream() {
-  check(writer_->Close());
+  check_arrow(writer_->Close());
   writer_.reset();
 }
 

@@ -16,22 +16,13 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "engine/arrow_result.h"
 
 namespace firesteel::connect {
 
 namespace {
 
 using Array = std::shared_ptr<arrow::ArrayData>;
-
-void check(const arrow::Status& status) {
-  if (!status.ok()) throw Error("INTERNAL_ERROR", "Arrow: " + status.message());
-}
-
-template <typename T>
-T value_of(arrow::Result<T> result) {
-  check(result.status());
-  return std::move(result).ValueUnsafe();
-}
 
 std::shared_ptr<arrow::Field> arrow_field(const Field& field, const std::string& zone);
 
@@ -100,7 +91,7 @@ template <typename From, typename To, typename Make>
 Array remade(const arrow::ArrayData& from, const std::shared_ptr<arrow::DataType>& type,
              Make make) {
   auto values = std::shared_ptr<arrow::Buffer>(
-      value_of(arrow::AllocateBuffer((from.offset + from.length) * sizeof(To))));
+      arrow_value(arrow::AllocateBuffer((from.offset + from.length) * sizeof(To))));
   const auto* old =
       from.buffers[1] ? reinterpret_cast<const From*>(from.buffers[1]->data()) : nullptr;
   auto* out = reinterpret_cast<To*>(values->mutable_data());
@@ -114,7 +105,7 @@ Array retyped(const Array& from, const DataType& type, const std::shared_ptr<arr
   using Interval = arrow::MonthDayNanoIntervalType::MonthDayNanos;
   const bool interval = from->type->id() == arrow::Type::INTERVAL_MONTH_DAY_NANO;
   if (type.kind == TypeKind::kNull)
-    return value_of(arrow::MakeArrayOfNull(arrow::null(), from->length))->data();
+    return arrow_value(arrow::MakeArrayOfNull(arrow::null(), from->length))->data();
   if (type.kind == TypeKind::kTime && from->type->id() == arrow::Type::TIME64)
     return remade<int64_t, int64_t>(*from, to, [](int64_t micros) { return micros * 1000; });
   // What stands under a null is any number: unsigned products do not overflow.
@@ -188,10 +179,10 @@ struct ArrowEncoder::State {
       auto handle = rows.schema();
       ArrowSchema taken = *handle.get();
       handle.out()->release = nullptr;
-      from = value_of(arrow::ImportSchema(&taken));
+      from = arrow_value(arrow::ImportSchema(&taken));
     }
     auto raw = next->release();
-    const auto columns = value_of(arrow::ImportRecordBatch(&raw, from));
+    const auto columns = arrow_value(arrow::ImportRecordBatch(&raw, from));
     std::vector<Array> data;
     for (int i = 0; i < to->num_fields(); ++i)
       data.push_back(retyped(columns->column_data(i), schema[i].type, to->field(i)->type()));
@@ -202,9 +193,9 @@ struct ArrowEncoder::State {
     EncodedBatch out{.rows = rows_of_it.num_rows(), .data = {}};
     out.data.reserve(static_cast<size_t>(bytes) + 4096);
     StringOutput sink(out.data);
-    const auto writer = value_of(arrow::ipc::MakeStreamWriter(&sink, to));
-    check(writer->WriteRecordBatch(rows_of_it));
-    check(writer->Close());
+    const auto writer = arrow_value(arrow::ipc::MakeStreamWriter(&sink, to));
+    check_arrow(writer->WriteRecordBatch(rows_of_it));
+    check_arrow(writer->Close());
     sent = true;
     return out;
   }
@@ -229,11 +220,11 @@ std::optional<EncodedBatch> ArrowEncoder::next() {
     state.batch = state.read();
     if (state.batch) continue;
     if (state.sent) return std::nullopt;
-    return state.encode(*value_of(arrow::RecordBatch::MakeEmpty(state.to)), 0);
+    return state.encode(*arrow_value(arrow::RecordBatch::MakeEmpty(state.to)), 0);
   }
   const auto rows = state.batch->num_rows();
   const auto bytes =
-      std::max<int64_t>(1, value_of(arrow::util::ReferencedBufferSize(*state.batch)));
+      std::max<int64_t>(1, arrow_value(arrow::util::ReferencedBufferSize(*state.batch)));
   const auto part = std::clamp<int64_t>(
       bytes <= state.bytes_max ? rows : rows * state.bytes_max / bytes, 1, rows);
   const auto batch = state.batch->Slice(0, part);
