@@ -297,6 +297,17 @@ class Clients(unittest.TestCase):
             with self.subTest(name), self.assertRaises(grpc.RpcError):
                 send(name)
 
+    def test_statements_as_scala_sends_them(self):
+        request = execute("")
+        command = request.plan.command.sql_command
+        command.sql = "SELECT :x + 1 AS y"
+        command.named_arguments["x"].literal.integer = 41
+        stub = self.server.stub()
+        relation = [r for r in stub.ExecutePlan(request) if r.HasField("sql_command_result")][0].sql_command_result.relation
+        rows = execute("", session=request.session_id)
+        rows.plan.root.CopyFrom(relation)
+        self.assertEqual(sum(r.arrow_batch.row_count for r in stub.ExecutePlan(rows)), 1)
+
     def test_handles(self):
         stub = self.server.stub()
         with self.assertRaisesRegex(grpc.RpcError, "INVALID_HANDLE.FORMAT"):

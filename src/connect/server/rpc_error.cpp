@@ -146,14 +146,14 @@ std::string shortened(std::string text) {
 
 }  // namespace
 
-RpcError RpcError::of(const Error& error, const std::string& error_id) {
+RpcError RpcError::of(const Error& error, const std::string& error_id, bool names_class) {
   const auto classes = classes_of(error.condition());
   google::rpc::ErrorInfo info;
   info.set_reason(classes.front());
   info.set_domain("org.apache.spark");
   auto& metadata = *info.mutable_metadata();
   metadata["classes"] = nlohmann::json(classes).dump();
-  metadata["errorClass"] = error.condition();
+  if (names_class) metadata["errorClass"] = error.condition();
   metadata["sqlState"] = std::string(error.sqlstate());
   metadata["messageParameters"] = "{}";
   if (!error_id.empty()) metadata["errorId"] = error_id;
@@ -170,13 +170,14 @@ RpcError RpcError::unauthenticated(const std::string& message) {
   return {kUnauthenticated, message, ""};
 }
 
-void describe_error(const Error& error, spark::connect::FetchErrorDetailsResponse& response) {
+void describe_error(const Error& error, bool names_class,
+                    spark::connect::FetchErrorDetailsResponse& response) {
   response.set_root_error_idx(0);
   auto* out = response.add_errors();
   for (const auto& name : classes_of(error.condition())) out->add_error_type_hierarchy(name);
   out->set_message(message_of(error));
   auto* throwable = out->mutable_spark_throwable();
-  throwable->set_error_class(error.condition());
+  if (names_class) throwable->set_error_class(error.condition());
   if (!error.sqlstate().empty()) throwable->set_sql_state(std::string(error.sqlstate()));
   if (!has_place(error)) return;
   auto* context = throwable->add_query_contexts();

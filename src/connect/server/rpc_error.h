@@ -18,12 +18,15 @@ struct RpcError {
 
   /// INTERNAL, with Spark's error class, SQLSTATE and exception. `error_id` is what the client asks
   /// the whole message by (FetchErrorDetails); empty: it is not kept.
-  static RpcError of(const Error& error, const std::string& error_id = "");
+  /// Without `names_class` the class is left out: the JVM's client makes the message anew from a
+  /// class and its parameters, which are not known here.
+  static RpcError of(const Error& error, const std::string& error_id = "", bool names_class = true);
   static RpcError cancelled();
   static RpcError unauthenticated(const std::string& message);
 };
 
 /// The error's message, classes, parameters and place, for FetchErrorDetails.
-void describe_error(const Error& error, spark::connect::FetchErrorDetailsResponse& response);
+void describe_error(const Error& error, bool names_class,
+                    spark::connect::FetchErrorDetailsResponse& response);
 
 }  // namespace firesteel::connect

@@ -281,6 +281,7 @@ class Service final : public proto::SparkConnectService::Service {
     return guarded(context, request.user_context(), [&](const std::string& user) {
       const auto session = sessions_.session(
           user, request.session_id(), request.client_observed_server_side_session_id(), must_exist);
+      session->note_client(request.client_type());
       try {
         return body(*session);
       } catch (...) {

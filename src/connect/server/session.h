@@ -62,6 +62,10 @@ class ServerSession {
   RpcError explain(std::exception_ptr thrown);
   void fetch_error(const std::string& error_id, proto::FetchErrorDetailsResponse& response);
 
+  /// The client's name of itself, which says how it takes errors.
+  void note_client(const std::string& type) {
+    if (!type.empty()) names_classes_ = type.find("_SPARK_CONNECT_SCALA") == std::string::npos;
+  }
   void touch() { used_ = Clock::now().time_since_epoch().count(); }
   /// A session whose streams run is in use.
   Clock::duration idle_for() {
@@ -79,6 +83,7 @@ class ServerSession {
   std::map<std::string, std::shared_ptr<Operation>> operations_;
   std::deque<std::string> gone_operations_;
   std::deque<std::pair<std::string, Error>> errors_;  // the latest, by id
+  std::atomic<bool> names_classes_{true};
   std::atomic<Clock::rep> used_ = Clock::now().time_since_epoch().count();
 };
 
