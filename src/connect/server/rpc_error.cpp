@@ -153,9 +153,11 @@ RpcError RpcError::of(const Error& error, const std::string& error_id, bool name
   info.set_domain("org.apache.spark");
   auto& metadata = *info.mutable_metadata();
   metadata["classes"] = nlohmann::json(classes).dump();
-  if (names_class) metadata["errorClass"] = error.condition();
+  if (names_class) {
+    metadata["errorClass"] = error.condition();
+    metadata["messageParameters"] = "{}";
+  }
   metadata["sqlState"] = std::string(error.sqlstate());
-  metadata["messageParameters"] = "{}";
   if (!error_id.empty()) metadata["errorId"] = error_id;
   google::rpc::Status status;
   status.set_code(kInternal);
@@ -176,8 +178,9 @@ void describe_error(const Error& error, bool names_class,
   auto* out = response.add_errors();
   for (const auto& name : classes_of(error.condition())) out->add_error_type_hierarchy(name);
   out->set_message(message_of(error));
+  if (!names_class) return;
   auto* throwable = out->mutable_spark_throwable();
-  if (names_class) throwable->set_error_class(error.condition());
+  throwable->set_error_class(error.condition());
   if (!error.sqlstate().empty()) throwable->set_sql_state(std::string(error.sqlstate()));
   if (!has_place(error)) return;
   auto* context = throwable->add_query_contexts();
