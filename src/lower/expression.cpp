@@ -926,8 +926,10 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   if (kind == FunctionKind::kAggregate) scope.inside_aggregate = true;
   std::vector<Resolved> arguments;
   for (const auto& given : in_order(*overloads.front(), call, span)) {
-    const auto argument =
-        given.expression_string().expression() == "*" ? catalog_.parse_expression("*") : given;
+    proto::Expression star;
+    const bool text = given.expression_string().expression() == "*";
+    if (text) star = catalog_.parse_expression("*");
+    const auto& argument = text ? star : given;
     if (argument.has_unresolved_star() && name == "count") {
       arguments.push_back(counted_row());
     } else if (argument.has_unresolved_star() && !scope.levels.empty()) {  // struct(*)

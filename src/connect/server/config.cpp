@@ -47,9 +47,9 @@ void answer_config(ServerSession& session, const proto::ConfigRequest& request,
         add(response, key, value);
       }
       return;
-    case Operation::kGetWithDefault:
+    case Operation::kGetWithDefault: {
+      const auto set = executor.settings_set();  // the client's default goes before Spark's
       for (const auto& pair : asked.get_with_default().pairs()) {
-        const auto set = executor.settings_set();  // the client's default goes before Spark's
         const auto found = set.find(pair.key());
         if (found != set.end()) {
           add(response, pair.key(), found->second);
@@ -59,6 +59,7 @@ void answer_config(ServerSession& session, const proto::ConfigRequest& request,
         }
       }
       return;
+    }
     case Operation::kGetOption:
       for (const auto& key : asked.get_option().keys()) add(response, key, executor.setting(key));
       return;
