@@ -31,9 +31,12 @@ namespace fs = std::filesystem;
 
 constexpr int kStartMillis = 60000;
 
-/// The worker's main; for foreach around a function that is given the rows one by one. First it
-/// says whether it wants the session's id with each batch, which PySpark's before 4.3 does not.
-constexpr const char* kScript = R"(import inspect, os, socket, sys
+/// The worker's main, which ends with the process that holds the other end of its standard input:
+/// the client in it would go on trying to reach a server that is no more. For foreach it is a
+/// function that is given the rows one by one. First it says whether it wants the session's id with
+/// each batch, which PySpark's before 4.3 does not.
+constexpr const char* kScript = R"(import inspect, os, socket, sys, threading
+threading.Thread(target=lambda: (sys.stdin.buffer.raw.read(1), os._exit(1)), daemon=True).start()
 sys.modules['__main__'].__file__ = 'batches'  # without it the client takes itself for a doctest
 from pyspark import worker
 from pyspark.serializers import write_int
@@ -123,14 +126,22 @@ class BatchWorker {
     std::vector<char*> variables;
     for (auto& text : texts) variables.push_back(text.data());
     variables.push_back(nullptr);
+    int held[2];
+    if (::pipe2(held, O_CLOEXEC) != 0) {
+      ::close(listener);
+      not_started(std::strerror(errno));
+    }
+    held_ = held[1];
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_adddup2(&actions, held[0], STDIN_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
     std::string program = python, option = "-c", script = kScript, kind = rows ? "rows" : "batches";
     char* const arguments[] = {program.data(), option.data(), script.data(), kind.data(), nullptr};
     const int failed =
         ::posix_spawnp(&process_, program.c_str(), &actions, nullptr, arguments, variables.data());
     ::posix_spawn_file_actions_destroy(&actions);
+    ::close(held[0]);
     if (failed) {
       ::close(listener);
       process_ = -1;
@@ -155,6 +166,7 @@ class BatchWorker {
       if (tries == 300) ::kill(process_, SIGKILL);
       ::usleep(10000);
     }
+    if (held_ >= 0) ::close(held_);
     std::error_code ignored;
     fs::remove_all(folder_, ignored);
   }
@@ -209,7 +221,7 @@ class BatchWorker {
 
   fs::path folder_;
   pid_t process_ = -1;
-  int socket_ = -1;
+  int socket_ = -1, held_ = -1;
   bool wants_session_ = true;
   std::string out_;
 };
