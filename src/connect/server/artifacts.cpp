@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "connect/server/unpack.h"
 
 namespace firesteel::connect {
 
@@ -81,8 +82,25 @@ void ArtifactReceiver::keep(proto::AddArtifactsResponse& response) {
     }
   } else if (intact_) {
     file_->commit();
+    if (name_.starts_with("archives/")) unpack_kept();
   }
   file_.reset();
+}
+
+/// `archives/env.tar.gz#env` is the folder `env`; without a name it has the file's.
+void ArtifactReceiver::unpack_kept() {
+  const auto file = place_.filename().string();
+  const auto mark = file.find('#');
+  const auto name = mark == std::string::npos ? file : file.substr(mark + 1);
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos)
+    throw Error("INVALID_ARTIFACT_NAME",
+                fmt::format("An archive cannot be unpacked as the folder '{}'.", name));
+  try {
+    unpack(place_, folder_ / "unpacked" / name);
+  } catch (...) {  // it may be sent again
+    fs::remove(place_);
+    throw;
+  }
 }
 
 void ArtifactReceiver::receive(const proto::AddArtifactsRequest& request,

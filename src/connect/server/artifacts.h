@@ -18,7 +18,8 @@ namespace proto = spark::connect;
 class ArtifactReceiver {
  public:
   explicit ArtifactReceiver(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  /// Throws INVALID_ARTIFACT_NAME, ARTIFACT_ALREADY_EXISTS and on chunks out of order.
+  /// Throws INVALID_ARTIFACT_NAME, INVALID_ARCHIVE, ARTIFACT_ALREADY_EXISTS and on
+  /// chunks out of order.
   void receive(const proto::AddArtifactsRequest& request, proto::AddArtifactsResponse& response);
   /// The stream's end. Throws when an artifact's chunks are missing.
   void finish() const;
@@ -27,6 +28,7 @@ class ArtifactReceiver {
   void begin(const std::string& name, int64_t chunks);
   void append(const proto::AddArtifactsRequest_ArtifactChunk& chunk);
   void keep(proto::AddArtifactsResponse& response);
+  void unpack_kept();
 
   const std::filesystem::path folder_;
   std::string name_;
