@@ -304,6 +304,10 @@ std::vector<DatabaseColumn> Database::describe(const std::string& sql) {
   });
 }
 
+int Database::threads() {
+  return std::stoi(rows("SELECT current_setting('threads')").at(0).at(0).value());
+}
+
 std::vector<std::vector<std::optional<std::string>>> Database::rows(const std::string& sql) {
   return guarded([&] {
     const auto result = connect()->Query(sql);

@@ -73,6 +73,8 @@ class Database {
   std::vector<DatabaseColumn> describe(const std::string& sql);
   /// A small result as text, nulls as nothing.
   std::vector<std::vector<std::optional<std::string>>> rows(const std::string& sql);
+  /// How many a query may use.
+  int threads();
   /// A name that no table of the database has: the prefix and a number.
   std::string new_name(const std::string& prefix);
   /// Makes a table of a stream's rows. With `columns`, their number, they are named c0, c1 …

@@ -19,6 +19,7 @@
 
 #include "engine/database.h"
 #include "engine/observed.h"
+#include "engine/python_source.h"
 #include "engine/sources.h"
 #include "engine/warehouse.h"
 #include "engine/write.h"
@@ -42,6 +43,20 @@ struct HeldRows {
   static std::string column(size_t place) { return "c" + std::to_string(place); }
 };
 
+/// Tables that a plan needs while it runs.
+struct PlanTables {
+  Database& database;
+  std::vector<std::string> names;
+  ~PlanTables() {
+    for (const auto& name : names) {
+      try {
+        database.execute("DROP TABLE IF EXISTS " + name);
+      } catch (const Error&) {  // the next run makes another
+      }
+    }
+  }
+};
+
 class EmbeddedExecutor : public Executor, public Environment {
  public:
   explicit EmbeddedExecutor(const DatabaseOptions& options) : EmbeddedExecutor(Database(options)) {}
@@ -60,6 +75,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   proto::Relation import(ArrowStream rows) override;
   std::string explain(const proto::Relation& relation, std::string_view mode) override;
   void interrupt() override;
+  bool interrupted() const { return interrupted_; }
   double progress() override { return database_.progress(); }
   void set_config(const std::string& key, const std::string& value) override;
   std::string config(const std::string& key) override;
@@ -125,6 +141,17 @@ class EmbeddedExecutor : public Executor, public Environment {
   SourceRequest request_for(const std::string& format, Properties options);
   Database& database() { return database_; }
 
+  // Data sources written in Python: python_session.cpp
+  /// The source that was registered by a name, or nothing.
+  std::shared_ptr<const PythonSource> python_source(const std::string& format);
+  PythonTask python_session();
+  /// What a worker makes of a source's options and the user's schema.
+  PythonSourceWorker::Described describe_python(PythonSourceWorker& worker,
+                                                const proto::Read_DataSource& source);
+  /// Gives rows to a writer and commits, or aborts and throws; `batch` is a stream's.
+  void write_python(PythonSourceWorker& worker, const PythonSourceWorker::Writer& writer,
+                    const proto::Relation& rows, std::optional<int64_t> batch = {});
+
   // Environment: names.cpp
   std::optional<NamedRelation> relation(const std::vector<std::string>& name,
                                         const NameScope& scope) override;
@@ -132,7 +159,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   std::optional<Routine> routine(const std::vector<std::string>& name,
                                  const NameScope& scope) override;
   std::optional<Resolved> variable(const std::vector<std::string>& name) override;
-  Scan source(const proto::Read_DataSource& source) override;
+  Scan source(const proto::Read_DataSource& source, bool runs) override;
   Scan asked(const proto::Catalog& call) override;
   Scan local(const proto::Relation& rows) override;  // local_rows.cpp
   std::optional<Scan> persisted(const proto::Relation& relation) override;
@@ -213,6 +240,8 @@ class EmbeddedExecutor : public Executor, public Environment {
   // python_session.cpp
   void register_python(const proto::CommonInlineUserDefinedFunction& function);
   void register_python(const proto::CommonInlineUserDefinedTableFunction& function);
+  void register_python(const proto::CommonInlineUserDefinedDataSource& source);
+  void write_python(const PythonSource& source, const proto::WriteOperation& operation);
 
   // statements.cpp
   proto::Relation run(const proto::Plan& plan);
@@ -298,6 +327,7 @@ class EmbeddedExecutor : public Executor, public Environment {
       python_functions_;
   std::map<std::string, std::shared_ptr<const proto::CommonInlineUserDefinedTableFunction>>
       python_tables_;
+  std::map<std::string, std::shared_ptr<const PythonSource>> python_sources_;
   std::map<std::string, SessionVariable> variables_;
   std::map<std::string, CachedTable> cached_;
   /// Plans of persistent views, by their text.
@@ -326,6 +356,8 @@ class EmbeddedExecutor : public Executor, public Environment {
 void check_new_name(const std::string& name);
 /// Marks a folder that no table of the catalog owns any more, or not yet: it may be removed.
 void mark_orphan(const std::filesystem::path& folder);
+/// A pickle that makes a Python function of its text (python_routine.py).
+std::string python_command(const CreateFunction& function);
 void read_write_options(const Properties& options, WriteRequest& request);
 /// Spark's patterns of SHOW: `*` is any text, `|` separates patterns, capitals do not matter.
 bool fits_pattern(std::string_view name, std::string_view pattern);

@@ -89,20 +89,6 @@ Error placed(const Error& error, const Places& places) {
   return error;
 }
 
-/// Tables that a plan needs while it runs.
-struct PlanTables {
-  Database& database;
-  std::vector<std::string> names;
-  ~PlanTables() {
-    for (const auto& name : names) {
-      try {
-        database.execute("DROP TABLE IF EXISTS " + name);
-      } catch (const Error&) {  // the next run makes another
-      }
-    }
-  }
-};
-
 }  // namespace
 
 std::string text_of(const proto::Relation& relation) {
@@ -196,6 +182,7 @@ void EmbeddedExecutor::run(const proto::Command& command) {
   if (command.has_register_function()) return register_python(command.register_function());
   if (command.has_register_table_function())
     return register_python(command.register_table_function());
+  if (command.has_register_data_source()) return register_python(command.register_data_source());
   if (command.has_sql_command()) {
     const auto& given = command.sql_command();
     proto::SQL deprecated;  // the fields that `input` stands for
@@ -403,6 +390,8 @@ WriteMode write_mode(proto::WriteOperation::SaveMode mode) {
 
 void EmbeddedExecutor::write(const proto::WriteOperation& operation) {
   if (operation.has_table()) return save_as_table(operation);
+  if (const auto source = python_source(operation.source()))
+    return write_python(*source, operation);
   WriteRequest request{
       .sql = {},
       .schema = {},
@@ -522,6 +511,7 @@ std::shared_ptr<EmbeddedExecutor> EmbeddedExecutor::clone() {
   copy->functions_ = functions_;
   copy->python_functions_ = python_functions_;
   copy->python_tables_ = python_tables_;
+  copy->python_sources_ = python_sources_;
   copy->artifacts_ = artifacts_;
   copy->remembered_ = remembered_;  // with the tables of this session, which must stay
   copy->held_ = held_;

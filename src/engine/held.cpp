@@ -28,12 +28,12 @@ HeldRows EmbeddedExecutor::hold_table(const std::string& name, const Schema& sch
 
 HeldRows EmbeddedExecutor::hold(const proto::Relation& relation) {
   const auto plan = lowered(relation, true);
+  const PlanTables tables{database_, plan.tables};
   const auto name = next_held_name();
   std::string columns;
   for (size_t i = 0; i < plan.schema.size(); ++i) columns += (i ? ", " : "") + HeldRows::column(i);
   database_.execute(fmt::format("CREATE TABLE {} AS SELECT * FROM ({}) AS t({})", name, plan.sql,
                                 columns.empty() ? "c0" : columns));
-  for (const auto& table : plan.tables) database_.execute("DROP TABLE IF EXISTS " + table);
   return hold_table(name, plan.schema);
 }
 

@@ -44,6 +44,7 @@ Routine routine_of(std::string name, const CreateFunction& function, NameScope s
                   .columns = {},
                   .table = function.table,
                   .body = function.body,
+                  .python = function.python ? python_command(function) : "",
                   .scope = std::move(scope)};
   for (const auto& parameter : function.parameters)
     routine.defaults.push_back(parameter.default_sql);
@@ -247,7 +248,13 @@ SourceRequest EmbeddedExecutor::request_for(const std::string& format, Propertie
   return request;
 }
 
-Scan EmbeddedExecutor::source(const proto::Read_DataSource& source) {
+Scan EmbeddedExecutor::source(const proto::Read_DataSource& source, bool runs) {
+  if (const auto python = python_source(source.format())) {
+    PythonSourceWorker worker(*python, python_session());
+    const auto made = describe_python(worker, source);
+    const auto planned = runs ? worker.plan(made) : PythonSourceWorker::Planned();
+    return worker.scan(made.schema, planned, database_.threads());
+  }
   auto request = request_for(source.format(), {source.options().begin(), source.options().end()});
   request.paths = {source.paths().begin(), source.paths().end()};
   if (const auto path = request.options.find("path");

@@ -50,7 +50,7 @@ AnalyzedTable EmbeddedExecutor::analyzed(const PythonTask& task,
   for (auto& argument : told)  // a constant came as text
     if (argument.pickled) argument.pickled = bytes_of_base64(*argument.pickled);
   worker->send_text("pyspark.sql.worker.analyze_udtf");
-  worker->send(python_analyze_message(task, told, worker->version()));
+  worker->send(python_analyze_message(task, told, *worker));
   return answer(*worker);
 }
 

@@ -18,6 +18,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <map>
 
 #include "base/error.h"
@@ -53,18 +54,30 @@ constexpr const char* kStart =
     "module.main = work\n"
     "sys.modules[module.__name__] = module\n"
     "sys.argv = ['pyspark.daemon', module.__name__]\n"
+    "sys.path.append(os.environ['PYTHON_WORKER_FACTORY_SOCK_DIR'])\n"
     "def say(text):\n"
     "    data = text.encode()\n"
     "    sys.stdout.buffer.write(struct.pack('>i', len(data)) + data)\n"
     "    sys.stdout.buffer.flush()\n"
     "try:\n"
     "    from pyspark.version import __version__\n"
+    "    version = __version__ + ' %d.%d' % sys.version_info[:2]\n"
     "    import pyspark.daemon\n"
     "except BaseException as error:\n"
     "    say('!' + type(error).__name__ + ': ' + str(error))\n"
     "    sys.exit(1)\n"
-    "say(__version__)\n"
+    "say(version)\n"
     "pyspark.daemon.manager()\n";
+
+/// Modules of ours that workers find.
+constexpr std::pair<const char*, std::string_view> kModules[] = {{
+                                                                     "firesteel_routine",
+#include "python_routine.inc"
+                                                                 },
+                                                                 {
+                                                                     "firesteel_source",
+#include "python_source.inc"
+                                                                 }};
 
 [[noreturn]] void not_started(const PythonSetup& setup, const std::string& why) {
   throw Error("PYTHON_WORKER_NOT_STARTED",
@@ -200,6 +213,8 @@ void PythonDaemon::start(const PythonSetup& setup) {
   auto pattern = (std::filesystem::temp_directory_path() / "firesteel-python-XXXXXX").string();
   if (!::mkdtemp(pattern.data())) not_started(setup, std::strerror(errno));
   folder_ = pattern;
+  for (const auto& [name, text] : kModules)
+    std::ofstream(fmt::format("{}/{}.py", folder_, name)) << text;
   secret_ = random_text();
   std::map<std::string, std::string> added = {
       {"PYTHONUNBUFFERED", "YES"},
@@ -247,6 +262,8 @@ void PythonDaemon::read_start(const PythonSetup& setup) {
   if (!read_text(from_daemon_, version_, kStartMs))
     not_started(setup, "it ended before it said its version of pyspark");
   if (version_.starts_with("!")) not_started(setup, version_.substr(1));
+  python_version_ = version_.substr(version_.find(' ') + 1);
+  version_.resize(version_.find(' '));
   local_ = at_least_4_1(version_);
   int32_t port = 0;
   const bool known = local_ ? read_text(from_daemon_, address_, kStartMs)
@@ -334,6 +351,7 @@ std::unique_ptr<PythonWorker> PythonDaemon::take() {
       auto taken = std::unique_ptr<PythonWorker>(
           new PythonWorker(shared_from_this(), worker.socket, worker.process));
       taken->version_ = version_;
+      taken->python_version_ = python_version_;
       return taken;
     }
     ::close(worker.socket);
@@ -359,6 +377,7 @@ std::unique_ptr<PythonWorker> PythonDaemon::take() {
   lock.unlock();
   auto taken = std::unique_ptr<PythonWorker>(new PythonWorker(shared_from_this(), made, process));
   taken->version_ = version_;
+  taken->python_version_ = python_version_;
   return taken;
 }
 

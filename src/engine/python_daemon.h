@@ -43,7 +43,7 @@ class PythonDaemon : public std::enable_shared_from_this<PythonDaemon> {
   int active_ = 0;
   std::string folder_;   // of its socket
   std::string address_;  // the socket's path, or a port
-  std::string secret_, version_;
+  std::string secret_, version_, python_version_;
   bool local_ = true;  // a Unix socket
   std::vector<Idle> idle_;
   std::thread printed_;

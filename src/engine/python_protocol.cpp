@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "engine/python_worker.h"
 
 namespace firesteel {
 
@@ -110,6 +111,17 @@ void write_files(Message& message, const PythonTask& task) {
   message.number(0);
 }
 
+/// The Python that pickled the function: workers refuse another's. A function that is text is of
+/// the worker's own.
+void write_python(Message& message, const PythonTask& task, const PythonWorker& worker) {
+  message.text(task.client_version.empty() ? worker.python_version() : task.client_version);
+}
+
+void write_session(Message& message, const PythonTask& task, const PythonWorker& worker) {
+  write_python(message, task, worker);
+  write_files(message, task);
+}
+
 /// Settings that functions read, with what they are when nobody set them.
 std::map<std::string, std::string> runner_settings(const PythonTask& task) {
   static constexpr const char* kPassed[] = {
@@ -193,13 +205,18 @@ void write_arguments(Message& message, const PythonTask::Call& call, bool keywor
 
 }  // namespace
 
+std::string python_session_message(const PythonTask& task, const PythonWorker& worker) {
+  Message message;
+  write_session(message, task, worker);
+  return message.take();
+}
+
 std::string python_analyze_message(const PythonTask& task,
                                    const std::vector<AnalyzeArgument>& arguments,
-                                   const std::string& version) {
-  const auto& layout = layout_of(version);
+                                   const PythonWorker& worker) {
+  const auto& layout = layout_of(worker.version());
   Message message;
-  message.text(task.client_version);
-  write_files(message, task);
+  write_session(message, task, worker);
   if (layout.settings_always) message.pairs({});
   message.text(task.name);
   message.text(task.calls.at(0).command);
@@ -218,11 +235,11 @@ std::string python_analyze_message(const PythonTask& task,
 
 int python_end_numbers(const std::string& version) { return layout_of(version).end_numbers; }
 
-std::string python_init_message(const PythonTask& task, const std::string& version) {
-  const auto& layout = layout_of(version);
+std::string python_init_message(const PythonTask& task, const PythonWorker& worker) {
+  const auto& layout = layout_of(worker.version());
   Message message;
   message.number(0);  // which part of the rows
-  message.text(task.client_version);
+  write_python(message, task, worker);
   write_context(message, layout);
   write_files(message, task);
   message.number(task.kind);

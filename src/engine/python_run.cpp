@@ -123,7 +123,7 @@ PythonRun::PythonRun(const PythonTask& task, std::function<bool()> interrupted)
   input_ = std::make_shared<Input>(*worker_);
   output_ = std::make_shared<Output>(*worker_);
   worker_->send_text("pyspark.worker");
-  worker_->send(python_init_message(task, worker_->version()));
+  worker_->send(python_init_message(task, *worker_));
 }
 
 PythonRun::~PythonRun() = default;

@@ -1,8 +1,12 @@
 // What a session knows of Python: functions registered by name, and which Python runs them.
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "engine/embedded.h"
+#include "engine/values.h"
 #include "plan/names.h"
 
 namespace firesteel {
@@ -39,12 +43,13 @@ int megabytes(const std::string& text) {
   }
 }
 
-/// The folder where a session's functions run, with its files and modules by their bare names;
+/// The folder where a session's functions run, with its files, modules and unpacked archives by
+/// their bare names;
 /// empty when there are none. `includes` are those that Python must be told of, one a line.
 std::string python_folder(const fs::path& artifacts, std::string& includes) {
   const auto folder = artifacts / "python";
   bool any = false;
-  for (const char* kind : {"files", "pyfiles"}) {
+  for (const char* kind : {"files", "pyfiles", "unpacked"}) {
     std::error_code absent;
     for (const auto& file : fs::directory_iterator(artifacts / kind, absent)) {
       any = true;
@@ -52,6 +57,7 @@ std::string python_folder(const fs::path& artifacts, std::string& includes) {
       std::error_code exists;
       fs::create_symlink(fs::absolute(file.path()), folder / file.path().filename(), exists);
       const auto ending = file.path().extension();
+      if (fs::is_directory(file)) continue;
       if (ending == ".zip" || ending == ".egg" || ending == ".whl" || ending == ".jar")
         includes += file.path().filename().string() + "\n";
     }
@@ -60,6 +66,29 @@ std::string python_folder(const fs::path& artifacts, std::string& includes) {
 }
 
 }  // namespace
+
+std::string python_command(const CreateFunction& function) {
+  std::string pickle = fmt::format(
+      "\x80\x02"
+      "cfiresteel_routine\n{}\n(",
+      function.table ? "table" : "scalar");
+  const auto add = [&](const std::string& text) {
+    pickle += 'X';
+    for (int shift = 0; shift < 32; shift += 8)
+      pickle += static_cast<char>(text.size() >> shift & 255);
+    pickle += text;
+  };
+  add(function.name);
+  add(function.body);
+  add(function.handler);
+  if (!function.table) {
+    std::string parameters;
+    for (const auto& parameter : function.parameters) parameters += parameter.field.name + "\n";
+    add(parameters);
+    add(schema_json({{"value", parse_type(function.returns), true}}));
+  }
+  return pickle + "tR.";
+}
 
 std::shared_ptr<const proto::CommonInlineUserDefinedFunction> EmbeddedExecutor::python_function(
     const std::vector<std::string>& name) {
@@ -92,6 +121,77 @@ void EmbeddedExecutor::register_python(
   std::lock_guard lock(mutex_);
   python_tables_[lower_case(function.function_name())] =
       std::make_shared<const proto::CommonInlineUserDefinedTableFunction>(function);
+}
+
+void EmbeddedExecutor::register_python(const proto::CommonInlineUserDefinedDataSource& source) {
+  const auto& python = source.python_data_source();
+  std::lock_guard lock(mutex_);
+  python_sources_[lower_case(source.name())] = std::make_shared<const PythonSource>(
+      PythonSource{source.name(), python.command(), python.python_ver()});
+}
+
+std::shared_ptr<const PythonSource> EmbeddedExecutor::python_source(const std::string& format) {
+  if (is_source_format(lower_case(format))) return nullptr;
+  std::lock_guard lock(mutex_);
+  const auto found = python_sources_.find(lower_case(format));
+  return found == python_sources_.end() ? nullptr : found->second;
+}
+
+PythonTask EmbeddedExecutor::python_session() {
+  PythonTask task;
+  set_python_session(task, python_settings(), time_zone());
+  return task;
+}
+
+PythonSourceWorker::Described EmbeddedExecutor::describe_python(
+    PythonSourceWorker& worker, const proto::Read_DataSource& source) {
+  PythonSourceWorker::Options options{source.options().begin(), source.options().end()};
+  if (source.paths_size() == 1) options["path"] = source.paths(0);
+  if (source.paths_size() > 1)
+    options["paths"] =
+        nlohmann::json(std::vector<std::string>{source.paths().begin(), source.paths().end()})
+            .dump();
+  std::optional<Schema> given;
+  if (!source.schema().empty()) given = parse_schema(source.schema());
+  return worker.describe(given, options);
+}
+
+void EmbeddedExecutor::write_python(const PythonSource& source,
+                                    const proto::WriteOperation& operation) {
+  using Mode = proto::WriteOperation;
+  const auto mode = operation.mode();
+  if (mode != Mode::SAVE_MODE_APPEND && mode != Mode::SAVE_MODE_OVERWRITE) {
+    throw Error("UNSUPPORTED_DATA_SOURCE_SAVE_MODE",
+                fmt::format("The data source \"{}\" cannot be written in the \"{}\" mode. Please "
+                            "use either the \"Append\" or \"Overwrite\" mode instead.",
+                            operation.source(),
+                            mode == Mode::SAVE_MODE_IGNORE ? "Ignore" : "ErrorIfExists"));
+  }
+  PythonSourceWorker::Options options{operation.options().begin(), operation.options().end()};
+  if (!operation.path().empty()) options["path"] = operation.path();
+  PythonSourceWorker worker(source, python_session());
+  const auto writer = worker.plan_write(schema(operation.input()), options,
+                                        mode == Mode::SAVE_MODE_OVERWRITE, false);
+  write_python(worker, writer, operation.input());
+}
+
+void EmbeddedExecutor::write_python(PythonSourceWorker& worker,
+                                    const PythonSourceWorker::Writer& writer,
+                                    const proto::Relation& rows, std::optional<int64_t> batch) {
+  try {
+    const auto plan = lowered(rows, true);
+    const PlanTables tables{database_, plan.tables};
+    PythonSourceWorker::Pickles messages;
+    for (const auto& row : database_.rows(worker.write_sql(writer, plan.schema, plan.sql)))
+      messages.push_back(*bytes_of_base64(*row.at(0)));
+    worker.commit(writer, messages, batch);
+  } catch (...) {
+    try {
+      PythonSourceWorker(worker.source(), python_session()).abort(writer, batch);
+    } catch (const Error&) {  // the first error says more
+    }
+    throw;
+  }
 }
 
 std::map<std::string, std::string> EmbeddedExecutor::python_settings() {

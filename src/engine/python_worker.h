@@ -29,6 +29,8 @@ class PythonWorker {
 
   /// Text of pyspark's version, "4.3.0".
   const std::string& version() const { return version_; }
+  /// Python's own, "3.11".
+  const std::string& python_version() const { return python_version_; }
   /// Queues bytes; they go out while something is read.
   void send(std::string_view bytes) { pending_.append(bytes); }
   void send_int(int32_t value);
@@ -58,7 +60,7 @@ class PythonWorker {
 
   std::shared_ptr<class PythonDaemon> daemon_;
   int socket_, process_;
-  std::string version_;
+  std::string version_, python_version_;
   std::string pending_;
   size_t sent_ = 0;
   bool reusable_ = false;

@@ -1080,6 +1080,7 @@ proto::Relation EmbeddedExecutor::run(const Describe& statement) {
               {fmt::format("Type: {}", routine->table ? "TABLE" : "SCALAR")},
               {fmt::format("Input: {}", input.empty() ? "()" : input)},
               {fmt::format("Returns: {}", routine->returns ? routine->returns->sql() : "")},
+              {fmt::format("Language: {}", routine->python.empty() ? "SQL" : "PYTHON")},
               {fmt::format("Body: {}", routine->body)}};
       return text_rows(rows, {"function_desc"});
     }

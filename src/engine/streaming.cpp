@@ -119,7 +119,7 @@ proto::WriteStreamOperationStartResult StreamingQueries::start(
   auto plan = expanded(start.input(), *engine);
   engine->schema(plan);  // a bad plan is found now
   check_streaming(plan, mode, *engine);
-  check_sink_format(start);
+  check_sink_format(start, *engine);
   StreamingQuery::Options options{
       .name = start.query_name(), .trigger = trigger_of(start), .mode = mode, .checkpoint = {}};
   for (const auto& query : queries()) {

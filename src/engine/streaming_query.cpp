@@ -247,6 +247,8 @@ void StreamingQuery::run() {
     data_available_ = trigger_active_ = false;
   }
   checkpoint_.release();
+  sources_.clear();
+  sink_.reset();
   if (!options_.keeps_checkpoint) {
     std::error_code ignored;
     fs::remove_all(options_.checkpoint, ignored);

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "engine/show.h"
+#include "engine/streaming_python.h"
 #include "functions/coercion.h"
 #include "plan/build.h"
 #include "plan/names.h"
@@ -231,12 +232,13 @@ bool sink_needs_checkpoint(const proto::WriteStreamOperationStart& start) {
                                     format != "foreachbatch" && format != "foreach");
 }
 
-void check_sink_format(const proto::WriteStreamOperationStart& start) {
+void check_sink_format(const proto::WriteStreamOperationStart& start, EmbeddedExecutor& session) {
   static constexpr const char* kFormats[] = {"parquet", "csv",    "json", "text",
                                              "orc",     "memory", "noop", "foreachbatch",
                                              "foreach", "console"};
   const auto format = format_of(start);
   if (std::find(std::begin(kFormats), std::end(kFormats), format) != std::end(kFormats)) return;
+  if (session.python_source(format)) return;
   throw Error("DATA_SOURCE_NOT_FOUND",
               fmt::format("Failed to find the data source: {}. Make sure the provider name is "
                           "correct and the package is properly registered and compatible with "
@@ -265,6 +267,8 @@ std::unique_ptr<StreamSink> make_stream_sink(const SinkRequest& request) {
     return std::make_unique<FunctionSink>(request.engine, request.functions(start, request.engine),
                                           format == "foreachbatch");
   }
+  if (const auto python = request.session->python_source(format))
+    return make_python_sink(*python, request);
   only_append(request.mode, format);
   auto path = start.path().empty() ? option(start, "path", "") : start.path();
   if (path.empty()) throw Error("_LEGACY_ERROR_TEMP_2047", "'path' is not specified");

@@ -39,7 +39,7 @@ struct SinkRequest {
 };
 
 /// Throws DATA_SOURCE_NOT_FOUND.
-void check_sink_format(const proto::WriteStreamOperationStart& start);
+void check_sink_format(const proto::WriteStreamOperationStart& start, EmbeddedExecutor& session);
 /// Whether the sink needs a checkpoint that stays.
 bool sink_needs_checkpoint(const proto::WriteStreamOperationStart& start);
 /// Throws what options and output mode deserve, before the query starts.

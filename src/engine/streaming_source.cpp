@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "engine/streaming_files.h"
+#include "engine/streaming_python.h"
 #include "functions/coercion.h"
 #include "plan/names.h"
 
@@ -208,6 +209,10 @@ Schema stream_schema(const proto::Read& read, EmbeddedExecutor& engine) {
   if (!read.has_data_source()) return {};
   const auto format = lower_case(read.data_source().format());
   if (format == "rate" || format == "rate-micro-batch") return rate_schema();
+  if (const auto python = engine.python_source(format)) {
+    PythonSourceWorker worker(*python, engine.python_session());
+    return engine.describe_python(worker, read.data_source()).schema;
+  }
   return file_stream_schema(read.data_source(), engine);
 }
 
@@ -218,6 +223,8 @@ std::unique_ptr<StreamSource> make_stream_source(const proto::Read& read, Embedd
   const auto options = lower_keys(read.data_source());
   if (format == "rate") return std::make_unique<RateSource>(options, engine, log);
   if (format == "rate-micro-batch") return std::make_unique<RateMicroBatchSource>(options, engine);
+  if (const auto python = engine.python_source(format))
+    return make_python_source(*python, read.data_source(), engine);
   return make_file_source(read.data_source(), engine, log);
 }
 

@@ -229,6 +229,13 @@ TableEntry EmbeddedExecutor::new_table(const CreateTable& statement) {
   const auto [database, name] = table_name(statement.name);
   check_new_name(name);
   const auto place = database_entry(database);
+  if (python_source(statement.provider)) {
+    throw Error("UNSUPPORTED_FEATURE.PYTHON_DATA_SOURCE_TABLE",
+                fmt::format("Tables of data sources written in Python are not supported. Write "
+                            "with `df.write.format(\"{0}\").save()` and read with "
+                            "`spark.read.format(\"{0}\").load()`.",
+                            statement.provider));
+  }
   TableEntry table{
       .database = database,
       .name = name,

@@ -242,6 +242,8 @@ std::optional<FunctionEntry> Warehouse::function(const std::string& database,
   entry.function.table = item->at("table");
   entry.function.body = item->at("body");
   entry.function.comment = item->at("comment");
+  entry.function.python = item->value("python", false);
+  entry.function.handler = item->value("handler", "");
   return entry;
 }
 
@@ -252,7 +254,9 @@ void Warehouse::save(const FunctionEntry& entry) const {
                               {"returns", entry.function.returns},
                               {"table", entry.function.table},
                               {"body", entry.function.body},
-                              {"comment", entry.function.comment}}
+                              {"comment", entry.function.comment},
+                              {"python", entry.function.python},
+                              {"handler", entry.function.handler}}
                              .dump(1));
 }
 

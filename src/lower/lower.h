@@ -65,6 +65,7 @@ struct Routine {
   Schema columns;                     // of a table function, when they are said
   bool table = false;
   std::string body;
+  std::string python = {};  // a pickle of the function, in place of the body
   NameScope scope;
 };
 
@@ -87,7 +88,8 @@ class Environment {
                                          const NameScope& scope) = 0;
   /// A session variable's value.
   virtual std::optional<Resolved> variable(const std::vector<std::string>& name) = 0;
-  virtual Scan source(const spark::connect::Read_DataSource& source) = 0;
+  /// Files, or what a user's Python reads, which is planned when it `runs` alone.
+  virtual Scan source(const spark::connect::Read_DataSource& source, bool runs) = 0;
   /// What spark.catalog is asked.
   virtual Scan asked(const spark::connect::Catalog& call) = 0;
   /// Rows that came with the plan (local_relation) or before it (the cached kinds).

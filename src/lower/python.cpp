@@ -2,8 +2,6 @@
 // reads the relation's rows itself. Both carry their task (python_task.h) as a text.
 #include <fmt/format.h>
 
-#include <sstream>
-
 #include "lower/python_task.h"
 #include "lower/resolver.h"
 
@@ -66,15 +64,8 @@ PythonTask Resolver::python_task_of(const proto::CommonInlineUserDefinedFunction
   task.includes = {udf.additional_includes().begin(), udf.additional_includes().end()};
   task.calls.push_back({udf.command()});
   task.output = python_return_type(udf.output_type());
-  add_python_settings(task);
+  set_python_session(task, catalog_.python_settings(), settings_.time_zone);
   return task;
-}
-
-void Resolver::add_python_settings(PythonTask& task) const {
-  task.settings = catalog_.python_settings();
-  task.settings["spark.sql.session.timeZone"] = settings_.time_zone;
-  std::istringstream includes(std::exchange(task.settings["includes"], ""));
-  for (std::string name; std::getline(includes, name);) task.includes.push_back(name);
 }
 
 bool is_python_aggregate(const proto::CommonInlineUserDefinedFunction& function) {

@@ -2,6 +2,8 @@
 // another relation.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "lower/python_task.h"
 #include "lower/resolver.h"
 
@@ -40,7 +42,7 @@ PythonTask Resolver::table_task(const Udtf& function, std::optional<AnalyzedTabl
       task.output = struct_type({{"col", task.output, true}});
   }
   task.name = function.function_name();
-  add_python_settings(task);
+  set_python_session(task, catalog_.python_settings(), settings_.time_zone);
   return task;
 }
 
@@ -187,6 +189,29 @@ Query Resolver::python_table(const Udtf& function, const std::vector<proto::Expr
 }
 
 /// A table function beside each row of the left side; nothing when the right side is none.
+std::shared_ptr<const Udtf> Resolver::python_table_named(
+    const std::vector<std::string>& parts, std::vector<proto::Expression>& arguments) {
+  if (auto registered = catalog_.python_table_function(parts)) return registered;
+  if (is_generator_name(lower_case(parts.back()))) return nullptr;
+  const auto routine = catalog_.routine(parts, names_);
+  if (!routine || !routine->table || routine->python.empty()) return nullptr;
+  const auto& parameters = routine->parameters;
+  for (size_t i = 0; i < std::min(arguments.size(), parameters.size()); ++i) {
+    if (arguments[i].has_named_argument_expression() || table_argument(arguments[i])) continue;
+    proto::Expression cast;
+    *cast.mutable_cast()->mutable_expr() = arguments[i];
+    type_to_proto(parameters[i].type, cast.mutable_cast()->mutable_type());
+    arguments[i] = std::move(cast);
+  }
+  auto function = std::make_shared<Udtf>();
+  function->set_function_name(routine->name);
+  function->mutable_python_udtf()->set_eval_type(python_kind::kTable);
+  function->mutable_python_udtf()->set_command(routine->python);
+  type_to_proto(struct_type(routine->columns),
+                function->mutable_python_udtf()->mutable_return_type());
+  return function;
+}
+
 std::optional<Query> Resolver::python_lateral(const proto::LateralJoin& join) {
   const proto::Relation* right = &join.right();
   std::vector<std::string> names, qualifiers;
@@ -210,9 +235,9 @@ std::optional<Query> Resolver::python_lateral(const proto::LateralJoin& join) {
     arguments = list_of(function->arguments());
   } else if (right->has_unresolved_table_valued_function()) {
     const auto& call = right->unresolved_table_valued_function();
-    registered = catalog_.python_table_function(split_name(call.function_name()));
-    function = registered.get();
     arguments = list_of(call.arguments());
+    registered = python_table_named(split_name(call.function_name()), arguments);
+    function = registered.get();
   }
   if (!function) return std::nullopt;
   if (join.join_type() == proto::Join::JOIN_TYPE_LEFT_OUTER) {

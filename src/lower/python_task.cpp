@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <utility>
 
 namespace firesteel {
 
@@ -66,6 +68,14 @@ Schema schema_from_json(const json& fields) {
 }
 
 }  // namespace
+
+void set_python_session(PythonTask& task, std::map<std::string, std::string> settings,
+                        const std::string& time_zone) {
+  task.settings = std::move(settings);
+  task.settings["spark.sql.session.timeZone"] = time_zone;
+  std::istringstream includes(std::exchange(task.settings["includes"], ""));
+  for (std::string name; std::getline(includes, name);) task.includes.push_back(name);
+}
 
 bool python_gives_value(int kind) {
   using namespace python_kind;

@@ -31,7 +31,7 @@ inline constexpr int kTable = 300, kArrowTable = 301, kArrowUdtf = 302;
 
 struct PythonTask {
   int kind = 0;
-  std::string client_version;  // of Python, "3.11"
+  std::string client_version;  // of Python, "3.11"; empty: the worker's
   std::vector<std::string> includes;
   /// A function, and which columns of `input` are its arguments.
   struct Call {
@@ -90,6 +90,9 @@ struct AnalyzedTable {
   std::vector<std::pair<std::string, std::string>> select = {};
 };
 
+/// Tells a task of the session that it runs in: `settings` are Environment's.
+void set_python_session(PythonTask& task, std::map<std::string, std::string> settings,
+                        const std::string& time_zone);
 /// Kinds over relations that give one value beside each row, where others give rows.
 bool python_gives_value(int kind);
 

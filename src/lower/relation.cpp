@@ -338,7 +338,7 @@ Query Resolver::read(const proto::Read& read) {
     if (settings_.runs) stream_not_started();
     return scan(catalog_.stream(read), {});
   }
-  return scan(catalog_.source(read.data_source()), {});
+  return scan(catalog_.source(read.data_source(), settings_.runs), {});
 }
 
 Query Resolver::named_table(const proto::Read& read, const proto::Relation& relation) {
@@ -370,7 +370,7 @@ Query Resolver::named_table(const proto::Read& read, const proto::Relation& rela
     proto::Read::DataSource source;
     source.set_format(parts[0]);
     source.add_paths(parts[1]);
-    return scan(catalog_.source(source), {parts[0], parts[1]});
+    return scan(catalog_.source(source, settings_.runs), {parts[0], parts[1]});
   }
   const auto nearest = nearest_name(parts.back(), catalog_.relation_names(names_));
   throw Error(

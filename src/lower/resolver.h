@@ -143,7 +143,6 @@ class Resolver {
   /// The grouping keys, and behind them all columns.
   PythonTask python_task_of(const proto::CommonInlineUserDefinedFunction& function,
                             Span span) const;
-  void add_python_settings(PythonTask& task) const;
   std::vector<Resolved> python_keys(
       Query& input, const google::protobuf::RepeatedPtrField<proto::Expression>& keys);
   std::string python_input(const Query& input, const std::vector<Resolved>& columns,
@@ -168,6 +167,9 @@ class Resolver {
   // python_table.cpp
   Query python_table(const proto::CommonInlineUserDefinedTableFunction& function,
                      const std::vector<proto::Expression>& arguments, Span span);
+  /// A function registered by name or stored as text, whose arguments are then cast as it says.
+  std::shared_ptr<const proto::CommonInlineUserDefinedTableFunction> python_table_named(
+      const std::vector<std::string>& parts, std::vector<proto::Expression>& arguments);
   std::optional<Query> python_lateral(const proto::LateralJoin& join);
   PythonTask table_task(const proto::CommonInlineUserDefinedTableFunction& function,
                         std::optional<AnalyzedTable> analyzed);

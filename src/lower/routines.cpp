@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "lower/python_task.h"
 #include "lower/resolver.h"
 
 namespace firesteel {
@@ -38,8 +39,9 @@ bool is_generator_name(const std::string& name) {
 Query Resolver::table_function(const proto::UnresolvedTableValuedFunction& function, Span span) {
   const auto parts = split_name(function.function_name());
   const auto name = lower_case(parts.back());
-  if (const auto python = catalog_.python_table_function(parts))
-    return python_table(*python, list_of(function.arguments()), span);
+  auto given = list_of(function.arguments());
+  if (const auto python = python_table_named(parts, given))
+    return python_table(*python, given, span);
   if (!is_generator_name(name) && name != "range" && name != "sql_keywords") {
     if (const auto routine = catalog_.routine(parts, names_); routine && routine->table)
       return table_routine(*routine, list_of(function.arguments()), quoted(parts), span);
@@ -308,6 +310,21 @@ Resolved Resolver::scalar_routine(const Routine& routine,
   std::string written;
   const auto parameters =
       bound_parameters(routine, list_of(call.arguments()), name, scope, span, &written);
+  if (!routine.python.empty()) {
+    proto::CommonInlineUserDefinedFunction function;
+    function.set_function_name(routine.name);
+    for (const auto& parameter : parameters)
+      *function.add_arguments() = attribute_expression(quoted({parameter.name}));
+    auto* udf = function.mutable_python_udf();
+    udf->set_eval_type(python_kind::kArrowBatched);
+    udf->set_command(routine.python);
+    type_to_proto(*routine.returns, udf->mutable_output_type());
+    auto result = in_body(routine, parameters, name, span, [&](Scope& body_scope) {
+      return python_function(function, body_scope, span);
+    });
+    result.name = fmt::format("{}({})", routine.name, written);
+    return result;
+  }
   std::string upper = routine.body.substr(0, 6);
   std::transform(upper.begin(), upper.end(), upper.begin(), ::toupper);
   const bool query = upper == "SELECT" || upper.starts_with("WITH") || upper == "VALUES";

@@ -212,12 +212,28 @@ Statement Grammar::create_function(bool temporary, bool replace) {
   for (;;) {
     if (in_.accept("COMMENT")) {
       made.comment = text_value();
+    } else if (in_.accept("LANGUAGE", "PYTHON")) {
+      made.python = true;
+    } else if (in_.accept("HANDLER")) {
+      made.handler = text_value();
     } else if (in_.accept("LANGUAGE", "SQL") || in_.accept("DETERMINISTIC") ||
                in_.accept("NOT", "DETERMINISTIC") || in_.accept("CONTAINS", "SQL") ||
                in_.accept("READS", "SQL", "DATA")) {
+    } else if (in_.is("LANGUAGE")) {
+      const int language = in_.start();
+      in_.take();
+      unsupported(fmt::format("functions in the language {}", in_.token().text), language);
     } else {
       break;
     }
+  }
+  if (made.python) {
+    if (made.returns.empty()) in_.expect("RETURNS");
+    in_.expect("AS");
+    made.body = text_value();
+    if (made.table && (made.handler.empty() || made.returns.empty()))
+      unsupported("a table function in Python without a HANDLER or its columns", start);
+    return made;
   }
   in_.expect("RETURN");
   const int body_start = in_.start();

@@ -188,6 +188,9 @@ class Lexer {
       ++at_;
       token.kind = TokenKind::kString;
       token.value = std::string(quoted(peek(), false));
+    } else if (const auto mark = dollar_mark(); !mark.empty()) {
+      token.kind = TokenKind::kString;
+      token.value = std::string(between(mark));
     } else if (c == '`') {
       token.kind = TokenKind::kQuotedName;
       const auto body = quoted('`', false);
@@ -221,6 +224,28 @@ class Lexer {
     const auto& last = tokens_.back();
     return last.kind == TokenKind::kWord || last.kind == TokenKind::kQuotedName ||
            last.text == ")" || last.text == "]";
+  }
+
+  /// `$$` or `$name$`, which open and close a text; else empty.
+  std::string_view dollar_mark() const {
+    if (peek() != '$') return {};
+    size_t end = at_ + 1;
+    while (end < sql_.size() && is_name_byte(sql_[end])) ++end;
+    return end < sql_.size() && sql_[end] == '$' ? sql_.substr(at_, end + 1 - at_)
+                                                 : std::string_view();
+  }
+
+  /// What stands between two such marks, as it is.
+  std::string_view between(std::string_view mark) {
+    const size_t start = at_, first = at_ + mark.size(), end = sql_.find(mark, first);
+    if (end == std::string_view::npos) {
+      throw Error("PARSE_SYNTAX_ERROR",
+                  fmt::format("Syntax error at or near '{}': nothing closes it.", mark))
+          .at({static_cast<int>(start), static_cast<int>(first)})
+          .in(sql_);
+    }
+    at_ = end + mark.size();
+    return sql_.substr(first, end - first);
   }
 
   /// Reads from the opening to the closing quote; gives what is between. A doubled quote does not

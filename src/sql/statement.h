@@ -68,6 +68,8 @@ struct CreateFunction {
   std::string returns;  // a type, a table's schema when `table`; empty: the body's
   bool table = false;
   std::string body, comment;
+  bool python = false;  // the body is Python, else SQL
+  std::string handler;  // what of the body is called; empty: the body is the function's own
 };
 
 struct DropObject {

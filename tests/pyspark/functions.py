@@ -7,14 +7,18 @@ import os
 import pathlib
 import signal
 import sys
+import tarfile
 import threading
 import time
+import zipfile
 from typing import Iterator
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession, Window, functions as F
+from pyspark.sql.datasource import (DataSource, DataSourceReader, DataSourceWriter, InputPartition,
+                                    SimpleDataSourceStreamReader, WriterCommitMessage)
 
 spark = SparkSession.builder.remote(sys.argv[1]).getOrCreate()
 folder = pathlib.Path(sys.argv[2])
@@ -145,6 +149,114 @@ def sent(x):
 
 
 same(rows(spark.range(1).select(F.udf(sent, "string")("id"))), [("7 hello",)])
+
+
+# Archives become folders; what is none, or climbs out of its folder, is refused.
+with zipfile.ZipFile(folder / "inside.zip", "w") as archive:
+    archive.write(folder / "sent.txt", "below/sent.txt")
+with tarfile.open(folder / "inside.tar.gz", "w:gz") as archive:
+    archive.add(folder / "sent.txt", "sent.txt")
+spark.addArtifacts(f"{folder}/inside.zip#env", f"{folder}/inside.tar.gz", archive=True)
+unpacked = F.udf(lambda x: open("env/below/sent.txt").read() + open("inside.tar.gz/sent.txt").read(), "string")
+same(rows(spark.range(1).select(unpacked("id"))), [("hellohello",)])
+with tarfile.open(folder / "climbs.tar", "w") as archive:
+    archive.add(folder / "sent.txt", "../climbed.txt")
+(folder / "cut.tgz").write_bytes((folder / "inside.tar.gz").read_bytes()[:60])
+(folder / "text.zip").write_text("hello")
+for name in ("climbs.tar", "cut.tgz", "text.zip"):
+    text = error_of(lambda: spark.addArtifacts(f"{folder}/{name}", archive=True))
+    assert "INVALID_ARCHIVE" in text and name in text, text
+
+
+# Functions that SQL stores with their text.
+spark.sql("""CREATE OR REPLACE FUNCTION added(x INT, y INT DEFAULT 10) RETURNS INT LANGUAGE PYTHON AS $$
+  # a comment
+  return None if x is None else x + y
+$$""")
+same(rows(spark.sql("SELECT added(1), added(2, 3), added(y => 4, x => 1), added(NULL)")), [(11, 5, 5, None)])
+same(rows(spark.sql("SELECT id, added(added(id)) FROM range(3) WHERE added(id) > 10")), [(1, 21), (2, 22)])
+spark.sql("""CREATE TEMPORARY FUNCTION counted(s STRING) RETURNS ARRAY<STRUCT<word: STRING, n: INT>> LANGUAGE PYTHON
+  HANDLER 'count' AS $py$
+from collections import Counter
+def count(s):
+    return list(Counter(s.split()).items())
+$py$""")
+same(rows(spark.sql("SELECT counted('a $$ a').word, counted('a b').n")), [(["a", "$$"], [1, 1])])
+spark.sql("""CREATE OR REPLACE FUNCTION letters(s STRING, n INT) RETURNS TABLE (i INT, c STRING) LANGUAGE PYTHON
+  HANDLER 'Letters' AS $$
+  class Letters:
+      def eval(self, s, n):
+          yield from enumerate(s * n)
+$$""")
+same(rows(spark.sql("SELECT c, i FROM letters('ab', '2') ORDER BY i")), [("a", 0), ("b", 1), ("a", 2), ("b", 3)])
+same(rows(spark.sql("SELECT id, c FROM range(2), LATERAL letters('x', id + 1)")), [(0, "x"), (1, "x"), (1, "x")])
+same(rows(spark.sql("DESCRIBE FUNCTION added"))[4], ("Language: PYTHON",))
+spark.sql("CREATE OR REPLACE FUNCTION broken(x INT) RETURNS INT LANGUAGE PYTHON AS $$\ny = x\nreturn y / 0\n$$")
+text = error_of(lambda: spark.sql("SELECT broken(1)").collect())
+assert 'File "<function broken>", line 3' in text and "return y / 0" in text and "ZeroDivisionError" in text, text
+for sql, condition in (("x INT) RETURNS INT LANGUAGE SCALA AS $$ 1 $$", "UNSUPPORTED_FEATURE"),
+                       ("x INT) LANGUAGE PYTHON AS $$ return 1 $$", "PARSE_SYNTAX_ERROR"),
+                       ("x INT) RETURNS INT LANGUAGE PYTHON AS $$ return 1", "PARSE_SYNTAX_ERROR"),
+                       ("x INT) RETURNS TABLE (a INT) LANGUAGE PYTHON AS $$ return 1 $$", "UNSUPPORTED_FEATURE")):
+    text = error_of(lambda: spark.sql(f"CREATE FUNCTION nothing({sql}").collect())
+    assert condition in text, text
+
+
+# Data sources; sources.py has what Spark says of them.
+class Numbers(DataSource):
+    def schema(self):
+        return "number INT"
+
+    def reader(self, schema):
+        first, last = int(self.options["first"]), int(self.options["last"])
+
+        class Reader(DataSourceReader):
+            def partitions(self):
+                return [InputPartition(number) for number in range(first, last)]
+
+            def read(self, partition):
+                yield (partition.value,)
+        return Reader()
+
+    def writer(self, schema, overwrite):
+        path = self.options["path"]
+
+        class Writer(DataSourceWriter):
+            def write(self, rows):
+                message = WriterCommitMessage()
+                message.total = sum(row.number for row in rows)
+                return message
+
+            def commit(self, messages):
+                pathlib.Path(path).write_text(str(sum(message.total for message in messages)))
+        return Writer()
+
+    def simpleStreamReader(self, schema):
+        class Reader(SimpleDataSourceStreamReader):
+            def initialOffset(self):
+                return {"at": 0}
+
+            def read(self, start):
+                end = {"at": min(start["at"] + 3, 5)}
+                return self.readBetweenOffsets(start, end), end
+
+            def readBetweenOffsets(self, start, end):
+                return iter([(number,) for number in range(start["at"], end["at"])])
+        return Reader()
+
+
+spark.dataSource.register(Numbers)
+numbers = spark.read.format("numbers").options(first=2, last=8).load()
+same(rows(numbers), [(number,) for number in range(2, 8)])
+numbers.write.format("numbers").mode("append").save(f"{folder}/total")
+same((folder / "total").read_text(), "27")
+assert "KeyError: 'first'" in error_of(lambda: spark.read.format("numbers").load().collect())
+for checkpoint in ("first", "second"):
+    query = spark.readStream.format("numbers").load().writeStream.format("json") \
+        .option("checkpointLocation", f"{folder}/numbers").start(f"{folder}/numbers-out")
+    query.processAllAvailable()
+    query.stop()
+same(sorted(rows(spark.read.schema("number INT").json(f"{folder}/numbers-out"))), [(number,) for number in range(5)])
 
 
 # Errors, workers that die, queries that are interrupted: the session goes on.

@@ -475,9 +475,12 @@ class Security(unittest.TestCase):
 
 class Streams(unittest.TestCase):
     def test_answers(self):
-        server = Server()
-        done = subprocess.run([sys.executable, str(HERE / "streams.py"), server.url], capture_output=True, text=True, timeout=300)
-        self.assertEqual(done.returncode, 0, done.stdout[-4000:] + done.stderr[-2000:])
+        server = Server("--python", sys.executable)
+        for table in ("streams.py", "sources.py"):
+            with self.subTest(table):
+                done = subprocess.run([sys.executable, str(HERE / table), server.url], capture_output=True, text=True,
+                                      timeout=300)
+                self.assertEqual(done.returncode, 0, done.stdout[-4000:] + done.stderr[-2000:])
         server.stop()
 
     def test_a_killed_server_goes_on_where_it_stopped(self):
@@ -531,7 +534,21 @@ class Streams(unittest.TestCase):
         query = source.writeStream.foreachBatch(fails).trigger(availableNow=True).start()
         with self.assertRaisesRegex(Exception, "FOREACH_BATCH_USER_FUNCTION_ERROR(.|\n)*not this one"):
             query.awaitTermination(60)
+
+        def waits(rows, number):
+            time.sleep(60)
+
+        source.writeStream.foreachBatch(waits).trigger(availableNow=True).start()
+        workers = subprocess.run(["pgrep", "-P", str(server.pid())], capture_output=True, text=True).stdout.split()
+        self.assertTrue(workers)
+        os.kill(server.pid(), signal.SIGKILL)  # its workers end with it, whatever they are at
         server.stop()
+        for _ in range(100):
+            left = [worker for worker in workers if pathlib.Path(f"/proc/{worker}").exists()]
+            if not left:
+                break
+            time.sleep(0.1)
+        self.assertEqual(left, [])
 
     def test_listeners_hear_of_batches_and_the_end(self):
         from pyspark.sql.streaming import StreamingQueryListener

@@ -2,7 +2,7 @@
 
 usage: PYTHON tests/pyspark/streams.py sc://HOST:PORT [--record]
 PYTHON has pyspark[connect]. Holds a server's answers to streams.json, which --record writes from a real Spark's
-(tests/reference/record_streams.py starts one).
+(tests/reference/record_client.py starts one).
 """
 import argparse
 import json
