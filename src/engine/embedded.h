@@ -117,6 +117,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   /// The plan of a temporary view, or nothing.
   std::shared_ptr<const proto::Relation> temporary_view(const std::string& name);
   std::optional<TableEntry> table(const std::string& name);
+  std::string current_database();
   /// Writes rows that are appended once, whatever is tried again: see WriteRequest::once.
   void write_once(const proto::Relation& rows, WriteRequest request);
   LoweredPlan lowered(const proto::Relation& relation, bool runs = false, bool shows = false);
@@ -198,7 +199,6 @@ class EmbeddedExecutor : public Executor, public Environment {
 
   // names.cpp
   Warehouse warehouse();
-  std::string current_database();
   TableName table_name(const std::vector<std::string>& parts);
   TableName table_name(const SqlName& name);
   /// Throws SCHEMA_NOT_FOUND.

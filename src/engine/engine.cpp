@@ -24,23 +24,16 @@ namespace {
 using Places = std::map<std::string, std::vector<Span>, std::less<>>;
 
 constexpr std::pair<std::string_view, std::string_view> kOperations[] = {
-    {"addition", "+"},        {"subtraction", "-"}, {"multiplication", "*"},
-    {"negation", "negative"}, {"abs(", "abs"},      {"try_sum", "sum"}};
+    {"try_add", "+"},      {"addition", "+"},     // of decimals
+    {"try_subtract", "-"}, {"subtraction", "-"},  //
+    {"try_multiply", "*"}, {"multiplication", "*"}, {"in negation", "negative"},
+    {"in abs", "abs"},     {"try_sum", "sum"}};
 
-/// How DuckDB's message of a cast out of range ends or begins, by the type cast to.
+/// How the message of a cast out of range names the type.
 std::string cast_target(const DataType& type) {
-  switch (type.kind) {
-    case TypeKind::kByte:
-      return "destination type INT8";
-    case TypeKind::kShort:
-      return "destination type INT16";
-    case TypeKind::kInteger:
-      return "destination type INT32";
-    case TypeKind::kLong:
-      return "destination type INT64";
-    default:
-      return "to type " + duckdb_type(type);
-  }
+  return type.kind == TypeKind::kDecimal
+             ? fmt::format(" represented as Decimal({}, {}).", type.precision, type.scale)
+             : fmt::format(" cast to \"{}\" ", type.sql());
 }
 
 Places places_of(const proto::Relation& relation) {
@@ -73,7 +66,7 @@ Error placed(const Error& error, const Places& places) {
   if (error.condition() == "CAST_OVERFLOW" ||
       error.condition().starts_with("NUMERIC_VALUE_OUT_OF_RANGE")) {
     for (const auto& [target, found] : places) {
-      const bool cast = target.starts_with("destination type ") || target.starts_with("to type ");
+      const bool cast = target.starts_with(" ");
       if (cast && found.size() == 1 && error.message().find(target) != std::string::npos)
         return error.at(found[0]);
     }
@@ -150,13 +143,17 @@ EmbeddedExecutor::Query EmbeddedExecutor::query(const proto::Relation& relation)
   if (relation.has_html_string()) return {schema(relation), show_html(relation.html_string())};
   const auto plan =
       relation.has_catalog() ? catalog_call(relation.catalog(), true) : lowered(relation, true);
-  const auto places = places_of(relation);
+  // Of a statement, the plan is made again only to say where it failed.
+  const auto places = [sql = relation.sql(), own = places_of(relation)] {
+    if (sql.query().empty()) return own;
+    return places_of(firesteel::parse_query(sql.query(), parameters_of(sql)));
+  };
   const auto tables = std::make_shared<PlanTables>(database_, plan.tables);
   ArrowStream stream;
   try {
     stream = database_.query(plan.sql, plan.schema);
   } catch (const Error& error) {  // constants are worked out before the first row
-    throw placed(error, places).in(text_of(relation));
+    throw placed(error, places()).in(text_of(relation));
   }
   // Errors found while running carry the place; the text they point into is the plan's.
   stream.raise = [inner = stream.raise, text = text_of(relation), places,
@@ -164,7 +161,7 @@ EmbeddedExecutor::Query EmbeddedExecutor::query(const proto::Relation& relation)
     try {
       inner(message);
     } catch (const Error& error) {
-      throw placed(error, places).in(text);
+      throw placed(error, places()).in(text);
     }
   };
   return {plan.schema, std::move(stream)};

@@ -99,13 +99,8 @@ TableEntry EmbeddedExecutor::table_entry(const SqlName& name) {
   const auto [database, table] = table_name(name);
   auto entry = warehouse().table(database, table);
   if (!entry) {
-    const auto nearest = nearest_name(table, warehouse().tables(database));
-    throw Error(
-        "TABLE_OR_VIEW_NOT_FOUND",
-        fmt::format("The table or view `spark_catalog`.`{}`.`{}` cannot be found. Verify the "
-                    "spelling and correctness of the schema and catalog.{}",
-                    database, table,
-                    nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)));
+    throw table_not_found(split_name(name), current_database(),
+                          nearest_name(table, warehouse().tables(database)));
   }
   return *entry;
 }

@@ -404,7 +404,9 @@ proto::Relation EmbeddedExecutor::run(const DropObject& statement) {
                 fmt::format("The table or view {} cannot be found. Verify the spelling and "
                             "correctness of the schema and catalog. To tolerate the error on drop "
                             "use DROP {} IF EXISTS.",
-                            quoted(parts), view ? "VIEW" : "TABLE"));
+                            quoted(parts), view ? "VIEW" : "TABLE"))
+        .with("relationName", quoted({"spark_catalog", database, name}))
+        .with("searchPath", fmt::format("[{}]", quoted({"spark_catalog", current_database()})));
   }
   if (view && table->kind != TableKind::kView) {
     throw Error("WRONG_COMMAND_FOR_OBJECT_TYPE",

@@ -96,13 +96,10 @@ void unresolved_column(const std::vector<std::string>& parts,
         .at(span);
   }
   // The nearest first, at most five, as Spark does.
+  names = nearest_first(parts.back(), std::move(names));
+  names.resize(std::min<size_t>(names.size(), 5));
   std::string list;
-  for (int i = 0; i < 5 && !names.empty(); ++i) {
-    auto nearest = nearest_name(parts.back(), names);
-    if (nearest.empty()) nearest = names.front();
-    list += fmt::format("{}`{}`", list.empty() ? "" : ", ", nearest);
-    names.erase(std::find(names.begin(), names.end(), nearest));
-  }
+  for (const auto& name : names) list += fmt::format("{}`{}`", list.empty() ? "" : ", ", name);
   throw Error(
       "UNRESOLVED_COLUMN.WITH_SUGGESTION",
       fmt::format("A column, variable, or function parameter with name {} cannot be resolved. "
@@ -483,8 +480,9 @@ Resolved Resolver::extract_value(const proto::Expression::UnresolvedExtractValue
   }
   // Spark's [] is 0-based; list_extract is 1-based.
   const auto message = fmt::format(
-      "The index is out of bounds. Use the SQL function `get()` to tolerate "
-      "accessing element at invalid index and return NULL instead.");
+      "The index {} is out of bounds. The array has {} elements. Use the SQL function `get()` to "
+      "tolerate accessing element at invalid index and return NULL instead.",
+      raised_value(key.sql), raised_value(fmt::format("len({})", value.sql)));
   return {.sql = fmt::format(
               "CASE WHEN {1} < 0 OR {1} >= len({0}) THEN {2} ELSE list_extract({0}, {1} + 1) END",
               value.sql, key.sql, raise_sql("INVALID_ARRAY_INDEX", message, span)),
@@ -916,7 +914,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   const FunctionKind kind = overloads.front()->kind;
   if (kind == FunctionKind::kWindow && !scope.windowed) {
     throw Error("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE",
-                fmt::format("Window function {}() requires an OVER clause.", name))
+                fmt::format("Window function \"{}()\" requires an OVER clause.", name))
         .at(span);
   }
   if (kind == FunctionKind::kAggregate) {

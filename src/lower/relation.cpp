@@ -372,13 +372,8 @@ Query Resolver::named_table(const proto::Read& read, const proto::Relation& rela
     source.add_paths(parts[1]);
     return scan(catalog_.source(source), {parts[0], parts[1]});
   }
-  const auto nearest = nearest_name(parts.back(), catalog_.relation_names(names_));
-  throw Error(
-      "TABLE_OR_VIEW_NOT_FOUND",
-      fmt::format("The table or view {} cannot be found. Verify the spelling and correctness of "
-                  "the schema and catalog.{}",
-                  quoted(parts),
-                  nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)))
+  throw table_not_found(parts, names_.database,
+                        nearest_name(parts.back(), catalog_.relation_names(names_)))
       .at(span_of(relation));
 }
 

@@ -16,11 +16,16 @@ bool is_generator(const proto::Expression& expression) {
 }
 
 [[noreturn]] void not_boolean(const Resolved& condition, const char* where) {
-  throw Error(
-      where == std::string_view("join") ? "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE"
-                                        : "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN",
-      fmt::format("The condition \"{}\" of the {} should be of type \"BOOLEAN\", but it is \"{}\".",
-                  condition.name, where, condition.type.sql()))
+  const auto type = condition.type.sql();
+  throw(where == std::string_view("join")
+            ? Error("JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE",
+                    fmt::format("The join condition \"{}\" has the invalid type \"{}\", expected "
+                                "\"BOOLEAN\".",
+                                condition.name, type))
+            : Error("DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN",
+                    fmt::format("Cannot resolve \"{0}\" due to data type mismatch: Filter "
+                                "expression \"{0}\" of type \"{1}\" is not a boolean.",
+                                condition.name, type)))
       .at(condition.span);
 }
 

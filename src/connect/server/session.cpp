@@ -125,7 +125,7 @@ RpcError ServerSession::explain(std::exception_ptr thrown) {
     std::lock_guard lock(mutex_);
     errors_.emplace_back(id, error);
     if (errors_.size() > kErrorsMax) errors_.pop_front();
-    return RpcError::of(error, id, names_classes_);
+    return RpcError::of(error, id, remakes_messages_);
   };
   try {
     std::rethrow_exception(thrown);
@@ -142,7 +142,7 @@ void ServerSession::fetch_error(const std::string& error_id,
                                 proto::FetchErrorDetailsResponse& response) {
   std::lock_guard lock(mutex_);
   for (const auto& [id, error] : errors_) {
-    if (id == error_id) describe_error(error, names_classes_, response);
+    if (id == error_id) describe_error(error, remakes_messages_, response);
   }
 }
 

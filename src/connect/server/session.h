@@ -64,7 +64,7 @@ class ServerSession {
 
   /// The client's name of itself, which says how it takes errors.
   void note_client(const std::string& type) {
-    if (!type.empty()) names_classes_ = type.find("_SPARK_CONNECT_SCALA") == std::string::npos;
+    if (!type.empty()) remakes_messages_ = type.find("_SPARK_CONNECT_SCALA") != std::string::npos;
   }
   void touch() { used_ = Clock::now().time_since_epoch().count(); }
   /// A session whose streams run is in use.
@@ -83,7 +83,7 @@ class ServerSession {
   std::map<std::string, std::shared_ptr<Operation>> operations_;
   std::deque<std::string> gone_operations_;
   std::deque<std::pair<std::string, Error>> errors_;  // the latest, by id
-  std::atomic<bool> names_classes_{true};
+  std::atomic<bool> remakes_messages_{false};
   std::atomic<Clock::rep> used_ = Clock::now().time_since_epoch().count();
 };
 
