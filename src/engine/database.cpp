@@ -16,6 +16,7 @@
 #include "duckdb.h"
 #include "duckdb.hpp"
 #include "duckdb/common/arrow/result_arrow_wrapper.hpp"
+#include "duckdb/function/table/arrow.hpp"
 #include "duckdb/main/chunk_scan_state/query_result.hpp"
 #include "engine/kernels.h"
 #include "functions/coercion.h"
@@ -324,6 +325,25 @@ std::vector<std::vector<std::optional<std::string>>> Database::rows(const std::s
   });
 }
 
+namespace {
+
+/// An Arrow stream of the caller's as DuckDB's scan takes it.
+struct GivenStream {
+  static duckdb::unique_ptr<duckdb::ArrowArrayStreamWrapper> produce(
+      uintptr_t stream, duckdb::ArrowStreamParameters&) {
+    auto wrapper = duckdb::make_uniq<duckdb::ArrowArrayStreamWrapper>();
+    wrapper->arrow_array_stream = *reinterpret_cast<ArrowArrayStream*>(stream);
+    wrapper->arrow_array_stream.release = [](ArrowArrayStream* own) { own->release = nullptr; };
+    return wrapper;
+  }
+  static void schema(ArrowArrayStream* stream, ArrowSchema& out) {
+    if (stream->get_schema(stream, &out) != 0)
+      throw duckdb::InvalidInputException("the Arrow stream's schema could not be read");
+  }
+};
+
+}  // namespace
+
 void Database::create_table(const std::string& name, ArrowStream rows, int columns) {
   std::string names;
   for (int i = 0; i < columns; ++i) names += fmt::format("{}c{}", i ? ", " : "", i);
@@ -331,16 +351,23 @@ void Database::create_table(const std::string& name, ArrowStream rows, int colum
   guarded([&] {
     const auto connection = connect();
     auto raw = rows.release();
-    auto as_c = reinterpret_cast<duckdb_connection>(connection.get());
     const std::string view = name + "_stream";
-    if (duckdb_arrow_scan(as_c, view.c_str(), reinterpret_cast<duckdb_arrow_stream>(&raw)) ==
-        DuckDBError) {
-      const char* text = raw.get_last_error ? raw.get_last_error(&raw) : nullptr;
-      const std::string message = text ? text : "the Arrow stream could not be read";
-      throw from_duckdb(message);
+    duckdb::unique_ptr<duckdb::MaterializedQueryResult> result;
+    try {
+      // As duckdb_arrow_scan does, which leaks the schema.
+      const auto pointer = [](auto to) {
+        return duckdb::Value::POINTER(reinterpret_cast<uintptr_t>(to));
+      };
+      connection
+          ->TableFunction("arrow_scan", {pointer(&raw), pointer(&GivenStream::produce),
+                                         pointer(&GivenStream::schema)})
+          ->CreateView(view, true, true);
+      result = connection->Query(fmt::format("CREATE TABLE {} AS SELECT * FROM {}{}",
+                                             sql_name(name), sql_name(view), names));
+    } catch (...) {
+      if (raw.release) raw.release(&raw);
+      throw;
     }
-    const auto result = connection->Query(fmt::format("CREATE TABLE {} AS SELECT * FROM {}{}",
-                                                      sql_name(name), sql_name(view), names));
     connection->Query(fmt::format("DROP VIEW IF EXISTS {}", sql_name(view)));
     if (raw.release) raw.release(&raw);
     if (result->HasError()) {
