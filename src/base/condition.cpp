@@ -76,12 +76,12 @@ class Comparison {
   Comparison(const std::vector<Part>& parts, std::string_view message, bool loose)
       : parts_(parts), message_(message), loose_(loose) {}
 
-  bool holds() { return from(0, 0); }
-  const std::map<std::string, std::string>& values() const { return values_; }
+  bool holds() { return message_.size() <= kBytesMax && from(0, 0); }
+  std::map<std::string, std::string> values() const { return {values_.begin(), values_.end()}; }
 
  private:
   bool from(size_t part, size_t at) {
-    if (++steps_ > kStepsMax) return false;
+    if (++steps_ > kStepsMax) return false;  // and so do all that wait for it
     if (part == parts_.size())
       return at == message_.size() || (loose_ && part > 0 && is_space(message_[at]));
     if (parts_[part].parameter) return parameter(part, at);
@@ -107,7 +107,7 @@ class Comparison {
   }
 
   bool parameter(size_t part, size_t at) {
-    const std::string name(parts_[part].text);
+    const auto name = parts_[part].text;
     const auto tried = [&](size_t end) {
       values_[name] = message_.substr(at, end - at);
       if (from(part + 1, end)) return true;
@@ -120,11 +120,11 @@ class Comparison {
     // The shortest text will do, unless nothing says where it ends.
     const bool last = part + 1 == parts_.size();
     if (!last && !parts_[part + 1].parameter) {
-      for (size_t end = at; end <= message_.size(); ++end) {
+      for (size_t end = at; end <= message_.size() && steps_ <= kStepsMax; ++end) {
         if (literal(parts_[part + 1].text, end) && tried(end)) return true;
       }
     } else {
-      for (size_t end = message_.size() + 1; end-- > at;) {
+      for (size_t end = message_.size() + 1; end-- > at && steps_ <= kStepsMax;) {
         if (tried(end)) return true;
       }
     }
@@ -137,11 +137,12 @@ class Comparison {
 
   static constexpr size_t kLeftOut = std::string_view::npos;
   static constexpr int kStepsMax = 1000;  // a message that is like Spark's needs some dozens
+  static constexpr size_t kBytesMax = 64 << 10;
   const std::vector<Part>& parts_;
   const std::string_view message_;
   const bool loose_;
   int steps_ = 0;
-  std::map<std::string, std::string> values_;
+  std::map<std::string_view, std::string_view> values_;
 };
 
 }  // namespace

@@ -98,6 +98,18 @@ struct PlanTables {
 
 }  // namespace
 
+proto::Relation statement_of(const proto::SqlCommand& command) {
+  if (command.has_input()) return command.input();
+  proto::Relation relation;
+  auto* sql = relation.mutable_sql();
+  sql->set_query(command.sql());
+  *sql->mutable_args() = command.args();
+  *sql->mutable_pos_args() = command.pos_args();
+  *sql->mutable_named_arguments() = command.named_arguments();
+  *sql->mutable_pos_arguments() = command.pos_arguments();
+  return relation;
+}
+
 std::string text_of(const proto::Relation& relation) {
   if (relation.has_sql()) return relation.sql().query();
   const auto& own = relation.common().origin().jvm_origin().sql_text();
@@ -194,19 +206,8 @@ void EmbeddedExecutor::run(const proto::Command& command) {
   if (command.has_register_table_function())
     return register_python(command.register_table_function());
   if (command.has_sql_command()) {
-    const auto& given = command.sql_command();
-    proto::SQL deprecated;  // the fields that `input` stands for
-    if (!given.has_input()) {
-      deprecated.set_query(given.sql());
-      *deprecated.mutable_args() = given.args();
-      *deprecated.mutable_pos_args() = given.pos_args();
-      *deprecated.mutable_named_arguments() = given.named_arguments();
-      *deprecated.mutable_pos_arguments() = given.pos_arguments();
-    }
-    const auto& input = given.input();
-    sql(!given.has_input()           ? deprecated
-        : input.has_with_relations() ? input.with_relations().root().sql()
-                                     : input.sql());
+    const auto statement = statement_of(command.sql_command());
+    sql(statement.has_with_relations() ? statement.with_relations().root().sql() : statement.sql());
     return;
   }
   const auto* field = command.GetDescriptor()->FindFieldByNumber(command.command_type_case());
@@ -436,16 +437,28 @@ void EmbeddedExecutor::create_view(const proto::CreateDataFrameViewCommand& view
   lowered(view.input());  // a bad plan is found now, not at its first use
   auto parts = split_name(view.name());
   if (view.is_global() && parts.size() == 1) parts.insert(parts.begin(), "global_temp");
-  std::lock_guard lock(mutex_);
-  auto& kept = views_[temporary_key(parts)];
-  if (kept && !view.replace()) {
+  const auto key = temporary_key(parts);
+  const bool shared = shares_global_views_ && key.starts_with(kGlobalViews);
+  if (!views(key).add(key,
+                      {.plan = std::make_shared<proto::Relation>(view.input()),
+                       .owner = shared ? shared_from_this() : nullptr},
+                      view.replace())) {
     throw Error("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS",
                 fmt::format("Cannot create the temporary view `{}` because it already exists. "
                             "Choose a different name, "
                             "drop or replace the existing view.",
                             view.name()));
   }
-  kept = std::make_shared<proto::Relation>(view.input());
+}
+
+void EmbeddedExecutor::share_global_views(std::shared_ptr<TemporaryViews> views) {
+  global_views_ = std::move(views);
+  shares_global_views_ = true;
+}
+
+TemporaryViews& EmbeddedExecutor::views(std::string_view key) {
+  return key.starts_with(kGlobalViews) && key.find('.') == kGlobalViews.size() ? *global_views_
+                                                                               : views_;
 }
 
 /// A scan's rows as a table of the engine.
@@ -515,7 +528,9 @@ proto::Relation EmbeddedExecutor::text_rows(const Rows& rows,
 std::shared_ptr<EmbeddedExecutor> EmbeddedExecutor::clone() {
   auto copy = std::make_shared<EmbeddedExecutor>(database_);
   std::lock_guard lock(mutex_);
-  copy->views_ = views_;
+  copy->views_.copy(views_);
+  copy->global_views_ = global_views_;
+  copy->shares_global_views_ = shares_global_views_;
   copy->functions_ = functions_;
   copy->python_functions_ = python_functions_;
   copy->python_tables_ = python_tables_;

@@ -54,9 +54,11 @@ PythonTask Resolver::python_task_of(const proto::CommonInlineUserDefinedFunction
                                     Span span) const {
   if (!function.has_python_udf()) {
     throw Error("UNSUPPORTED_FEATURE.FUNCTION",
-                fmt::format("The function `{}` is written in Java or Scala, which this engine does "
-                            "not run. Write it in Python or SQL.",
-                            function.function_name()))
+                fmt::format("{} is written in Java or Scala, which this engine does not run. Write "
+                            "it in Python or SQL.",
+                            function.function_name().empty()
+                                ? "A function of the Dataset"
+                                : fmt::format("The function `{}`", function.function_name())))
         .at(span);
   }
   const auto& udf = function.python_udf();
@@ -71,7 +73,7 @@ PythonTask Resolver::python_task_of(const proto::CommonInlineUserDefinedFunction
 }
 
 void Resolver::add_python_settings(PythonTask& task) const {
-  task.settings = catalog_.python_settings();
+  task.settings = catalog_->python_settings();
   task.settings["spark.sql.session.timeZone"] = settings_.time_zone;
   std::istringstream includes(std::exchange(task.settings["includes"], ""));
   for (std::string name; std::getline(includes, name);) task.includes.push_back(name);
@@ -210,6 +212,7 @@ void add_places(std::vector<int>& out, int keys, int columns) {
 }  // namespace
 
 Query Resolver::map_partitions(const proto::MapPartitions& map) {
+  catalog_->check_resource_profile(map.profile_id());
   auto task = python_task_of(map.func(), {});
   if (task.kind != kMapPandas && task.kind != kMapArrow) unsupported_kind(task.kind, {});
   auto outer = std::exchange(outer_, {});

@@ -67,14 +67,14 @@ AnalyzedTable Resolver::analyze_table(const Udtf& function,
         expression(named ? argument.named_argument_expression().value() : argument, scope);
     one.type = value.type;
     try {
-      one.pickled = catalog_.evaluate(fmt::format("spark_pickled({}, CAST({} AS {}))",
-                                                  sql_string(value.type.sql()), value.sql,
-                                                  duckdb_type(value.type)));
+      one.pickled = catalog_->evaluate(fmt::format("spark_pickled({}, CAST({} AS {}))",
+                                                   sql_string(value.type.sql()), value.sql,
+                                                   duckdb_type(value.type)));
     } catch (const Error&) {  // it needs rows: no constant
     }
   }
   AnalyzedTable none{.columns = {}, .pickled = {}};
-  return catalog_.analyzed(table_task(function, std::move(none)), told);
+  return catalog_->analyzed(table_task(function, std::move(none)), told);
 }
 
 const proto::Relation& Resolver::table_plan(const proto::SubqueryExpression& table,
@@ -101,7 +101,7 @@ Resolved Resolver::table_row(const proto::SubqueryExpression& table, Query& inpu
                          value.sql, duckdb_type(value.type));
   };
   const auto parsed = [&](const std::string& text) {
-    return expression(catalog_.parse_expression(text), scope);
+    return expression(catalog_->parse_expression(text), scope);
   };
   if (analyzed && !analyzed->select.empty()) {
     for (const auto& [text, alias] : analyzed->select) {
@@ -210,7 +210,7 @@ std::optional<Query> Resolver::python_lateral(const proto::LateralJoin& join) {
     arguments = list_of(function->arguments());
   } else if (right->has_unresolved_table_valued_function()) {
     const auto& call = right->unresolved_table_valued_function();
-    registered = catalog_.python_table_function(split_name(call.function_name()));
+    registered = catalog_->python_table_function(split_name(call.function_name()));
     function = registered.get();
     arguments = list_of(call.arguments());
   }

@@ -49,7 +49,7 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
   for (const auto& given : expressions) {
     proto::Expression parsed;  // selectExpr("*")
     if (given.expression_string().expression().find('*') != std::string::npos)
-      parsed = catalog_.parse_expression(given.expression_string().expression());
+      parsed = catalog_->parse_expression(given.expression_string().expression());
     const auto& expression = parsed.has_unresolved_star() ? parsed : given;
     if (expression.has_unresolved_regex()) {
       auto pattern = expression.unresolved_regex().col_name();
@@ -57,7 +57,7 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
         pattern = pattern.substr(1, pattern.size() - 2);
       pattern = fmt::format("{}^(?:{})$", settings_.case_sensitive ? "" : "(?i)", pattern);
       for (const auto& column : columns) {
-        const auto fits = catalog_.evaluate(
+        const auto fits = catalog_->evaluate(
             fmt::format("spark_regexp_like({}, {})", sql_string(column.name), sql_string(pattern)));
         if (fits == "true") out.push_back(attribute_expression("`" + column.sql + "`"));
       }
@@ -286,7 +286,7 @@ bool Resolver::has_aggregate(const proto::Expression& expression) const {
   if (expression.has_alias()) return has_aggregate(expression.alias().expr());
   if (expression.has_cast()) return has_aggregate(expression.cast().expr());
   if (expression.has_expression_string()) {
-    return has_aggregate(catalog_.parse_expression(expression.expression_string().expression()));
+    return has_aggregate(catalog_->parse_expression(expression.expression_string().expression()));
   }
   if (expression.has_unresolved_extract_value())
     return has_aggregate(expression.unresolved_extract_value().child());
@@ -295,7 +295,7 @@ bool Resolver::has_aggregate(const proto::Expression& expression) const {
     return is_python_aggregate(function) || any(function.arguments());
   }
   const auto is_aggregate = [&](const std::string& name) {
-    if (const auto python = catalog_.python_function(split_name(name)))
+    if (const auto python = catalog_->python_function(split_name(name)))
       return is_python_aggregate(*python);
     if (lower_case(name) == "product") return true;
     const auto rows = find_function(name);

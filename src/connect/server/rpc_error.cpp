@@ -6,6 +6,7 @@
 #include <google/rpc/status.pb.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <vector>
@@ -46,10 +47,19 @@ constexpr ExceptionRow kMoreExceptions[] = {
     {"PYTHON_WORKER_", "SparkException"},
     {"PICKLE_ERROR", "SparkException"},
     {"ARROW_TYPE_MISMATCH", "SparkException"},
+    {"RESOURCE_PROFILE_NOT_FOUND", "SparkException"},
     {"UNSUPPORTED_FEATURE", "UnsupportedOperationException"},
 };
 
-std::string_view exception_of(const std::string& condition) {
+std::string_view exception_of(const std::string& condition,
+                              const std::map<std::string, std::string>& parameters) {
+  // What a malformed text is depends on what it should have been.
+  if (const auto target = parameters.find("targetType");
+      condition == "CAST_INVALID_INPUT" && target != parameters.end()) {
+    const auto& type = target->second;
+    if (type == "\"DATE\"" || type.starts_with("\"TIME")) return "DateTimeException";
+    if (type == "\"BOOLEAN\"") return "SparkRuntimeException";
+  }
   const auto exact =
       std::ranges::find(kExceptions, std::string_view(condition), &ExceptionRow::condition);
   if (exact != std::end(kExceptions)) return exact->exception;
@@ -60,7 +70,8 @@ std::string_view exception_of(const std::string& condition) {
 }
 
 /// The Java classes of an exception, from its own to the general ones.
-std::vector<std::string> classes_of(const std::string& condition) {
+std::vector<std::string> classes_of(const std::string& condition,
+                                    const std::map<std::string, std::string>& parameters) {
   static constexpr std::pair<std::string_view, std::string_view> kClasses[] = {
       {"ParseException",
        "org.apache.spark.sql.catalyst.parser.ParseException "
@@ -89,7 +100,7 @@ std::vector<std::string> classes_of(const std::string& condition) {
       {"StreamingQueryException", "org.apache.spark.sql.streaming.StreamingQueryException"},
       {"SparkException", "org.apache.spark.SparkException"},
   };
-  const auto name = exception_of(condition);
+  const auto name = exception_of(condition, parameters);
   std::vector<std::string> classes;
   const auto* row =
       std::ranges::find(kClasses, name, &std::pair<std::string_view, std::string_view>::first);
@@ -154,13 +165,13 @@ std::string shortened(std::string text) {
 }  // namespace
 
 RpcError RpcError::of(const Error& error, const std::string& error_id, bool remakes) {
-  const auto classes = classes_of(error.condition());
+  const auto parameters = message_parameters(error);
+  const auto classes = classes_of(error.condition(), parameters.values);
   google::rpc::ErrorInfo info;
   info.set_reason(classes.front());
   info.set_domain("org.apache.spark");
   auto& metadata = *info.mutable_metadata();
   metadata["classes"] = nlohmann::json(classes).dump();
-  const auto parameters = message_parameters(error);
   const auto text = nlohmann::json(parameters.values)
                         .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   const bool fits = text.size() <= kMetadataBytesMax;
@@ -185,9 +196,10 @@ void describe_error(const Error& error, bool remakes,
                     spark::connect::FetchErrorDetailsResponse& response) {
   response.set_root_error_idx(0);
   auto* out = response.add_errors();
-  for (const auto& name : classes_of(error.condition())) out->add_error_type_hierarchy(name);
-  out->set_message(message_of(error));
   const auto parameters = message_parameters(error);
+  for (const auto& name : classes_of(error.condition(), parameters.values))
+    out->add_error_type_hierarchy(name);
+  out->set_message(message_of(error));
   if (remakes && !parameters.complete) return;
   auto* throwable = out->mutable_spark_throwable();
   throwable->set_error_class(error.condition());
