@@ -3,8 +3,10 @@
 #pragma once
 
 #include <exception>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace firesteel {
 
@@ -31,9 +33,14 @@ class Error : public std::exception {
   /// The same error with the SQL text that the span points into; a text already known is kept.
   Error in(std::string_view sql_text) const;
 
+  /// The same error with a parameter of Spark's message that ours does not say.
+  Error with(const std::string& parameter, const std::string& value) const;
+
   const std::string& condition() const { return condition_; }
   const std::string& message() const { return message_; }
   std::string_view sqlstate() const;
+  /// What `with` added; condition.h finds the others.
+  const std::map<std::string, std::string>& parameters() const { return parameters_; }
   Span span() const { return span_; }
   const std::string& sql_text() const { return sql_text_; }
   const char* what() const noexcept override { return what_.c_str(); }
@@ -43,6 +50,7 @@ class Error : public std::exception {
 
   std::string condition_, message_, sql_text_, what_;
   Span span_;
+  std::map<std::string, std::string> parameters_;
 };
 
 /// "Did you mean": the candidate nearest to `name`, or nothing when none is near.
@@ -52,5 +60,8 @@ template <typename Range>
 std::string nearest_name(std::string_view name, const Range& candidates) {
   return nearest_name(name, candidates.data(), candidates.size());
 }
+
+/// Names from the nearest to the farthest.
+std::vector<std::string> nearest_first(std::string_view name, std::vector<std::string> names);
 
 }  // namespace firesteel

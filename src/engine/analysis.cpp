@@ -79,14 +79,13 @@ std::vector<std::string> EmbeddedExecutor::input_files(const proto::Relation& re
       } else {
         const auto name = split_name(read.named_table().unparsed_identifier());
         const auto key = temporary_key(name);
-        std::shared_ptr<const proto::Relation> view;
-        {
-          std::lock_guard lock(mutex_);
-          const auto found = views_.find(key);
-          if (!key.empty() && found != views_.end()) view = found->second;
-        }
-        if (view) {
-          add(*view);
+        if (const auto view = views(key).find(key)) {
+          if (const auto owner = std::dynamic_pointer_cast<EmbeddedExecutor>(view->owner);
+              owner && owner.get() != this) {
+            for (auto& file : owner->input_files(*view->plan)) files.push_back(std::move(file));
+          } else {
+            add(*view->plan);
+          }
           return false;
         }
         const auto [database, table] = table_name(name);

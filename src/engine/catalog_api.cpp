@@ -104,12 +104,24 @@ LoweredPlan EmbeddedExecutor::catalog_call(const proto::Catalog& call, bool runs
               fmt::format("[{}]", sql_string(table.database)), text_cell(table.comment),
               sql_string(kind_text(table.kind)), "false"});
   };
-  const auto add_view = [&](SqlRows& rows, const std::string& name) {
-    rows.add({sql_string(name), "NULL", "[]", "NULL", "'TEMPORARY'", "true"});
+  const auto add_view = [&](SqlRows& rows, const std::string& name, const std::string& database) {
+    rows.add({sql_string(name), "NULL",
+              database.empty() ? "[]" : fmt::format("[{}]", sql_string(database)), "NULL",
+              "'TEMPORARY'", "true"});
+  };
+  const auto add_views = [&](SqlRows& rows, const std::string& database, const auto& list) {
+    for (const auto& name : views_.names()) {
+      if (wanted(list, name)) add_view(rows, name, "");
+    }
+    if (database != kGlobalViews) return;
+    for (const auto& key : global_views_->names()) {
+      const auto name = key.substr(database.size() + 1);
+      if (wanted(list, name)) add_view(rows, name, database);
+    }
   };
   const auto is_view = [&](const std::string& name) {
-    std::lock_guard lock(mutex_);
-    return views_.contains(temporary_key(split_name(name)));
+    const auto key = temporary_key(split_name(name));
+    return views(key).contains(key);
   };
   const auto is_table = [&](const std::string& name) {
     const auto [database, table] = table_name(name);
@@ -152,23 +164,21 @@ LoweredPlan EmbeddedExecutor::catalog_call(const proto::Catalog& call, bool runs
     case proto::Catalog::kListTables: {
       const auto& list = call.list_tables();
       const auto database = list.has_db_name() ? lower_case(list.db_name()) : current_database();
-      database_entry(database);
+      if (database != kGlobalViews) database_entry(database);
       SqlRows rows(table_schema);
       for (const auto& name : catalog.tables(database)) {
         const auto table = catalog.table(database, name);
         if (table && wanted(list, name)) add_table(rows, *table);
       }
-      std::lock_guard lock(mutex_);
-      for (const auto& [name, plan] : views_) {
-        if (wanted(list, name) && !name.starts_with("global_temp.")) add_view(rows, name);
-      }
+      add_views(rows, database, list);
       return std::move(rows).plan();
     }
     case proto::Catalog::kGetTable: {
       const auto name = qualified(call.get_table(), call.get_table().table_name());
       SqlRows rows(table_schema);
       if (is_view(name)) {
-        add_view(rows, split_name(name).back());
+        const auto parts = split_name(name);
+        add_view(rows, parts.back(), parts.size() > 1 ? lower_case(parts[0]) : "");
       } else {
         add_table(rows, table_entry(name));
       }
@@ -249,8 +259,8 @@ LoweredPlan EmbeddedExecutor::catalog_call(const proto::Catalog& call, bool runs
       const auto name = call.has_drop_temp_view()
                             ? call.drop_temp_view().view_name()
                             : "global_temp." + call.drop_global_temp_view().view_name();
-      std::lock_guard lock(mutex_);
-      return flag(runs && views_.erase(temporary_key(split_name(name))) > 0);
+      const auto key = temporary_key(split_name(name));
+      return flag(runs && views(key).erase(key));
     }
     case proto::Catalog::kIsCached: {
       const auto& name = call.is_cached().table_name();
@@ -363,16 +373,13 @@ LoweredPlan EmbeddedExecutor::catalog_call(const proto::Catalog& call, bool runs
     case proto::Catalog::kListViews: {
       const auto& list = call.list_views();
       const auto database = list.has_db_name() ? lower_case(list.db_name()) : current_database();
-      database_entry(database);
+      if (database != kGlobalViews) database_entry(database);
       SqlRows rows(table_schema);
       for (const auto& name : catalog.tables(database)) {
         const auto table = catalog.table(database, name);
         if (table && table->kind == TableKind::kView && wanted(list, name)) add_table(rows, *table);
       }
-      std::lock_guard lock(mutex_);
-      for (const auto& [name, plan] : views_) {
-        if (wanted(list, name) && !name.starts_with("global_temp.")) add_view(rows, name);
-      }
+      add_views(rows, database, list);
       return std::move(rows).plan();
     }
     default: {

@@ -7,12 +7,16 @@
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <map>
 #include <mutex>
+#include <regex>
 #include <set>
 
+#include "base/number_text.h"
 #include "duckdb.h"
 #include "duckdb.hpp"
 #include "duckdb/common/arrow/result_arrow_wrapper.hpp"
+#include "duckdb/function/table/arrow.hpp"
 #include "duckdb/main/chunk_scan_state/query_result.hpp"
 #include "engine/kernels.h"
 #include "functions/coercion.h"
@@ -325,6 +329,25 @@ std::vector<std::vector<std::optional<std::string>>> Database::rows(const std::s
   });
 }
 
+namespace {
+
+/// An Arrow stream of the caller's as DuckDB's scan takes it.
+struct GivenStream {
+  static duckdb::unique_ptr<duckdb::ArrowArrayStreamWrapper> produce(
+      uintptr_t stream, duckdb::ArrowStreamParameters&) {
+    auto wrapper = duckdb::make_uniq<duckdb::ArrowArrayStreamWrapper>();
+    wrapper->arrow_array_stream = *reinterpret_cast<ArrowArrayStream*>(stream);
+    wrapper->arrow_array_stream.release = [](ArrowArrayStream* own) { own->release = nullptr; };
+    return wrapper;
+  }
+  static void schema(ArrowArrayStream* stream, ArrowSchema& out) {
+    if (stream->get_schema(stream, &out) != 0)
+      throw duckdb::InvalidInputException("the Arrow stream's schema could not be read");
+  }
+};
+
+}  // namespace
+
 void Database::create_table(const std::string& name, ArrowStream rows, int columns) {
   std::string names;
   for (int i = 0; i < columns; ++i) names += fmt::format("{}c{}", i ? ", " : "", i);
@@ -332,16 +355,23 @@ void Database::create_table(const std::string& name, ArrowStream rows, int colum
   guarded([&] {
     const auto connection = connect();
     auto raw = rows.release();
-    auto as_c = reinterpret_cast<duckdb_connection>(connection.get());
     const std::string view = name + "_stream";
-    if (duckdb_arrow_scan(as_c, view.c_str(), reinterpret_cast<duckdb_arrow_stream>(&raw)) ==
-        DuckDBError) {
-      const char* text = raw.get_last_error ? raw.get_last_error(&raw) : nullptr;
-      const std::string message = text ? text : "the Arrow stream could not be read";
-      throw from_duckdb(message);
+    duckdb::unique_ptr<duckdb::MaterializedQueryResult> result;
+    try {
+      // As duckdb_arrow_scan does, which leaks the schema.
+      const auto pointer = [](auto to) {
+        return duckdb::Value::POINTER(reinterpret_cast<uintptr_t>(to));
+      };
+      connection
+          ->TableFunction("arrow_scan", {pointer(&raw), pointer(&GivenStream::produce),
+                                         pointer(&GivenStream::schema)})
+          ->CreateView(view, true, true);
+      result = connection->Query(fmt::format("CREATE TABLE {} AS SELECT * FROM {}{}",
+                                             sql_name(name), sql_name(view), names));
+    } catch (...) {
+      if (raw.release) raw.release(&raw);
+      throw;
     }
-    const auto result = connection->Query(fmt::format("CREATE TABLE {} AS SELECT * FROM {}{}",
-                                                      sql_name(name), sql_name(view), names));
     connection->Query(fmt::format("DROP VIEW IF EXISTS {}", sql_name(view)));
     if (raw.release) raw.release(&raw);
     if (result->HasError()) {
@@ -377,6 +407,57 @@ std::string Database::extension(const std::string& name) {
 
 std::string Database::version() { return duckdb::DuckDB::LibraryVersion(); }
 
+namespace {
+
+/// An overflow in Spark's words, which name the operation or type that engine.cpp finds the place
+/// by.
+std::optional<Error> overflow(const std::string& text) {
+  static const std::regex binary(R"(Overflow in (\w+) of (INT\d+) \((-?\d+) (.) (-?\d+)\).*)");
+  static const std::regex unary(R"(Overflow (?:in|on) (negation|abs).*)");
+  static const std::regex cast(
+      R"(Type (\w+) with value (\S+) can't be cast because the value is out of range for the destination type (\w+))");
+  static const std::regex decimal(
+      R"re(Casting value "(.*)" to type DECIMAL\((\d+),(\d+)\) failed: value is out of range!.*)re");
+  static const std::map<std::string, std::pair<const char*, const char*>> types = {
+      {"INT8", {"TINYINT", ""}},  {"INT16", {"SMALLINT", "S"}}, {"INT32", {"INT", ""}},
+      {"INT64", {"BIGINT", "L"}}, {"FLOAT", {"FLOAT", ""}},     {"DOUBLE", {"DOUBLE", "D"}}};
+  static const std::map<std::string, const char*> operations = {
+      {"addition", "try_add"}, {"subtraction", "try_subtract"}, {"multiplication", "try_multiply"}};
+  std::smatch found;
+  if (std::regex_match(text, found, unary))
+    return Error("ARITHMETIC_OVERFLOW", fmt::format("overflow in {}.", found[1].str()));
+  if (std::regex_match(text, found, binary) && operations.contains(found[1])) {
+    const auto* instead = operations.at(found[1]);
+    if (found[2] == "INT8" || found[2] == "INT16") {
+      return Error(
+          "BINARY_ARITHMETIC_OVERFLOW",
+          fmt::format("{}S {} {}S caused overflow. Use `{}` to ignore overflow problem and "
+                      "return NULL.",
+                      found[3].str(), found[4].str(), found[5].str(), instead));
+    }
+    return Error(
+        "ARITHMETIC_OVERFLOW",
+        fmt::format("overflow. Use '{}' to tolerate overflow and return NULL instead.", instead));
+  }
+  if (std::regex_match(text, found, cast) && types.contains(found[1]) && types.contains(found[3])) {
+    const auto [source, suffix] = types.at(found[1]);
+    const auto value = found[1] == "DOUBLE" ? java_text(std::stod(found[2].str())) : found[2].str();
+    return Error(
+        "CAST_OVERFLOW",
+        fmt::format("The value {}{} of the type \"{}\" cannot be cast to \"{}\" due to an "
+                    "overflow. Use `try_cast` to tolerate overflow and return NULL instead.",
+                    value, suffix, source, types.at(found[3]).first));
+  }
+  if (std::regex_match(text, found, decimal)) {
+    return Error("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
+                 fmt::format("{} cannot be represented as Decimal({}, {}).", found[1].str(),
+                             found[2].str(), found[3].str()));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 Error from_duckdb(const std::string& message) {
   if (const auto raised = raised_error(message)) return *raised;
   const auto colon = message.find(": ");
@@ -399,6 +480,7 @@ Error from_duckdb(const std::string& message) {
     return Error("DISK_FULL", fmt::format("{}. Free space or choose another folder.",
                                           text.substr(0, text.find('\n'))));
   }
+  if (const auto error = overflow(text)) return *error;
   if (has("Failed to cast decimal value")) return Error("CAST_OVERFLOW", text);
   if (has("The map key list does not align")) {
     return Error("INVALID_PARAMETER_VALUE",

@@ -21,6 +21,7 @@
 #include "engine/observed.h"
 #include "engine/python_source.h"
 #include "engine/sources.h"
+#include "engine/temporary_views.h"
 #include "engine/warehouse.h"
 #include "engine/write.h"
 #include "lower/lower.h"
@@ -57,7 +58,9 @@ struct PlanTables {
   }
 };
 
-class EmbeddedExecutor : public Executor, public Environment {
+class EmbeddedExecutor : public Executor,
+                         public Environment,
+                         public std::enable_shared_from_this<EmbeddedExecutor> {
  public:
   explicit EmbeddedExecutor(const DatabaseOptions& options) : EmbeddedExecutor(Database(options)) {}
   /// A session of its own beside others of the database.
@@ -87,6 +90,10 @@ class EmbeddedExecutor : public Executor, public Environment {
   /// From now on static settings, and those that name the server's folders, stay as they are.
   void seal_static_settings() { sealed_ = true; }
 
+  /// Global temporary views are these from now on, which others share: whoever makes one lives on
+  /// in it. Call it before the first is made.
+  void share_global_views(std::shared_ptr<TemporaryViews> views);
+
   /// The rows of a plan as they are now, under an id that cached_remote_relation names.
   std::string checkpoint(const proto::Relation& relation);
   void forget_checkpoint(const std::string& id);
@@ -107,6 +114,8 @@ class EmbeddedExecutor : public Executor, public Environment {
 
   /// `sql` of a text with parameters.
   proto::Relation sql(const proto::SQL& sql);
+  /// The id of a new resource profile. One machine has nothing to choose by it, so it is a number.
+  static int32_t add_resource_profile();
   /// The metrics of a plan's or command's observations, once it has run. observed.cpp
   std::vector<ObservedMetrics> observed(const google::protobuf::Message& plan);
 
@@ -133,6 +142,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   /// The plan of a temporary view, or nothing.
   std::shared_ptr<const proto::Relation> temporary_view(const std::string& name);
   std::optional<TableEntry> table(const std::string& name);
+  std::string current_database();
   /// Writes rows that are appended once, whatever is tried again: see WriteRequest::once.
   void write_once(const proto::Relation& rows, WriteRequest request);
   LoweredPlan lowered(const proto::Relation& relation, bool runs = false, bool shows = false);
@@ -179,6 +189,7 @@ class EmbeddedExecutor : public Executor, public Environment {
   AnalyzedTable analyzed(const PythonTask& task,
                          const std::vector<AnalyzeArgument>& arguments) override;
   std::map<std::string, std::string> python_settings() override;
+  void check_resource_profile(int32_t id) override;
   proto::Relation parse_query(const proto::SQL& sql) override;
   proto::Expression parse_expression(std::string_view sql) override;
 
@@ -225,14 +236,16 @@ class EmbeddedExecutor : public Executor, public Environment {
 
   // names.cpp
   Warehouse warehouse();
-  std::string current_database();
   TableName table_name(const std::vector<std::string>& parts);
   TableName table_name(const SqlName& name);
   /// Throws SCHEMA_NOT_FOUND.
   DatabaseEntry database_entry(const std::string& name);
   /// Throws TABLE_OR_VIEW_NOT_FOUND.
   TableEntry table_entry(const SqlName& name);
-  std::string temporary_key(const std::vector<std::string>& parts);
+  /// The name that a temporary view would have; empty when it would have none.
+  static std::string temporary_key(const std::vector<std::string>& parts);
+  /// Where a temporary view of this name would be.
+  TemporaryViews& views(std::string_view key);
   Scan scan_table(const TableEntry& table);
   Scan scanned(const SourceRequest& request);
   NamedRelation view_relation(const TableEntry& view);
@@ -319,8 +332,9 @@ class EmbeddedExecutor : public Executor, public Environment {
   /// The names of the session's own tables in the database begin so.
   const std::string prefix_ = database_.new_name("__session") + "_";
   std::mutex mutex_;
-  /// Temporary views by lower-case name; those of GLOBAL begin with "global_temp.".
-  std::map<std::string, std::shared_ptr<const proto::Relation>> views_;
+  TemporaryViews views_;
+  std::shared_ptr<TemporaryViews> global_views_ = std::make_shared<TemporaryViews>();
+  bool shares_global_views_ = false;
   std::map<std::string, CreateFunction> functions_;
   /// Registered Python functions by lower-case name.
   std::map<std::string, std::shared_ptr<const proto::CommonInlineUserDefinedFunction>>
@@ -351,6 +365,9 @@ class EmbeddedExecutor : public Executor, public Environment {
   int script_depth_ = 0;
 };
 
+/// The database that global temporary views are named in.
+inline constexpr std::string_view kGlobalViews = "global_temp";
+
 /// Throws INVALID_SCHEMA_OR_RELATION_NAME unless it is letters, digits and underscores: names
 /// become folders.
 void check_new_name(const std::string& name);
@@ -362,6 +379,8 @@ void read_write_options(const Properties& options, WriteRequest& request);
 /// Spark's patterns of SHOW: `*` is any text, `|` separates patterns, capitals do not matter.
 bool fits_pattern(std::string_view name, std::string_view pattern);
 SqlParameters parameters_of(const proto::SQL& sql);
+/// The statement of a command. Scala's client sends its text and arguments apart still.
+proto::Relation statement_of(const proto::SqlCommand& command);
 /// The SQL text that a plan, or the plan it stands on, was made from.
 std::string text_of(const proto::Relation& relation);
 

@@ -24,23 +24,16 @@ namespace {
 using Places = std::map<std::string, std::vector<Span>, std::less<>>;
 
 constexpr std::pair<std::string_view, std::string_view> kOperations[] = {
-    {"addition", "+"},        {"subtraction", "-"}, {"multiplication", "*"},
-    {"negation", "negative"}, {"abs(", "abs"},      {"try_sum", "sum"}};
+    {"try_add", "+"},      {"addition", "+"},     // of decimals
+    {"try_subtract", "-"}, {"subtraction", "-"},  //
+    {"try_multiply", "*"}, {"multiplication", "*"}, {"in negation", "negative"},
+    {"in abs", "abs"},     {"try_sum", "sum"}};
 
-/// How DuckDB's message of a cast out of range ends or begins, by the type cast to.
+/// How the message of a cast out of range names the type.
 std::string cast_target(const DataType& type) {
-  switch (type.kind) {
-    case TypeKind::kByte:
-      return "destination type INT8";
-    case TypeKind::kShort:
-      return "destination type INT16";
-    case TypeKind::kInteger:
-      return "destination type INT32";
-    case TypeKind::kLong:
-      return "destination type INT64";
-    default:
-      return "to type " + duckdb_type(type);
-  }
+  return type.kind == TypeKind::kDecimal
+             ? fmt::format(" represented as Decimal({}, {}).", type.precision, type.scale)
+             : fmt::format(" cast to \"{}\" ", type.sql());
 }
 
 Places places_of(const proto::Relation& relation) {
@@ -73,7 +66,7 @@ Error placed(const Error& error, const Places& places) {
   if (error.condition() == "CAST_OVERFLOW" ||
       error.condition().starts_with("NUMERIC_VALUE_OUT_OF_RANGE")) {
     for (const auto& [target, found] : places) {
-      const bool cast = target.starts_with("destination type ") || target.starts_with("to type ");
+      const bool cast = target.starts_with(" ");
       if (cast && found.size() == 1 && error.message().find(target) != std::string::npos)
         return error.at(found[0]);
     }
@@ -90,6 +83,18 @@ Error placed(const Error& error, const Places& places) {
 }
 
 }  // namespace
+
+proto::Relation statement_of(const proto::SqlCommand& command) {
+  if (command.has_input()) return command.input();
+  proto::Relation relation;
+  auto* sql = relation.mutable_sql();
+  sql->set_query(command.sql());
+  *sql->mutable_args() = command.args();
+  *sql->mutable_pos_args() = command.pos_args();
+  *sql->mutable_named_arguments() = command.named_arguments();
+  *sql->mutable_pos_arguments() = command.pos_arguments();
+  return relation;
+}
 
 std::string text_of(const proto::Relation& relation) {
   if (relation.has_sql()) return relation.sql().query();
@@ -136,13 +141,17 @@ EmbeddedExecutor::Query EmbeddedExecutor::query(const proto::Relation& relation)
   if (relation.has_html_string()) return {schema(relation), show_html(relation.html_string())};
   const auto plan =
       relation.has_catalog() ? catalog_call(relation.catalog(), true) : lowered(relation, true);
-  const auto places = places_of(relation);
+  // Of a statement, the plan is made again only to say where it failed.
+  const auto places = [sql = relation.sql(), own = places_of(relation)] {
+    if (sql.query().empty()) return own;
+    return places_of(firesteel::parse_query(sql.query(), parameters_of(sql)));
+  };
   const auto tables = std::make_shared<PlanTables>(database_, plan.tables);
   ArrowStream stream;
   try {
     stream = database_.query(plan.sql, plan.schema);
   } catch (const Error& error) {  // constants are worked out before the first row
-    throw placed(error, places).in(text_of(relation));
+    throw placed(error, places()).in(text_of(relation));
   }
   // Errors found while running carry the place; the text they point into is the plan's.
   stream.raise = [inner = stream.raise, text = text_of(relation), places,
@@ -150,7 +159,7 @@ EmbeddedExecutor::Query EmbeddedExecutor::query(const proto::Relation& relation)
     try {
       inner(message);
     } catch (const Error& error) {
-      throw placed(error, places).in(text);
+      throw placed(error, places()).in(text);
     }
   };
   return {plan.schema, std::move(stream)};
@@ -184,19 +193,8 @@ void EmbeddedExecutor::run(const proto::Command& command) {
     return register_python(command.register_table_function());
   if (command.has_register_data_source()) return register_python(command.register_data_source());
   if (command.has_sql_command()) {
-    const auto& given = command.sql_command();
-    proto::SQL deprecated;  // the fields that `input` stands for
-    if (!given.has_input()) {
-      deprecated.set_query(given.sql());
-      *deprecated.mutable_args() = given.args();
-      *deprecated.mutable_pos_args() = given.pos_args();
-      *deprecated.mutable_named_arguments() = given.named_arguments();
-      *deprecated.mutable_pos_arguments() = given.pos_arguments();
-    }
-    const auto& input = given.input();
-    sql(!given.has_input()           ? deprecated
-        : input.has_with_relations() ? input.with_relations().root().sql()
-                                     : input.sql());
+    const auto statement = statement_of(command.sql_command());
+    sql(statement.has_with_relations() ? statement.with_relations().root().sql() : statement.sql());
     return;
   }
   const auto* field = command.GetDescriptor()->FindFieldByNumber(command.command_type_case());
@@ -428,16 +426,28 @@ void EmbeddedExecutor::create_view(const proto::CreateDataFrameViewCommand& view
   lowered(view.input());  // a bad plan is found now, not at its first use
   auto parts = split_name(view.name());
   if (view.is_global() && parts.size() == 1) parts.insert(parts.begin(), "global_temp");
-  std::lock_guard lock(mutex_);
-  auto& kept = views_[temporary_key(parts)];
-  if (kept && !view.replace()) {
+  const auto key = temporary_key(parts);
+  const bool shared = shares_global_views_ && key.starts_with(kGlobalViews);
+  if (!views(key).add(key,
+                      {.plan = std::make_shared<proto::Relation>(view.input()),
+                       .owner = shared ? shared_from_this() : nullptr},
+                      view.replace())) {
     throw Error("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS",
                 fmt::format("Cannot create the temporary view `{}` because it already exists. "
                             "Choose a different name, "
                             "drop or replace the existing view.",
                             view.name()));
   }
-  kept = std::make_shared<proto::Relation>(view.input());
+}
+
+void EmbeddedExecutor::share_global_views(std::shared_ptr<TemporaryViews> views) {
+  global_views_ = std::move(views);
+  shares_global_views_ = true;
+}
+
+TemporaryViews& EmbeddedExecutor::views(std::string_view key) {
+  return key.starts_with(kGlobalViews) && key.find('.') == kGlobalViews.size() ? *global_views_
+                                                                               : views_;
 }
 
 /// A scan's rows as a table of the engine.
@@ -507,7 +517,9 @@ proto::Relation EmbeddedExecutor::text_rows(const Rows& rows,
 std::shared_ptr<EmbeddedExecutor> EmbeddedExecutor::clone() {
   auto copy = std::make_shared<EmbeddedExecutor>(database_);
   std::lock_guard lock(mutex_);
-  copy->views_ = views_;
+  copy->views_.copy(views_);
+  copy->global_views_ = global_views_;
+  copy->shares_global_views_ = shares_global_views_;
   copy->functions_ = functions_;
   copy->python_functions_ = python_functions_;
   copy->python_tables_ = python_tables_;

@@ -65,9 +65,8 @@ void EmbeddedExecutor::release(const std::string& name) {
 
 std::shared_ptr<const proto::Relation> EmbeddedExecutor::temporary_view(const std::string& name) {
   const auto key = temporary_key(split_name(name));
-  std::lock_guard lock(mutex_);
-  const auto found = views_.find(key);
-  return key.empty() || found == views_.end() ? nullptr : found->second;
+  const auto found = views(key).find(key);
+  return found ? found->plan : nullptr;
 }
 
 std::optional<TableEntry> EmbeddedExecutor::table(const std::string& name) {

@@ -100,21 +100,16 @@ TableEntry EmbeddedExecutor::table_entry(const SqlName& name) {
   const auto [database, table] = table_name(name);
   auto entry = warehouse().table(database, table);
   if (!entry) {
-    const auto nearest = nearest_name(table, warehouse().tables(database));
-    throw Error(
-        "TABLE_OR_VIEW_NOT_FOUND",
-        fmt::format("The table or view `spark_catalog`.`{}`.`{}` cannot be found. Verify the "
-                    "spelling and correctness of the schema and catalog.{}",
-                    database, table,
-                    nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)));
+    throw table_not_found(split_name(name), current_database(),
+                          nearest_name(table, warehouse().tables(database)));
   }
   return *entry;
 }
 
 std::string EmbeddedExecutor::temporary_key(const std::vector<std::string>& parts) {
   if (parts.size() == 1) return lower_case(parts[0]);
-  if (parts.size() == 2 && lower_case(parts[0]) == "global_temp")
-    return "global_temp." + lower_case(parts[1]);
+  if (parts.size() == 2 && lower_case(parts[0]) == kGlobalViews)
+    return fmt::format("{}.{}", kGlobalViews, lower_case(parts[1]));
   return "";
 }
 
@@ -148,9 +143,10 @@ std::optional<NamedRelation> EmbeddedExecutor::relation(const std::vector<std::s
       }
       return NamedRelation{cached_[key].scan, nullptr, {}, {name.back()}};
     }
-    if (const auto found = views_.find(key); found != views_.end()) {
+    if (const auto found = views(key).find(key)) {
       NamedRelation view;
-      view.view = found->second;
+      view.view = found->plan;
+      if (found->owner.get() != this) view.environment = found->owner;
       view.scope.database = current_database_;
       view.qualifiers = name;
       return view;
@@ -204,8 +200,7 @@ NamedRelation EmbeddedExecutor::view_relation(const TableEntry& view) {
 
 std::vector<std::string> EmbeddedExecutor::relation_names(const NameScope& scope) {
   auto names = warehouse().tables(scope.database);
-  std::lock_guard lock(mutex_);
-  for (const auto& [name, plan] : views_) names.push_back(name);
+  for (auto& name : views_.names()) names.push_back(std::move(name));
   return names;
 }
 
@@ -348,6 +343,21 @@ SqlParameters parameters_of(const proto::SQL& sql) {
   for (const auto& [name, value] : sql.named_arguments()) parameters.named[name] = value;
   for (const auto& value : sql.pos_arguments()) parameters.positional.push_back(value);
   return parameters;
+}
+
+namespace {
+std::atomic<int32_t> resource_profiles = 0;  // of all sessions, as in Spark; 0 is the default's
+}
+
+int32_t EmbeddedExecutor::add_resource_profile() { return ++resource_profiles; }
+
+void EmbeddedExecutor::check_resource_profile(int32_t id) {
+  if (id < 0 || id > resource_profiles) {
+    throw Error("RESOURCE_PROFILE_NOT_FOUND",
+                fmt::format("ResourceProfileId {} not found! Make the profile in this server first "
+                            "(ResourceProfileBuilder).",
+                            id));
+  }
 }
 
 proto::Relation EmbeddedExecutor::parse_query(const proto::SQL& sql) {

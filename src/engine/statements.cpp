@@ -392,9 +392,11 @@ proto::Relation EmbeddedExecutor::run(const DropObject& statement) {
   }
   const bool view = statement.kind == Kind::kView;
   if (const auto key = temporary_key(parts); !key.empty()) {
-    std::lock_guard lock(mutex_);
-    cached_.erase(key);
-    if (views_.erase(key) > 0) return no_rows();
+    {
+      std::lock_guard lock(mutex_);
+      cached_.erase(key);
+    }
+    if (views(key).erase(key)) return no_rows();
   }
   const auto [database, name] = table_name(statement.name);
   const auto table = catalog.table(database, name);
@@ -404,7 +406,9 @@ proto::Relation EmbeddedExecutor::run(const DropObject& statement) {
                 fmt::format("The table or view {} cannot be found. Verify the spelling and "
                             "correctness of the schema and catalog. To tolerate the error on drop "
                             "use DROP {} IF EXISTS.",
-                            quoted(parts), view ? "VIEW" : "TABLE"));
+                            quoted(parts), view ? "VIEW" : "TABLE"))
+        .with("relationName", quoted({"spark_catalog", database, name}))
+        .with("searchPath", fmt::format("[{}]", quoted({"spark_catalog", current_database()})));
   }
   if (view && table->kind != TableKind::kView) {
     throw Error("WRONG_COMMAND_FOR_OBJECT_TYPE",
@@ -637,10 +641,7 @@ proto::Relation EmbeddedExecutor::run(const Cache& statement) {
     create_view(view);
   }
   std::string key = temporary_key(parts);
-  {
-    std::lock_guard lock(mutex_);
-    if (!views_.contains(key)) key.clear();
-  }
+  if (!views(key).contains(key)) key.clear();
   proto::Relation plan;
   if (key.empty() && statement.action != Action::kRefresh) {
     const auto [database, name] = table_name(statement.table);
@@ -649,10 +650,8 @@ proto::Relation EmbeddedExecutor::run(const Cache& statement) {
   }
   if (statement.action == Action::kCache) {
     plan.mutable_read()->mutable_named_table()->set_unparsed_identifier(statement.table);
-    if (temporary_key(parts) == key) {
-      std::lock_guard lock(mutex_);
-      plan = *views_.at(key);
-    }
+    // By its plan, unless the plan's names are another session's.
+    if (const auto view = views(key).find(key); view && !view->owner) plan = *view->plan;
     std::lock_guard lock(mutex_);
     cached_[key] = {.plan = std::move(plan), .scan = {}};
     return no_rows();
@@ -780,7 +779,7 @@ proto::Relation EmbeddedExecutor::run(const Explain& statement) {
 EmbeddedExecutor::Rows EmbeddedExecutor::list_tables(const Show& statement) {
   const auto database =
       statement.name.empty() ? current_database() : lower_case(split_name(statement.name).back());
-  if (database != "global_temp") database_entry(database);
+  if (database != kGlobalViews) database_entry(database);
   const bool views = statement.what == Show::What::kViews;
   const auto wanted = [&](const std::string& name) {
     return !statement.pattern || fits_pattern(name, *statement.pattern);
@@ -793,12 +792,13 @@ EmbeddedExecutor::Rows EmbeddedExecutor::list_tables(const Show& statement) {
     if (table && (!views || table->kind == TableKind::kView))
       rows.push_back({database, name, "false"});
   }
-  std::lock_guard lock(mutex_);
-  for (const auto& [key, plan] : views_) {
-    const bool global = key.starts_with("global_temp.");
-    const auto name = global ? key.substr(12) : key;
-    if (wanted(name) && (!global || database == "global_temp"))
-      rows.push_back({global ? "global_temp" : "", name, "true"});
+  for (const auto& name : views_.names()) {
+    if (wanted(name)) rows.push_back({"", name, "true"});
+  }
+  if (database != kGlobalViews) return rows;
+  for (const auto& key : global_views_->names()) {
+    const auto name = key.substr(kGlobalViews.size() + 1);
+    if (wanted(name)) rows.push_back({database, name, "true"});
   }
   return rows;
 }
@@ -947,11 +947,7 @@ EmbeddedExecutor::Rows EmbeddedExecutor::describe_table(const Describe& statemen
   std::optional<TableEntry> table;
   const auto parts = split_name(statement.name);
   const auto key = temporary_key(parts);
-  bool temporary = false;
-  {
-    std::lock_guard lock(mutex_);
-    temporary = views_.contains(key);
-  }
+  const bool temporary = views(key).contains(key);
   if (!temporary && parts.size() <= 3) {
     const auto [database, name] = table_name(statement.name);
     table = warehouse().table(database, name);

@@ -251,10 +251,7 @@ std::unique_ptr<StreamSource> make_table_source(const proto::Read::NamedTable& t
                                                 EmbeddedExecutor& engine, const fs::path& log) {
   const auto entry = engine.table(table.unparsed_identifier());
   if (!entry || entry->kind == TableKind::kView) {
-    throw Error("TABLE_OR_VIEW_NOT_FOUND",
-                fmt::format("The table or view {} cannot be found. Verify the spelling and "
-                            "correctness of the schema and catalog.",
-                            quoted(split_name(table.unparsed_identifier()))));
+    throw table_not_found(split_name(table.unparsed_identifier()), engine.current_database());
   }
   Properties options = entry->options;
   for (const auto& [key, value] : table.options()) options[key] = value;

@@ -138,10 +138,11 @@ std::string TableEntry::full_name() const {
 Error table_exists(const std::string& database, const std::string& name) {
   return Error(
       "TABLE_OR_VIEW_ALREADY_EXISTS",
-      fmt::format("Cannot create table or view `{}`.`{}` because it already exists. Choose "
-                  "a different name, drop or replace the existing object, or add the IF "
-                  "NOT EXISTS clause to tolerate pre-existing objects.",
-                  database, name));
+      fmt::format(
+          "Cannot create table or view `spark_catalog`.`{}`.`{}` because it already exists. Choose "
+          "a different name, drop or replace the existing object, or add the IF "
+          "NOT EXISTS clause to tolerate pre-existing objects.",
+          database, name));
 }
 
 fs::path Warehouse::file(const std::string& database, const std::string& kind,

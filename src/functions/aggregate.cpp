@@ -43,8 +43,7 @@ Resolved sum(std::vector<Resolved>& a, const CallContext& call) {
         "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
         fmt::format(
             "Cannot resolve \"sum({0})\" due to data type mismatch: The first parameter requires "
-            "the "
-            "(\"NUMERIC\" or \"ANSI INTERVAL\") type, however \"{0}\" has the type \"{1}\".",
+            "the \"NUMERIC\" or \"ANSI INTERVAL\" type, however \"{0}\" has the type \"{1}\".",
             a[0].name, a[0].type.sql()))
         .at(call.span);
   }

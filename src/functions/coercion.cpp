@@ -11,6 +11,7 @@ namespace {
 
 using enum TypeKind;
 
+constexpr char kRaisedValue = '\x1e';
 constexpr char kRaise = '\x1f';  // separates the parts of a raised error's text
 
 int precedence(TypeKind kind) { return static_cast<int>(kind); }
@@ -105,11 +106,11 @@ std::string to_utc(const std::string& sql, const std::string& zone) {
 std::string invalid_input(const Resolved& value, const DataType& to) {
   return raise_sql(
       "CAST_INVALID_INPUT",
-      fmt::format("The value '\x1e' of the type \"{}\" cannot be cast to \"{}\" because "
+      fmt::format("The value '{}' of the type \"{}\" cannot be cast to \"{}\" because "
                   "it is malformed. Correct the value as per the syntax, or change its "
                   "target type. Use `try_cast` to tolerate malformed input and return "
                   "NULL instead.",
-                  value.type.sql(), to.sql()),
+                  raised_value(value.sql), value.type.sql(), to.sql()),
       value.span);
 }
 
@@ -117,13 +118,8 @@ std::string invalid_input(const Resolved& value, const DataType& to) {
 std::string checked_parse(const Resolved& value, const std::string& attempt, const DataType& to,
                           bool try_cast) {
   if (try_cast) return attempt;
-  std::string raise = invalid_input(value, to);
-  // error('… \x1e …') becomes error(concat('… ', value, ' …')).
-  const auto mark = raise.find('\x1e');
-  raise = raise.substr(0, mark) + "' || CAST(" + value.sql + " AS VARCHAR) || '" +
-          raise.substr(mark + 1);
   return fmt::format("CASE WHEN {0} IS NULL AND {1} IS NOT NULL THEN {2} ELSE {0} END", attempt,
-                     value.sql, raise);
+                     value.sql, invalid_input(value, to));
 }
 
 /// '1-2' as INTERVAL YEAR TO MONTH, '1 02:03:04.5' as INTERVAL DAY TO SECOND; the whole literal is
@@ -661,8 +657,22 @@ std::string raised_text(std::string_view condition, std::string_view message, Sp
   return fmt::format("{0}{1}{0}{2}{0}{3}{0}{4}", kRaise, condition, span.start, span.stop, message);
 }
 
+std::string raised_value(std::string_view sql) {
+  return fmt::format("{0}{1}{0}", kRaisedValue, sql);
+}
+
 std::string raise_sql(std::string_view condition, std::string_view message, Span span) {
-  return fmt::format("error({})", sql_string(raised_text(condition, message, span)));
+  // '… <value> …' becomes '… ' || value || ' …'.
+  std::string sql, text = raised_text(condition, message, span);
+  std::string_view rest = text;
+  for (bool value = false;; value = !value) {
+    const auto end = rest.find(kRaisedValue);
+    const auto part = rest.substr(0, end);
+    sql += value ? fmt::format(" || CAST({} AS VARCHAR) || ", part) : sql_string(std::string(part));
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
+  return fmt::format("error({})", sql);
 }
 
 std::optional<Error> raised_error(std::string_view text) {

@@ -39,6 +39,8 @@ DataType decimal_for(const Resolved& value);
 /// Spark's limit: 38 digits, giving up scale first, but not below 6.
 DataType bounded_decimal(int precision, int scale);
 
+/// In a message of `raise_sql`: the text that SQL, which must not be null, has when it is raised.
+std::string raised_value(std::string_view sql);
 /// SQL that raises a Spark error when it is evaluated.
 std::string raise_sql(std::string_view condition, std::string_view message, Span span);
 /// The text of a Spark error that a kernel throws as DuckDB's exception.

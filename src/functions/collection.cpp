@@ -18,10 +18,13 @@ Resolved array_of(std::vector<Resolved>& a, const CallContext& call) {
   for (const auto& value : a) {
     const auto wider = common_type(common, value.type);
     if (!wider) {
+      std::string types;
+      for (const auto& each : a)
+        types += fmt::format("{}\"{}\"", types.empty() ? "" : " or ", each.type.sql());
       throw Error("DATATYPE_MISMATCH.DATA_DIFF_TYPES",
-                  fmt::format("Cannot resolve \"array\" due to data type mismatch: its elements "
-                              "should be of one type, but they are \"{}\" and \"{}\".",
-                              common.sql(), value.type.sql()))
+                  fmt::format("Cannot resolve \"array\" due to data type mismatch: Input to "
+                              "`array` should all be the same type, but it's ({}).",
+                              types))
           .at(call.span);
     }
     common = *wider;
@@ -133,9 +136,10 @@ Resolved element_at(std::vector<Resolved>& a, const CallContext& call) {
             a[0].name, a[1].name, a[0].name, a[0].type.sql()))
         .at(call.span);
   }
-  const auto message =
-      "The index is out of bounds. Use `try_element_at` to tolerate accessing element at invalid "
-      "index and return NULL instead.";
+  const auto message = fmt::format(
+      "The index {} is out of bounds. The array has {} elements. Use `try_element_at` to tolerate "
+      "accessing element at invalid index and return NULL instead.",
+      raised_value(a[1].sql), raised_value(fmt::format("len({})", a[0].sql)));
   return {.sql = fmt::format("CASE WHEN {1} = 0 THEN {3} WHEN abs({1}) > len({0}) THEN {2} ELSE "
                              "list_extract({0}, {1}) END",
                              a[0].sql, a[1].sql,

@@ -143,10 +143,11 @@ DatePattern::DatePattern(std::string_view text, bool parsing) {
     }
   } catch (const Refused& refused) {
     if (legacy_takes(text)) {
-      throw Error("INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION",
-                  fmt::format("Spark >= 3.0: Fail to recognize '{}' pattern in the "
-                              "DateTimeFormatter.",
-                              text));
+      throw Error(
+          "INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION",
+          fmt::format("You may get a different result due to the upgrading to Spark >= 3.0: "
+                      "Fail to recognize '{}' pattern in the DateTimeFormatter.",
+                      text));
     }
     throw Error(refused.illegal ? "INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER"
                                 : "INVALID_DATETIME_PATTERN.WITH_SUGGESTION",

@@ -10,14 +10,21 @@ namespace {
 
 using enum TypeKind;
 
+/// As Spark writes it within an expression.
+std::string_view operator_text(std::string_view name) {
+  if (name == "and") return "AND";
+  if (name == "or") return "OR";
+  return name == "==" ? "=" : name;
+}
+
 [[noreturn]] void differing_types(const std::vector<Resolved>& arguments, const CallContext& call) {
   throw Error(
       "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES",
       fmt::format("Cannot resolve \"({0} {2} {1})\" due to data type mismatch: the left and "
                   "right operands of the binary operator have incompatible types (\"{3}\" "
                   "and \"{4}\").",
-                  arguments[0].name, arguments[1].name, call.name, arguments[0].type.sql(),
-                  arguments[1].type.sql()))
+                  arguments[0].name, arguments[1].name, operator_text(call.name),
+                  arguments[0].type.sql(), arguments[1].type.sql()))
       .at(call.span);
 }
 
@@ -26,9 +33,9 @@ using enum TypeKind;
   throw Error(
       "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE",
       fmt::format("Cannot resolve \"({0} {2} {1})\" due to data type mismatch: the binary operator "
-                  "requires the "
-                  "input type \"{4}\", not \"{3}\".",
-                  arguments[0].name, arguments[1].name, call.name, arguments[0].type.sql(), wanted))
+                  "requires the input type \"{4}\", not \"{3}\".",
+                  arguments[0].name, arguments[1].name, operator_text(call.name),
+                  arguments[0].type.sql(), wanted))
       .at(call.span);
 }
 

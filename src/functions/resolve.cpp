@@ -386,6 +386,13 @@ Resolved resolve_call(const std::vector<const FunctionSpec*>& overloads,
                        std::any_of(arguments.begin(), arguments.end(), [](const Resolved& value) {
                          return value.type.kind == TypeKind::kTime;
                        });
+      // Of the call, a lowering knows the function's name alone.
+      const auto unnamed = fmt::format("Cannot resolve \"{}\" due", call.name);
+      if (error.message().starts_with(unnamed)) {
+        throw Error(error.condition(), fmt::format("Cannot resolve \"{}\" due{}", name,
+                                                   error.message().substr(unnamed.size())))
+            .at(error.span());
+      }
       if (own || !error.condition().starts_with("DATATYPE_MISMATCH.CAST_WITH")) throw;
       throw Error(
           "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",

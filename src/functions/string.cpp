@@ -102,8 +102,9 @@ Resolved decode_cases(std::vector<Resolved>& a, const CallContext& call) {
     const auto wider = common_type(type, a[i].type);
     if (!wider) {
       throw Error("DATATYPE_MISMATCH.DATA_DIFF_TYPES",
-                  fmt::format("Cannot resolve \"decode\" due to data type mismatch: its results "
-                              "should be of one type, but they are \"{}\" and \"{}\".",
+                  fmt::format("Cannot resolve \"decode\" due to data type mismatch: Input to "
+                              "`decode` should all be the same type, but it's "
+                              "[\"{}\", \"{}\"].",
                               type.sql(), a[i].type.sql()))
           .at(call.span);
     }
@@ -150,7 +151,10 @@ Resolved elt(std::vector<Resolved>& a, const CallContext& call) {
   }
   const auto outside =
       raise_sql("INVALID_ARRAY_INDEX",
-                fmt::format("The index is out of bounds. The array has {} elements.", a.size() - 1),
+                fmt::format("The index {} is out of bounds. The array has {} elements. Use the SQL "
+                            "function `get()` to tolerate accessing element at invalid index and "
+                            "return NULL instead.",
+                            raised_value(a[0].sql), a.size() - 1),
                 call.span);
   result.sql += fmt::format(" ELSE CASE WHEN {} IS NOT NULL THEN {} END END", a[0].sql, outside);
   return result;

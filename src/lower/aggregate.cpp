@@ -324,8 +324,8 @@ void Resolver::find_pivot_values(const proto::Relation& input, proto::Aggregate:
   Scope scope{.levels = {&rows.output, &rows.hidden}};
   const auto column = expression(pivot.col(), scope);
   const auto found =
-      catalog_.rows(fmt::format("SELECT DISTINCT {} AS v FROM {} ORDER BY 1 LIMIT {}", column.sql,
-                                rows.select.from, kValuesMax + 1));
+      catalog_->rows(fmt::format("SELECT DISTINCT {} AS v FROM {} ORDER BY 1 LIMIT {}", column.sql,
+                                 rows.select.from, kValuesMax + 1));
   if (found.size() > kValuesMax) {
     throw Error("_LEGACY_ERROR_TEMP_1324",
                 fmt::format("The pivot column {} has more than {} distinct values, this could "

@@ -452,7 +452,7 @@ int64_t Resolver::duration(const proto::Expression& expression, const std::strin
   const auto& text = expression.literal().string();
   std::optional<int64_t> micros;
   try {
-    const auto parsed = catalog_.parse_expression(fmt::format("INTERVAL {}", sql_string(text)));
+    const auto parsed = catalog_->parse_expression(fmt::format("INTERVAL {}", sql_string(text)));
     if (parsed.literal().has_day_time_interval()) micros = parsed.literal().day_time_interval();
   } catch (const Error&) {  // no interval: refused below, by the function's name
   }
@@ -561,7 +561,7 @@ Resolved Resolver::timestamp_literal(const std::string& sql, TypeKind kind) {
   Resolved result{.sql = sql, .type = make_type(kind), .nullable = false};
   const auto text = cast(result, make_type(kString), settings_.time_zone);
   result.name = fmt::format("{} '{}'", kind == kTimestamp ? "TIMESTAMP" : "TIMESTAMP_NTZ",
-                            catalog_.evaluate(text.sql).value_or("NULL"));
+                            catalog_->evaluate(text.sql).value_or("NULL"));
   return result;
 }
 
@@ -570,7 +570,7 @@ Resolved Resolver::typed_literal(const proto::Expression::Cast& cast_proto, Span
   const auto type = type_from_proto(cast_proto.type());
   const auto text = literal(cast_proto.expr().literal());
   const auto value = cast(text, type, settings_.time_zone, true);
-  const auto micros = catalog_.evaluate(fmt::format("epoch_us({})", value.sql));
+  const auto micros = catalog_->evaluate(fmt::format("epoch_us({})", value.sql));
   if (!micros) {
     throw Error("INVALID_TYPED_LITERAL",
                 fmt::format("The value of the typed literal \"{}\" is invalid: '{}'.", type.sql(),
@@ -584,7 +584,7 @@ Resolved Resolver::typed_literal(const proto::Expression::Cast& cast_proto, Span
         .type = type,
         .nullable = false,
         .name = fmt::format(
-            "TIME '{}'", catalog_.evaluate(fmt::format("CAST({} AS VARCHAR)", sql)).value_or(""))};
+            "TIME '{}'", catalog_->evaluate(fmt::format("CAST({} AS VARCHAR)", sql)).value_or(""))};
   }
   return timestamp_literal(fmt::format("make_timestamp({})", *micros), type.kind);
 }

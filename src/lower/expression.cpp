@@ -62,7 +62,7 @@ Resolved counted_row() {
 std::string Resolver::column_name(const proto::Expression& expression,
                                   const Resolved& value) const {
   if (expression.has_expression_string())
-    return column_name(catalog_.parse_expression(expression.expression_string().expression()),
+    return column_name(catalog_->parse_expression(expression.expression_string().expression()),
                        value);
   const auto& inner = expression.cast().expr();
   if (expression.has_cast() && inner.has_alias()) return inner.alias().name(0);  // v:name::int
@@ -80,12 +80,15 @@ Span span_of(const proto::Relation& relation) {
 
 void unresolved_column(const std::vector<std::string>& parts,
                        const std::vector<const std::vector<Attribute>*>& levels, Span span) {
+  // As qualified as what was asked for.
   std::vector<std::string> names;
   for (const auto* level : levels) {
     for (const auto& attribute : *level) {
-      if (std::find(names.begin(), names.end(), attribute.name) == names.end()) {
-        names.push_back(attribute.name);
-      }
+      const auto more = std::min(parts.size() - 1, attribute.qualifiers.size());
+      std::vector<std::string> full(attribute.qualifiers.end() - more, attribute.qualifiers.end());
+      full.push_back(attribute.name);
+      if (auto name = quoted(full); std::ranges::find(names, name) == names.end())
+        names.push_back(std::move(name));
     }
   }
   if (names.empty()) {
@@ -96,18 +99,13 @@ void unresolved_column(const std::vector<std::string>& parts,
         .at(span);
   }
   // The nearest first, at most five, as Spark does.
-  std::string list;
-  for (int i = 0; i < 5 && !names.empty(); ++i) {
-    auto nearest = nearest_name(parts.back(), names);
-    if (nearest.empty()) nearest = names.front();
-    list += fmt::format("{}`{}`", list.empty() ? "" : ", ", nearest);
-    names.erase(std::find(names.begin(), names.end(), nearest));
-  }
+  names = nearest_first(quoted(parts), std::move(names));
+  names.resize(std::min<size_t>(names.size(), 5));
   throw Error(
       "UNRESOLVED_COLUMN.WITH_SUGGESTION",
       fmt::format("A column, variable, or function parameter with name {} cannot be resolved. "
                   "Did you mean one of the following? [{}].",
-                  quoted(parts), list))
+                  quoted(parts), fmt::join(names, ", ")))
       .at(span);
 }
 
@@ -170,7 +168,7 @@ Resolved Resolver::expression(const proto::Expression& expression, Scope& scope)
       break;
     }
     case proto::Expression::kExpressionString: {
-      const auto parsed = catalog_.parse_expression(expression.expression_string().expression());
+      const auto parsed = catalog_->parse_expression(expression.expression_string().expression());
       try {
         return this->expression(parsed, scope);
       } catch (const Error& error) {
@@ -340,7 +338,7 @@ Resolved Resolver::attribute(const proto::Expression& expression, Scope& scope) 
   }
   // A session variable, perhaps with fields behind it.
   for (size_t length = parts.size(); length > 0; --length) {
-    auto value = catalog_.variable({parts.begin(), parts.begin() + static_cast<long>(length)});
+    auto value = catalog_->variable({parts.begin(), parts.begin() + static_cast<long>(length)});
     if (!value) continue;
     for (size_t i = length; i < parts.size(); ++i) *value = part_of(*value, parts[i], span);
     return *value;
@@ -483,8 +481,9 @@ Resolved Resolver::extract_value(const proto::Expression::UnresolvedExtractValue
   }
   // Spark's [] is 0-based; list_extract is 1-based.
   const auto message = fmt::format(
-      "The index is out of bounds. Use the SQL function `get()` to tolerate "
-      "accessing element at invalid index and return NULL instead.");
+      "The index {} is out of bounds. The array has {} elements. Use the SQL function `get()` to "
+      "tolerate accessing element at invalid index and return NULL instead.",
+      raised_value(key.sql), raised_value(fmt::format("len({})", value.sql)));
   return {.sql = fmt::format(
               "CASE WHEN {1} < 0 OR {1} >= len({0}) THEN {2} ELSE list_extract({0}, {1} + 1) END",
               value.sql, key.sql, raise_sql("INVALID_ARRAY_INDEX", message, span)),
@@ -806,7 +805,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   std::string name = call.function_name();
   std::transform(name.begin(), name.end(), name.begin(), ::tolower);
   if (call.is_internal()) return internal_function(name, call, scope, span);
-  if (const auto python = catalog_.python_function(split_name(call.function_name()))) {
+  if (const auto python = catalog_->python_function(split_name(call.function_name()))) {
     auto inlined = *python;
     *inlined.mutable_arguments() = call.arguments();
     return python_function(inlined, scope, span);
@@ -878,7 +877,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   }
   if (overloads.empty() || overloads.front()->of_resolver) {
     const auto parts = split_name(call.function_name());
-    if (const auto routine = catalog_.routine(parts, names_)) {
+    if (const auto routine = catalog_->routine(parts, names_)) {
       if (routine->table) {
         throw Error("NOT_A_SCALAR_FUNCTION",
                     fmt::format("{} appears as a scalar expression here, but the function was "
@@ -916,7 +915,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   const FunctionKind kind = overloads.front()->kind;
   if (kind == FunctionKind::kWindow && !scope.windowed) {
     throw Error("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE",
-                fmt::format("Window function {}() requires an OVER clause.", name))
+                fmt::format("Window function \"{}()\" requires an OVER clause.", name))
         .at(span);
   }
   if (kind == FunctionKind::kAggregate) {
@@ -928,7 +927,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
   for (const auto& given : in_order(*overloads.front(), call, span)) {
     proto::Expression star;
     const bool text = given.expression_string().expression() == "*";
-    if (text) star = catalog_.parse_expression("*");
+    if (text) star = catalog_->parse_expression("*");
     const auto& argument = text ? star : given;
     if (argument.has_unresolved_star() && name == "count") {
       arguments.push_back(counted_row());
@@ -1006,7 +1005,7 @@ Resolved Resolver::function(const proto::Expression::UnresolvedFunction& call, S
 void Resolver::fold_constant(Resolved& value) {
   if (value.type.kind != kString || !value.literal.empty() || value.sql == "''") return;
   try {
-    if (const auto text = catalog_.evaluate(value.sql)) value.literal = *text;
+    if (const auto text = catalog_->evaluate(value.sql)) value.literal = *text;
   } catch (const Error&) {  // it needs rows: no constant
   }
 }

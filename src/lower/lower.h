@@ -48,12 +48,16 @@ struct NameScope {
   bool temporary = true;  // temporary views and functions are seen
 };
 
+class Environment;
+
 /// What a table's name means: rows, or the plan of a view, whose own names are those of `scope`.
 struct NamedRelation {
   std::optional<Scan> scan;
   std::shared_ptr<const spark::connect::Relation> view;
   NameScope scope;
   std::vector<std::string> qualifiers;
+  /// Where the view's names are looked up; null: where its own was.
+  std::shared_ptr<Environment> environment = {};
 };
 
 /// A function written in SQL.
@@ -119,6 +123,8 @@ class Environment {
                                  const std::vector<AnalyzeArgument>& arguments) = 0;
   /// What Python workers are told of the session, and which Python they are.
   virtual std::map<std::string, std::string> python_settings() = 0;
+  /// Throws RESOURCE_PROFILE_NOT_FOUND.
+  virtual void check_resource_profile(int32_t id) = 0;
   virtual spark::connect::Relation parse_query(const spark::connect::SQL& sql) = 0;
   virtual spark::connect::Expression parse_expression(std::string_view sql) = 0;
 };

@@ -52,9 +52,11 @@ PythonTask Resolver::python_task_of(const proto::CommonInlineUserDefinedFunction
                                     Span span) const {
   if (!function.has_python_udf()) {
     throw Error("UNSUPPORTED_FEATURE.FUNCTION",
-                fmt::format("The function `{}` is written in Java or Scala, which this engine does "
-                            "not run. Write it in Python or SQL.",
-                            function.function_name()))
+                fmt::format("{} is written in Java or Scala, which this engine does not run. Write "
+                            "it in Python or SQL.",
+                            function.function_name().empty()
+                                ? "A function of the Dataset"
+                                : fmt::format("The function `{}`", function.function_name())))
         .at(span);
   }
   const auto& udf = function.python_udf();
@@ -64,7 +66,7 @@ PythonTask Resolver::python_task_of(const proto::CommonInlineUserDefinedFunction
   task.includes = {udf.additional_includes().begin(), udf.additional_includes().end()};
   task.calls.push_back({udf.command()});
   task.output = python_return_type(udf.output_type());
-  set_python_session(task, catalog_.python_settings(), settings_.time_zone);
+  set_python_session(task, catalog_->python_settings(), settings_.time_zone);
   return task;
 }
 
@@ -201,6 +203,7 @@ void add_places(std::vector<int>& out, int keys, int columns) {
 }  // namespace
 
 Query Resolver::map_partitions(const proto::MapPartitions& map) {
+  catalog_->check_resource_profile(map.profile_id());
   auto task = python_task_of(map.func(), {});
   if (task.kind != kMapPandas && task.kind != kMapArrow) unsupported_kind(task.kind, {});
   auto outer = std::exchange(outer_, {});

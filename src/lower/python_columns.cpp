@@ -53,7 +53,7 @@ std::optional<proto::CommonInlineUserDefinedFunction> Resolver::python_called(
   const auto find =
       [&](const std::string& name,
           const auto& arguments) -> std::optional<proto::CommonInlineUserDefinedFunction> {
-    const auto registered = catalog_.python_function(split_name(name));
+    const auto registered = catalog_->python_function(split_name(name));
     if (!registered) return std::nullopt;
     auto called = *registered;
     *called.mutable_arguments() = arguments;

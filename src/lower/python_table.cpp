@@ -42,7 +42,7 @@ PythonTask Resolver::table_task(const Udtf& function, std::optional<AnalyzedTabl
       task.output = struct_type({{"col", task.output, true}});
   }
   task.name = function.function_name();
-  set_python_session(task, catalog_.python_settings(), settings_.time_zone);
+  set_python_session(task, catalog_->python_settings(), settings_.time_zone);
   return task;
 }
 
@@ -69,14 +69,14 @@ AnalyzedTable Resolver::analyze_table(const Udtf& function,
         expression(named ? argument.named_argument_expression().value() : argument, scope);
     one.type = value.type;
     try {
-      one.pickled = catalog_.evaluate(fmt::format("spark_pickled({}, CAST({} AS {}))",
-                                                  sql_string(value.type.sql()), value.sql,
-                                                  duckdb_type(value.type)));
+      one.pickled = catalog_->evaluate(fmt::format("spark_pickled({}, CAST({} AS {}))",
+                                                   sql_string(value.type.sql()), value.sql,
+                                                   duckdb_type(value.type)));
     } catch (const Error&) {  // it needs rows: no constant
     }
   }
   AnalyzedTable none{.columns = {}, .pickled = {}};
-  return catalog_.analyzed(table_task(function, std::move(none)), told);
+  return catalog_->analyzed(table_task(function, std::move(none)), told);
 }
 
 const proto::Relation& Resolver::table_plan(const proto::SubqueryExpression& table,
@@ -103,7 +103,7 @@ Resolved Resolver::table_row(const proto::SubqueryExpression& table, Query& inpu
                          value.sql, duckdb_type(value.type));
   };
   const auto parsed = [&](const std::string& text) {
-    return expression(catalog_.parse_expression(text), scope);
+    return expression(catalog_->parse_expression(text), scope);
   };
   if (analyzed && !analyzed->select.empty()) {
     for (const auto& [text, alias] : analyzed->select) {
@@ -191,9 +191,9 @@ Query Resolver::python_table(const Udtf& function, const std::vector<proto::Expr
 /// A table function beside each row of the left side; nothing when the right side is none.
 std::shared_ptr<const Udtf> Resolver::python_table_named(
     const std::vector<std::string>& parts, std::vector<proto::Expression>& arguments) {
-  if (auto registered = catalog_.python_table_function(parts)) return registered;
+  if (auto registered = catalog_->python_table_function(parts)) return registered;
   if (is_generator_name(lower_case(parts.back()))) return nullptr;
-  const auto routine = catalog_.routine(parts, names_);
+  const auto routine = catalog_->routine(parts, names_);
   if (!routine || !routine->table || routine->python.empty()) return nullptr;
   const auto& parameters = routine->parameters;
   for (size_t i = 0; i < std::min(arguments.size(), parameters.size()); ++i) {

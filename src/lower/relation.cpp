@@ -43,7 +43,7 @@ Query Resolver::relation(const proto::Relation& relation) {
     ~Leave() { --depth; }
   } leave{depth_};
   Query query;
-  if (const auto rows = catalog_.persisted(relation)) {
+  if (const auto rows = catalog_->persisted(relation)) {
     query = scan(*rows, {});
     if (relation.common().has_plan_id()) {
       for (auto& attribute : query.output)
@@ -90,7 +90,7 @@ Query Resolver::relation(const proto::Relation& relation) {
                               relation.common().origin().jvm_origin().object_type() == "SELECT");
       break;
     case proto::Relation::kSql: {
-      const auto parsed = catalog_.parse_query(relation.sql());
+      const auto parsed = catalog_->parse_query(relation.sql());
       try {
         query = this->relation(parsed);
       } catch (const Error& error) {
@@ -101,13 +101,13 @@ Query Resolver::relation(const proto::Relation& relation) {
     case proto::Relation::kLocalRelation:
     case proto::Relation::kCachedLocalRelation:
     case proto::Relation::kChunkedCachedLocalRelation:
-      query = scan(catalog_.local(relation), {});
+      query = scan(catalog_->local(relation), {});
       break;
     case proto::Relation::kCachedRemoteRelation:
-      query = this->relation(catalog_.remembered(relation.cached_remote_relation().relation_id()));
+      query = this->relation(catalog_->remembered(relation.cached_remote_relation().relation_id()));
       break;
     case proto::Relation::kCatalog:
-      query = scan(catalog_.asked(relation.catalog()), {});
+      query = scan(catalog_->asked(relation.catalog()), {});
       break;
     case proto::Relation::kSample:
       query = sample(relation.sample());
@@ -336,9 +336,9 @@ Query Resolver::scan(const Scan& scan, std::vector<std::string> qualifiers) {
 Query Resolver::read(const proto::Read& read) {
   if (read.is_streaming()) {
     if (settings_.runs) stream_not_started();
-    return scan(catalog_.stream(read), {});
+    return scan(catalog_->stream(read), {});
   }
-  return scan(catalog_.source(read.data_source(), settings_.runs), {});
+  return scan(catalog_->source(read.data_source(), settings_.runs), {});
 }
 
 Query Resolver::named_table(const proto::Read& read, const proto::Relation& relation) {
@@ -357,7 +357,7 @@ Query Resolver::named_table(const proto::Read& read, const proto::Relation& rela
       return query;
     }
   }
-  if (const auto found = catalog_.relation(parts, names_)) {
+  if (const auto found = catalog_->relation(parts, names_)) {
     if (found->scan) return scan(*found->scan, found->qualifiers);
     return view(*found);
   }
@@ -370,15 +370,10 @@ Query Resolver::named_table(const proto::Read& read, const proto::Relation& rela
     proto::Read::DataSource source;
     source.set_format(parts[0]);
     source.add_paths(parts[1]);
-    return scan(catalog_.source(source, settings_.runs), {parts[0], parts[1]});
+    return scan(catalog_->source(source, settings_.runs), {parts[0], parts[1]});
   }
-  const auto nearest = nearest_name(parts.back(), catalog_.relation_names(names_));
-  throw Error(
-      "TABLE_OR_VIEW_NOT_FOUND",
-      fmt::format("The table or view {} cannot be found. Verify the spelling and correctness of "
-                  "the schema and catalog.{}",
-                  quoted(parts),
-                  nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)))
+  throw table_not_found(parts, names_.database,
+                        nearest_name(parts.back(), catalog_->relation_names(names_)))
       .at(span_of(relation));
 }
 
@@ -483,7 +478,9 @@ Query Resolver::view(const NamedRelation& view) {
   const size_t visible = std::exchange(visible_plans_, 0);
   auto outer = std::exchange(outer_, {});
   auto names = std::exchange(names_, view.scope);
+  auto* environment = std::exchange(catalog_, view.environment ? view.environment.get() : catalog_);
   auto query = relation(*view.view);
+  catalog_ = environment;
   names_ = std::move(names);
   outer_ = std::move(outer);
   visible_plans_ = visible;
@@ -714,8 +711,8 @@ Query Resolver::parse(const proto::Parse& parse) {
                 fmt::format("Input DataFrame column must be StringType, but got {}.",
                             rows.output[0].type.sql()));
   }
-  return scan(catalog_.parsed(parse, fmt::format("SELECT {} AS record FROM ({})",
-                                                 rows.output[0].sql, rows.print(rows.output))),
+  return scan(catalog_->parsed(parse, fmt::format("SELECT {} AS record FROM ({})",
+                                                  rows.output[0].sql, rows.print(rows.output))),
               {});
 }
 
@@ -749,11 +746,11 @@ Query Resolver::collect_metrics(const proto::CollectMetrics& metrics,
     for (const auto& column : *columns)
       list += fmt::format("{}{}", list.empty() ? "" : ", ", column.sql);
   }
-  const auto table =
-      catalog_.observed(observation,
-                        common_tables() + fmt::format("SELECT {} FROM {}",
-                                                      list.empty() ? "1" : list, query.select.from),
-                        values);
+  const auto table = catalog_->observed(
+      observation,
+      common_tables() +
+          fmt::format("SELECT {} FROM {}", list.empty() ? "1" : list, query.select.from),
+      values);
   observed_tables_.push_back(table);
   query.select.from = table;
   return query;

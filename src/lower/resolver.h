@@ -49,7 +49,7 @@ struct Scope {
 class Resolver {
  public:
   Resolver(Environment& catalog, const LowerSettings& settings)
-      : catalog_(catalog), settings_(settings), names_{settings.database, settings.temporary} {}
+      : catalog_(&catalog), settings_(settings), names_{settings.database, settings.temporary} {}
 
   Query relation(const proto::Relation& relation);
   /// `WITH …` of what `relation` has made so far; empty when there is nothing.
@@ -257,7 +257,7 @@ class Resolver {
   /// `field_of` whose name is the whole path.
   Resolved part_of(const Resolved& value, const std::string& field, Span span);
 
-  Environment& catalog_;
+  Environment* catalog_;  // of the view that is resolved, when it has its own
   const LowerSettings& settings_;
   int next_id_ = 0;
   int depth_ = 0, expression_depth_ = 0;

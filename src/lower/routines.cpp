@@ -43,7 +43,7 @@ Query Resolver::table_function(const proto::UnresolvedTableValuedFunction& funct
   if (const auto python = python_table_named(parts, given))
     return python_table(*python, given, span);
   if (!is_generator_name(name) && name != "range" && name != "sql_keywords") {
-    if (const auto routine = catalog_.routine(parts, names_); routine && routine->table)
+    if (const auto routine = catalog_->routine(parts, names_); routine && routine->table)
       return table_routine(*routine, list_of(function.arguments()), quoted(parts), span);
   }
   Scope scope;
@@ -266,7 +266,7 @@ std::vector<Attribute> Resolver::bound_parameters(const Routine& routine,
   for (size_t i = 0; i < parameters.size(); ++i) {
     const bool given = values[i].has_value();
     if (!given && i < routine.defaults.size() && !routine.defaults[i].empty())
-      values[i] = expression(catalog_.parse_expression(routine.defaults[i]), scope);
+      values[i] = expression(catalog_->parse_expression(routine.defaults[i]), scope);
     if (!values[i]) wrong_count(name, std::to_string(parameters.size()), arguments.size(), span);
     auto value = coerce(*values[i], parameters[i].type, settings_.time_zone);
     auto attribute = fresh(parameters[i].name, parameters[i].type, value.nullable);
@@ -330,7 +330,7 @@ Resolved Resolver::scalar_routine(const Routine& routine,
   const bool query = upper == "SELECT" || upper.starts_with("WITH") || upper == "VALUES";
   proto::SQL text;
   text.set_query(query ? "SELECT (" + routine.body + ")" : "SELECT " + routine.body);
-  const auto plan = catalog_.parse_query(text);
+  const auto plan = catalog_->parse_query(text);
   auto result = in_body(routine, parameters, name, span, [&](Scope& body_scope) {
     const bool with = plan.has_with_relations();
     std::map<int64_t, const proto::Relation*> by_id;
@@ -359,7 +359,7 @@ Query Resolver::table_routine(const Routine& routine,
   const auto parameters = bound_parameters(routine, arguments, name, scope, span, &written);
   proto::SQL text;
   text.set_query(routine.body);
-  const auto plan = catalog_.parse_query(text);
+  const auto plan = catalog_->parse_query(text);
   auto query = in_body(routine, parameters, name, span, [&](Scope& body_scope) {
     outer_.push_back(&body_scope);
     return relation(plan);

@@ -16,11 +16,16 @@ bool is_generator(const proto::Expression& expression) {
 }
 
 [[noreturn]] void not_boolean(const Resolved& condition, const char* where) {
-  throw Error(
-      where == std::string_view("join") ? "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE"
-                                        : "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN",
-      fmt::format("The condition \"{}\" of the {} should be of type \"BOOLEAN\", but it is \"{}\".",
-                  condition.name, where, condition.type.sql()))
+  const auto type = condition.type.sql();
+  throw(where == std::string_view("join")
+            ? Error("JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE",
+                    fmt::format("The join condition \"{}\" has the invalid type \"{}\", expected "
+                                "\"BOOLEAN\".",
+                                condition.name, type))
+            : Error("DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN",
+                    fmt::format("Cannot resolve \"{0}\" due to data type mismatch: Filter "
+                                "expression \"{0}\" of type \"{1}\" is not a boolean.",
+                                condition.name, type)))
       .at(condition.span);
 }
 
@@ -44,7 +49,7 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
   for (const auto& given : expressions) {
     proto::Expression parsed;  // selectExpr("*")
     if (given.expression_string().expression().find('*') != std::string::npos)
-      parsed = catalog_.parse_expression(given.expression_string().expression());
+      parsed = catalog_->parse_expression(given.expression_string().expression());
     const auto& expression = parsed.has_unresolved_star() ? parsed : given;
     if (expression.has_unresolved_regex()) {
       auto pattern = expression.unresolved_regex().col_name();
@@ -52,7 +57,7 @@ std::vector<proto::Expression> Resolver::expand(const std::vector<proto::Express
         pattern = pattern.substr(1, pattern.size() - 2);
       pattern = fmt::format("{}^(?:{})$", settings_.case_sensitive ? "" : "(?i)", pattern);
       for (const auto& column : columns) {
-        const auto fits = catalog_.evaluate(
+        const auto fits = catalog_->evaluate(
             fmt::format("spark_regexp_like({}, {})", sql_string(column.name), sql_string(pattern)));
         if (fits == "true") out.push_back(attribute_expression("`" + column.sql + "`"));
       }
@@ -281,7 +286,7 @@ bool Resolver::has_aggregate(const proto::Expression& expression) const {
   if (expression.has_alias()) return has_aggregate(expression.alias().expr());
   if (expression.has_cast()) return has_aggregate(expression.cast().expr());
   if (expression.has_expression_string()) {
-    return has_aggregate(catalog_.parse_expression(expression.expression_string().expression()));
+    return has_aggregate(catalog_->parse_expression(expression.expression_string().expression()));
   }
   if (expression.has_unresolved_extract_value())
     return has_aggregate(expression.unresolved_extract_value().child());
@@ -290,7 +295,7 @@ bool Resolver::has_aggregate(const proto::Expression& expression) const {
     return is_python_aggregate(function) || any(function.arguments());
   }
   const auto is_aggregate = [&](const std::string& name) {
-    if (const auto python = catalog_.python_function(split_name(name)))
+    if (const auto python = catalog_->python_function(split_name(name)))
       return is_python_aggregate(*python);
     if (lower_case(name) == "product") return true;
     const auto rows = find_function(name);

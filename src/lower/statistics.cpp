@@ -339,9 +339,9 @@ Query Resolver::transpose(const proto::Transpose& transpose) {
     others.push_back(column);
   }
   const auto found =
-      catalog_.rows(fmt::format("SELECT CAST({0} AS VARCHAR) FROM {1} WHERE {0} IS "
-                                "NOT NULL ORDER BY {0} LIMIT {2}",
-                                index.sql, rows.select.from, kTransposeRowsMax + 1));
+      catalog_->rows(fmt::format("SELECT CAST({0} AS VARCHAR) FROM {1} WHERE {0} IS "
+                                 "NOT NULL ORDER BY {0} LIMIT {2}",
+                                 index.sql, rows.select.from, kTransposeRowsMax + 1));
   if (found.size() > kTransposeRowsMax) {
     throw Error(
         "TRANSPOSE_EXCEED_ROW_LIMIT",

@@ -129,8 +129,10 @@ Resolved Resolver::window(const proto::Expression::Window& window, Scope& scope,
   if (needs_order && order.empty()) {
     throw Error(
         "WINDOW_FUNCTION_FRAME_NOT_ORDERED",
-        fmt::format("Window function {} requires window to be ordered, please add ORDER BY clause.",
-                    function_call.name))
+        fmt::format("Window function {} requires the window to be ordered. You need to add an "
+                    "ORDER BY clause. For example: SELECT {} OVER (PARTITION BY window_partition "
+                    "ORDER BY window_ordering) FROM table.",
+                    lower_case(call.function_name()), function_call.name))
         .at(span);
   }
   const bool own_frame = needs_order && !equal_ignoring_case(call.function_name(), "nth_value");

@@ -37,6 +37,19 @@ std::string quoted(const std::vector<std::string>& parts) {
   return out;
 }
 
+Error table_not_found(const std::vector<std::string>& name, const std::string& database,
+                      const std::string& nearest) {
+  return Error("TABLE_OR_VIEW_NOT_FOUND",
+               fmt::format("The table or view {} cannot be found. Verify the spelling and "
+                           "correctness of the schema and catalog.{}",
+                           quoted(name),
+                           nearest.empty() ? "" : fmt::format(" Did you mean `{}`?", nearest)))
+      .with("relationName", quoted(name))
+      .with("searchPath",
+            fmt::format("[`system`.`builtin`, `system`.`session`, `spark_catalog`.{}]",
+                        quoted({database})));
+}
+
 std::string lower_case(std::string_view text) {
   std::string out;
   for (const char c : text) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

@@ -334,7 +334,8 @@ Expression Grammar::parameter() {
   in_.fail(Error("UNBOUND_SQL_PARAMETER",
                  "Found the unbound parameter: " + name +
                      ". Please, fix `args` and provide a mapping of the parameter to either a SQL "
-                     "literal or collection constructor functions."),
+                     "literal or collection constructor functions such as `map()`, `array()`, "
+                     "`struct()`."),
            in_.since(start));
 }
 

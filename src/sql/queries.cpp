@@ -342,7 +342,8 @@ Relation Grammar::values() {
     }
     if (!rows.empty() && cells.size() != width) {
       in_.fail(Error("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH",
-                     fmt::format("Inline table expected {} columns but found {} columns in row {}.",
+                     fmt::format("Invalid inline table. Inline table expected {} columns but found "
+                                 "{} columns in row {}.",
                                  width, cells.size(), rows.size())),
                in_.since(row_start));
     }

@@ -305,7 +305,8 @@ Relation Grammar::aliased(Relation input, int start, bool auto_alias) {
     if (const auto width = inline_table_width(renamed.to_df().input());
         width && *width != names.size()) {
       in_.fail(Error("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH",
-                     fmt::format("Inline table expected {} columns but found {} columns in row 0.",
+                     fmt::format("Invalid inline table. Inline table expected {} columns but found "
+                                 "{} columns in row 0.",
                                  names.size(), *width)),
                in_.since(start));
     }

@@ -308,6 +308,86 @@ class Clients(unittest.TestCase):
         rows.plan.root.CopyFrom(relation)
         self.assertEqual(sum(r.arrow_batch.row_count for r in stub.ExecutePlan(rows)), 1)
 
+    def test_values_larger_than_a_message(self):
+        """To clients that take no chunks: up to 128 MB; beyond it the client says what was too large, and goes on."""
+        stub = self.server.stub()
+        request = execute("SELECT repeat('x', 100000000)")
+        self.assertEqual(sum(r.arrow_batch.row_count for r in stub.ExecutePlan(request)), 1)
+        small = service.SparkConnectServiceStub(grpc.insecure_channel(
+            f"127.0.0.1:{self.server.port}", options=[("grpc.max_receive_message_length", 128 << 20)]))
+        request = execute("SELECT repeat('x', 140000000)", session=request.session_id)
+        with self.assertRaises(grpc.RpcError) as caught:
+            list(small.ExecutePlan(request))
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self.assertRegex(caught.exception.details(), r"Received message larger than max \(14\d+ vs. 134217728\)")
+        request = execute("SELECT 1", session=request.session_id)
+        self.assertEqual(sum(r.arrow_batch.row_count for r in small.ExecutePlan(request)), 1)
+
+    def test_global_views_are_the_users(self):
+        def create(user):
+            return SparkSession.builder.remote(f"{self.server.url}/;user_id={user}").create()
+
+        one, other, stranger = create("ada"), create("ada"), create("eve")
+        one.range(3).createOrReplaceTempView("own")
+        one.sql("SELECT id + 1 AS n FROM own").createGlobalTempView("shared")
+        other.range(9).createOrReplaceTempView("own")
+        self.assertEqual([row.n for row in other.sql("SELECT n FROM global_temp.shared ORDER BY n").collect()], [1, 2, 3])
+        with self.assertRaisesRegex(Exception, "TEMP_TABLE_OR_VIEW_ALREADY_EXISTS"):
+            other.range(1).createGlobalTempView("shared")
+        self.assertIn("shared", [table.name for table in other.catalog.listTables("global_temp")])
+        self.assertIn("shared", [row.tableName for row in other.sql("SHOW TABLES IN global_temp").collect()])
+        with self.assertRaisesRegex(Exception, "TABLE_OR_VIEW_NOT_FOUND"):
+            stranger.table("global_temp.shared").collect()
+        self.assertNotIn("shared", [table.name for table in stranger.catalog.listTables("global_temp")])
+        self.assertFalse(stranger.catalog.dropGlobalTempView("shared"))
+        # The view is there after the session that made it, with the rows that it had sent.
+        one.createDataFrame([("Ada",), ("Alan",)], ["name"]).createGlobalTempView("people")
+        one.stop()
+        self.assertEqual(other.table("global_temp.shared").count(), 3)
+        self.assertEqual([row.name for row in other.table("global_temp.people").collect()], ["Ada", "Alan"])
+        other.sql("CREATE OR REPLACE GLOBAL TEMPORARY VIEW shared AS SELECT 7 AS n")
+        self.assertEqual(create("ada").table("global_temp.shared").first().n, 7)
+        self.assertTrue(other.catalog.dropGlobalTempView("shared"))
+        self.assertFalse(other.catalog.tableExists("global_temp.shared"))
+        other.sql("DROP VIEW global_temp.people")
+
+        def change(number):
+            session = create("ada")
+            for turn in range(20):
+                session.range(turn).createOrReplaceGlobalTempView(f"v{turn % 3}")
+                session.table(f"global_temp.v{turn % 3}").count()
+            session.stop()
+            return True
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            self.assertTrue(all(pool.map(change, range(8))))
+
+    def test_resource_profiles(self):
+        script = ("import os, sys\nfrom pyspark.sql import SparkSession\n"
+                  "spark = SparkSession.builder.remote(sys.argv[1]).getOrCreate()\n"
+                  "from pyspark.resource import ExecutorResourceRequests, ResourceProfileBuilder, TaskResourceRequests\n"
+                  "one = ResourceProfileBuilder().require(TaskResourceRequests().cpus(1)).build\n"
+                  "other = ResourceProfileBuilder().require(ExecutorResourceRequests().cores(2).memory('1g')).build\n"
+                  "print(one.id > 0, other.id > one.id, flush=True)\n"
+                  "df = spark.range(3).mapInPandas(lambda rows: rows, 'id long', False, one)\n"
+                  "print(df.count(), spark.range(4).mapInArrow(lambda rows: rows, 'id long', False, other).count(), flush=True)\n"
+                  "plan = df._plan.plan\n"
+                  "def unknown(client):\n    made = plan(client)\n    made.map_partitions.profile_id = 999\n    return made\n"
+                  "df._plan.plan = unknown\n"
+                  "try:\n    df.collect()\nexcept Exception as error:\n    print(type(error).__name__, error)\n"
+                  "sys.stdout.flush()\nos._exit(0)\n")
+        path = FOLDER / "profiles.py"
+        path.write_text(script)
+        server = Server("--python", sys.executable)
+        done = subprocess.run([sys.executable, str(path), server.url], capture_output=True, text=True, timeout=120,
+                              env={**os.environ, "SPARK_CONNECT_MODE_ENABLED": "1", "SPARK_REMOTE": server.url})
+        server.stop()
+        self.assertRegex(done.stdout, r"True True\n3 4\nSparkException .*ResourceProfileId 999 not found!", done.stderr[-2000:])
+
+    def test_errors_are_sparks(self):
+        done = subprocess.run([sys.executable, str(HERE / "errors.py"), self.server.url], capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr[-2000:])
+
     def test_handles(self):
         stub = self.server.stub()
         with self.assertRaisesRegex(grpc.RpcError, "INVALID_HANDLE.FORMAT"):

@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 def named_in_pyspark():
     keys = set()
     for path in pathlib.Path(pyspark.__file__).parent.rglob("*.py"):
-        keys.update(re.findall(r'"(spark\.sql\.[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9])"', path.read_text(errors="ignore")))
+        keys.update(re.findall(r'"(spark\.(?:sql|connect)\.[A-Za-z][A-Za-z0-9.]*[A-Za-z0-9])"', path.read_text(errors="ignore")))
     return keys
 
 

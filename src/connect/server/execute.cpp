@@ -164,23 +164,6 @@ proto::Relation as_local_rows(EmbeddedExecutor& executor, const proto::Relation&
   return out;
 }
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-/// The statement of a command. Scala's client sends its text and arguments apart still.
-proto::Relation statement_of(const proto::SqlCommand& command) {
-  if (command.has_input()) return command.input();
-  proto::Relation relation;
-  auto* sql = relation.mutable_sql();
-  sql->set_query(command.sql());
-  *sql->mutable_named_arguments() = command.named_arguments();
-  *sql->mutable_pos_arguments() = command.pos_arguments();
-  for (const auto& [name, value] : command.args())
-    *(*sql->mutable_named_arguments())[name].mutable_literal() = value;
-  for (const auto& value : command.pos_args()) *sql->add_pos_arguments()->mutable_literal() = value;
-  return relation;
-}
-#pragma GCC diagnostic pop
-
 void run_sql(EmbeddedExecutor& executor, const proto::SqlCommand& command, Operation& operation) {
   const auto statement = statement_of(command);
   const auto& sql =
@@ -210,6 +193,12 @@ void run_command(ServerSession& session, const proto::Command& command, Operatio
     case proto::Command::kRemoveCachedRemoteRelationCommand:
       return executor.forget_checkpoint(
           command.remove_cached_remote_relation_command().relation().relation_id());
+    case proto::Command::kCreateResourceProfileCommand: {
+      Response response;
+      response.mutable_create_resource_profile_command_result()->set_profile_id(
+          EmbeddedExecutor::add_resource_profile());
+      return operation.send(std::move(response));
+    }
     case proto::Command::kGetResourcesCommand: {
       Response response;
       response.mutable_get_resources_command_result();

@@ -6,15 +6,19 @@
 #include <google/rpc/status.pb.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <vector>
+
+#include "base/condition.h"
 
 namespace firesteel::connect {
 
 namespace {
 
 constexpr size_t kMessageBytesMax = 2048;
+constexpr size_t kMetadataBytesMax = 1024;  // as Spark's spark.connect.grpc.maxMetadataSize
 // Of grpc::StatusCode, whose headers stay out.
 constexpr int kCancelled = 1, kInternal = 13, kUnauthenticated = 16;
 
@@ -43,10 +47,19 @@ constexpr ExceptionRow kMoreExceptions[] = {
     {"PYTHON_WORKER_", "SparkException"},
     {"PICKLE_ERROR", "SparkException"},
     {"ARROW_TYPE_MISMATCH", "SparkException"},
+    {"RESOURCE_PROFILE_NOT_FOUND", "SparkException"},
     {"UNSUPPORTED_FEATURE", "UnsupportedOperationException"},
 };
 
-std::string_view exception_of(const std::string& condition) {
+std::string_view exception_of(const std::string& condition,
+                              const std::map<std::string, std::string>& parameters) {
+  // What a malformed text is depends on what it should have been.
+  if (const auto target = parameters.find("targetType");
+      condition == "CAST_INVALID_INPUT" && target != parameters.end()) {
+    const auto& type = target->second;
+    if (type == "\"DATE\"" || type.starts_with("\"TIME")) return "DateTimeException";
+    if (type == "\"BOOLEAN\"") return "SparkRuntimeException";
+  }
   const auto exact =
       std::ranges::find(kExceptions, std::string_view(condition), &ExceptionRow::condition);
   if (exact != std::end(kExceptions)) return exact->exception;
@@ -57,7 +70,8 @@ std::string_view exception_of(const std::string& condition) {
 }
 
 /// The Java classes of an exception, from its own to the general ones.
-std::vector<std::string> classes_of(const std::string& condition) {
+std::vector<std::string> classes_of(const std::string& condition,
+                                    const std::map<std::string, std::string>& parameters) {
   static constexpr std::pair<std::string_view, std::string_view> kClasses[] = {
       {"ParseException",
        "org.apache.spark.sql.catalyst.parser.ParseException "
@@ -86,7 +100,7 @@ std::vector<std::string> classes_of(const std::string& condition) {
       {"StreamingQueryException", "org.apache.spark.sql.streaming.StreamingQueryException"},
       {"SparkException", "org.apache.spark.SparkException"},
   };
-  const auto name = exception_of(condition);
+  const auto name = exception_of(condition, parameters);
   std::vector<std::string> classes;
   const auto* row =
       std::ranges::find(kClasses, name, &std::pair<std::string_view, std::string_view>::first);
@@ -122,18 +136,22 @@ Place place_of(const Error& error) {
 
 bool has_place(const Error& error) { return error.span().known() && !error.sql_text().empty(); }
 
+/// The line of the place, and what stands at fault underlined.
+std::string summary_of(const Error& error) {
+  const auto place = place_of(error);
+  const auto width =
+      std::min<size_t>(error.span().stop - error.span().start, place.text.size() - place.column);
+  return fmt::format("== SQL (line {}, position {}) ==\n{}\n{}{}\n", place.line, place.column + 1,
+                     place.text, std::string(place.column, ' '),
+                     std::string(std::max<size_t>(width, 1), '^'));
+}
+
 /// As Spark prints it: class, message, SQLSTATE, then the place.
 std::string message_of(const Error& error) {
   const auto state = error.sqlstate();
   auto text = fmt::format("[{}] {}", error.condition(), error.message());
   if (!state.empty()) text += fmt::format(" SQLSTATE: {}", state);
-  if (!has_place(error)) return text;
-  const auto place = place_of(error);
-  const auto width =
-      std::min<size_t>(error.span().stop - error.span().start, place.text.size() - place.column);
-  return text + fmt::format("\n== SQL (line {}, position {}) ==\n{}\n{}{}\n", place.line,
-                            place.column + 1, place.text, std::string(place.column, ' '),
-                            std::string(std::max<size_t>(width, 1), '^'));
+  return has_place(error) ? text + "\n" + summary_of(error) : text;
 }
 
 /// Cut between characters.
@@ -146,17 +164,19 @@ std::string shortened(std::string text) {
 
 }  // namespace
 
-RpcError RpcError::of(const Error& error, const std::string& error_id, bool names_class) {
-  const auto classes = classes_of(error.condition());
+RpcError RpcError::of(const Error& error, const std::string& error_id, bool remakes) {
+  const auto parameters = message_parameters(error);
+  const auto classes = classes_of(error.condition(), parameters.values);
   google::rpc::ErrorInfo info;
   info.set_reason(classes.front());
   info.set_domain("org.apache.spark");
   auto& metadata = *info.mutable_metadata();
   metadata["classes"] = nlohmann::json(classes).dump();
-  if (names_class) {
-    metadata["errorClass"] = error.condition();
-    metadata["messageParameters"] = "{}";
-  }
+  const auto text = nlohmann::json(parameters.values)
+                        .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const bool fits = text.size() <= kMetadataBytesMax;
+  if (!remakes || (parameters.complete && fits)) metadata["errorClass"] = error.condition();
+  if (metadata.contains("errorClass") && fits) metadata["messageParameters"] = text;
   metadata["sqlState"] = std::string(error.sqlstate());
   if (!error_id.empty()) metadata["errorId"] = error_id;
   google::rpc::Status status;
@@ -172,15 +192,19 @@ RpcError RpcError::unauthenticated(const std::string& message) {
   return {kUnauthenticated, message, ""};
 }
 
-void describe_error(const Error& error, bool names_class,
+void describe_error(const Error& error, bool remakes,
                     spark::connect::FetchErrorDetailsResponse& response) {
   response.set_root_error_idx(0);
   auto* out = response.add_errors();
-  for (const auto& name : classes_of(error.condition())) out->add_error_type_hierarchy(name);
+  const auto parameters = message_parameters(error);
+  for (const auto& name : classes_of(error.condition(), parameters.values))
+    out->add_error_type_hierarchy(name);
   out->set_message(message_of(error));
-  if (!names_class) return;
+  if (remakes && !parameters.complete) return;
   auto* throwable = out->mutable_spark_throwable();
   throwable->set_error_class(error.condition());
+  for (const auto& [name, value] : parameters.values)
+    (*throwable->mutable_message_parameters())[name] = value;
   if (!error.sqlstate().empty()) throwable->set_sql_state(std::string(error.sqlstate()));
   if (!has_place(error)) return;
   auto* context = throwable->add_query_contexts();
@@ -189,9 +213,7 @@ void describe_error(const Error& error, bool names_class,
   context->set_start_index(span.start);
   context->set_stop_index(span.stop - 1);
   context->set_fragment(error.sql_text().substr(span.start, span.stop - span.start));
-  const auto place = place_of(error);
-  context->set_summary(fmt::format("== SQL (line {}, position {}) ==\n{}\n", place.line,
-                                   place.column + 1, place.text));
+  context->set_summary(summary_of(error));
 }
 
 }  // namespace firesteel::connect

@@ -18,15 +18,15 @@ struct RpcError {
 
   /// INTERNAL, with Spark's error class, SQLSTATE and exception. `error_id` is what the client asks
   /// the whole message by (FetchErrorDetails); empty: it is not kept.
-  /// Without `names_class` the class is left out: the JVM's client makes the message anew from a
-  /// class and its parameters, which are not known here.
-  static RpcError of(const Error& error, const std::string& error_id = "", bool names_class = true);
+  /// The JVM's client `remakes` the message from the class and its parameters: without all of them
+  /// the class is left out.
+  static RpcError of(const Error& error, const std::string& error_id = "", bool remakes = false);
   static RpcError cancelled();
   static RpcError unauthenticated(const std::string& message);
 };
 
 /// The error's message, classes, parameters and place, for FetchErrorDetails.
-void describe_error(const Error& error, bool names_class,
+void describe_error(const Error& error, bool remakes,
                     spark::connect::FetchErrorDetailsResponse& response);
 
 }  // namespace firesteel::connect

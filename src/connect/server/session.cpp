@@ -41,6 +41,18 @@ void check_uuid(const std::string& id) {
               fmt::format("The handle {} is invalid. {}", id, text));
 }
 
+/// An operation that ended is told from one that never was.
+void check_not_abandoned(const std::deque<std::string>& gone, const std::string& id) {
+  if (std::ranges::find(gone, id) == gone.end()) return;
+  bad_handle("OPERATION_ABANDONED", id,
+             "Operation was considered abandoned because of inactivity and removed.");
+}
+
+[[noreturn]] void session_changed(const std::string& id) {
+  bad_handle("SESSION_CHANGED", id,
+             "The existing Spark server driver instance has restarted. Please reconnect.");
+}
+
 }  // namespace
 
 std::string new_uuid() {
@@ -75,9 +87,7 @@ std::shared_ptr<Operation> ServerSession::add_operation(Operation::Labels labels
   const auto& id = labels.operation_id;
   if (operations_.contains(id))
     bad_handle("OPERATION_ALREADY_EXISTS", id, "Operation already exists.");
-  if (std::ranges::find(gone_operations_, id) != gone_operations_.end())
-    bad_handle("OPERATION_ABANDONED", id,
-               "Operation was considered abandoned because of inactivity and removed.");
+  check_not_abandoned(gone_operations_, id);
   auto operation = std::make_shared<Operation>(labels);
   operations_[id] = operation;
   return operation;
@@ -87,9 +97,7 @@ std::shared_ptr<Operation> ServerSession::operation(const std::string& id) {
   std::lock_guard lock(mutex_);
   const auto found = operations_.find(id);
   if (found != operations_.end()) return found->second;
-  if (std::ranges::find(gone_operations_, id) != gone_operations_.end())
-    bad_handle("OPERATION_ABANDONED", id,
-               "Operation was considered abandoned because of inactivity and removed.");
+  check_not_abandoned(gone_operations_, id);
   bad_handle("OPERATION_NOT_FOUND", id, "Operation not found.");
 }
 
@@ -125,7 +133,7 @@ RpcError ServerSession::explain(std::exception_ptr thrown) {
     std::lock_guard lock(mutex_);
     errors_.emplace_back(id, error);
     if (errors_.size() > kErrorsMax) errors_.pop_front();
-    return RpcError::of(error, id, names_classes_);
+    return RpcError::of(error, id, remakes_messages_);
   };
   try {
     std::rethrow_exception(thrown);
@@ -142,7 +150,7 @@ void ServerSession::fetch_error(const std::string& error_id,
                                 proto::FetchErrorDetailsResponse& response) {
   std::lock_guard lock(mutex_);
   for (const auto& [id, error] : errors_) {
-    if (id == error_id) describe_error(error, names_classes_, response);
+    if (id == error_id) describe_error(error, remakes_messages_, response);
   }
 }
 
@@ -174,23 +182,32 @@ std::shared_ptr<ServerSession> SessionRegistry::session(const std::string& user,
   const Key key{user, id};
   std::lock_guard lock(mutex_);
   if (const auto found = sessions_.find(key); found != sessions_.end()) {
-    if (!observed.empty() && observed != found->second->server_side_id()) {
-      bad_handle("SESSION_CHANGED", id,
-                 "The existing Spark server driver instance has restarted. Please reconnect.");
-    }
+    if (!observed.empty() && observed != found->second->server_side_id()) session_changed(id);
     found->second->touch();
     return found->second;
   }
   if (std::ranges::find(closed_, key) != closed_.end())
     bad_handle("SESSION_CLOSED", id, "Session was closed.");
-  if (!observed.empty()) {
-    bad_handle("SESSION_CHANGED", id,
-               "The existing Spark server driver instance has restarted. Please reconnect.");
-  }
+  if (!observed.empty()) session_changed(id);
   if (must_exist) bad_handle("SESSION_NOT_FOUND", id, "Session not found.");
   auto executor = std::make_shared<EmbeddedExecutor>(options_.database);
+  executor->share_global_views(global_views(user));
   for (const auto& [name, value] : options_.settings) executor->set_config(name, value);
   return make(key, std::move(executor));
+}
+
+SessionRegistry::~SessionRegistry() {
+  for (const auto& [user, views] : global_views_) views->clear();  // which hold their makers
+}
+
+std::shared_ptr<TemporaryViews> SessionRegistry::global_views(const std::string& user) {
+  // Of users who have neither a session nor a view, nothing is kept.
+  std::erase_if(global_views_, [](const auto& entry) {
+    return entry.second.use_count() == 1 && entry.second->names().empty();
+  });
+  auto& views = global_views_[user];
+  if (!views) views = std::make_shared<TemporaryViews>();
+  return views;
 }
 
 std::shared_ptr<ServerSession> SessionRegistry::clone(ServerSession& from,

@@ -64,7 +64,7 @@ class ServerSession {
 
   /// The client's name of itself, which says how it takes errors.
   void note_client(const std::string& type) {
-    if (!type.empty()) names_classes_ = type.find("_SPARK_CONNECT_SCALA") == std::string::npos;
+    if (!type.empty()) remakes_messages_ = type.find("_SPARK_CONNECT_SCALA") != std::string::npos;
   }
   void touch() { used_ = Clock::now().time_since_epoch().count(); }
   /// A session whose streams run is in use.
@@ -83,7 +83,7 @@ class ServerSession {
   std::map<std::string, std::shared_ptr<Operation>> operations_;
   std::deque<std::string> gone_operations_;
   std::deque<std::pair<std::string, Error>> errors_;  // the latest, by id
-  std::atomic<bool> names_classes_{true};
+  std::atomic<bool> remakes_messages_{false};
   std::atomic<Clock::rep> used_ = Clock::now().time_since_epoch().count();
 };
 
@@ -99,6 +99,7 @@ class SessionRegistry {
     std::function<std::string(const std::string& user)> url = {};
   };
   explicit SessionRegistry(Options options) : options_(std::move(options)) {}
+  ~SessionRegistry();
 
   /// The session; a new one unless `must_exist`. `observed` is the server side id that the client
   /// has seen; empty when none. Throws INVALID_HANDLE.FORMAT, SESSION_NOT_FOUND, SESSION_CLOSED,
@@ -117,11 +118,14 @@ class SessionRegistry {
   using Key = std::pair<std::string, std::string>;
   std::shared_ptr<ServerSession> make(const Key& key, std::shared_ptr<EmbeddedExecutor> executor);
   void remember_closed(const Key& key);
+  /// Those that a user's sessions share; the caller holds the lock.
+  std::shared_ptr<TemporaryViews> global_views(const std::string& user);
 
   const Options options_;
   std::mutex mutex_;
   std::map<Key, std::shared_ptr<ServerSession>> sessions_;
   std::deque<Key> closed_;
+  std::map<std::string, std::shared_ptr<TemporaryViews>> global_views_;  // by user
 };
 
 }  // namespace firesteel::connect
