@@ -147,6 +147,10 @@ void Interpreter::run_step(const Graph& graph, const Step& step, Values* values,
 }
 
 std::vector<IValue> Interpreter::run(const Graph& graph, std::vector<IValue> inputs) const {
+  if (inputs.size() < graph.inputs.size()) {
+    throw Error("MODEL_RUN_FAILED", fmt::format("A graph of the program takes {} inputs, not {}.",
+                                                graph.inputs.size(), inputs.size()));
+  }
   Values values(graph.slots), stack;
   stack.reserve(16);
   for (size_t i = 0; i < graph.inputs.size(); ++i) {
