@@ -21,13 +21,14 @@ SEES = {
     "tensor": ["base"],
     "nn": ["base", "tensor"],
     "train": ["base", "tensor", "nn"],
+    "models": ["base", "tensor", "nn", "train"],
     "ml": ["base", "plan", "dataframe", "tensor", "nn", "train"],
     "cli": ["base", "plan", "functions", "sql", "lower", "engine", "dataframe", "connect"],
     "models_cli": ["base", "plan", "engine", "dataframe", "train", "ml", "cli"],
 }
 # what may be included where, beside the standard library
 FOREIGN = {
-    "torch/": {"tensor", "nn", "train"},
+    "torch/": {"tensor", "nn", "train", "models"},
     "duckdb": {"engine"},
     "spark/connect/": {"plan", "functions", "sql", "lower", "engine", "dataframe", "ml", "connect", "proto"},
     "grpcpp/": {"connect", "proto"},

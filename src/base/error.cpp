@@ -27,6 +27,7 @@ constexpr ConditionState kStates[] = {
     {"INVALID_PIPELINE", "42000"},
     {"IO_ERROR", "58030"},
     {"MODEL_INPUT_INVALID", "22000"},
+    {"MODEL_RUN_FAILED", "XX000"},
     {"OUT_OF_MEMORY", "53200"},
     {"PICKLE_ERROR", "38000"},
     {"PYTHON_WORKER_CRASHED", "38000"},
@@ -34,6 +35,7 @@ constexpr ConditionState kStates[] = {
     {"RECORDS_DAMAGED", "22000"},
     {"RESOURCE_PROFILE_NOT_FOUND", "42704"},
     {"TRAINING_DATA_INVALID", "22000"},
+    {"UNSUPPORTED_MODEL", "0A000"},
     {"UNSUPPORTED_PYTHON_WORKER", "0A000"},
     {"WORKER_LOST", "08006"},
 };

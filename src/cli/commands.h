@@ -38,6 +38,7 @@ Run server_command(CLI::App& app, const GlobalOptions& options);
 Run pyspark_command(CLI::App& app, const GlobalOptions& options);
 Run watch_command(CLI::App& app, const GlobalOptions& options);
 Run functions_command(CLI::App& app, const GlobalOptions& options);
+Run export_command(CLI::App& app, const GlobalOptions& options);
 Run completion_command(CLI::App& app, const GlobalOptions& options);
 
 /// What a user reads of each command; which code it has is said by the programs' main.cpp.
@@ -72,6 +73,10 @@ inline constexpr CommandRow kCommands[] = {
      "firesteel show pipeline.toml labelled\nfiresteel show pipeline.toml --batch"},
     {"explain", "Show how a query or a pipeline's step runs: its types, SQL and physical plan",
      "firesteel explain \"SELECT 1 + 1\"\nfiresteel explain pipeline.toml labelled"},
+    {"export", "Export a PyTorch, TorchVision or Hugging Face model as a program (.pt2)",
+     "firesteel export torchvision:resnet18 resnet18.pt2\nfiresteel export --python "
+     "venv/bin/python "
+     "path/to/bert bert.pt2\nfiresteel export nets.py:make_net net.pt2 --input x=16"},
     {"functions", "List the SQL functions, or describe one",
      "firesteel functions\nfiresteel functions substring_index"},
     {"doctor", "Check this machine: versions, threads, memory, GPU", "firesteel doctor"},

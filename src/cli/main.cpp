@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
                       {"server", server_command},
                       {"pyspark", pyspark_command},
                       {"watch", watch_command},
+                      {"export", export_command},
                       {"functions", functions_command},
                       {"completion", completion_command}},
                      hand_over);
