@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training docs install clean
+.PHONY: setup peers build demo test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs models-sweep docs install clean
 
 setup:
 	@tools/setup.sh
@@ -64,6 +64,17 @@ bench-quality: build reference
 
 bench-training: build reference
 	@.deps/reference/bin/python bench/training/compare.py
+
+bench-programs: build
+	@tools/setup.sh models
+	@.deps/models/bin/python bench/programs/compare.py
+
+# Every TorchVision classification model and 70 Hugging Face architectures against Python, one at a time: some 90 minutes.
+# Goes on where a cut one stopped; docs/models.md is printed at its end.
+models-sweep: build
+	@tools/setup.sh models
+	@mkdir -p build/sweep
+	@.deps/models/bin/python tests/models/sweep.py $(BUILD)/tests/check_program build/sweep/models.md && cp build/sweep/models.md docs/models.md
 
 docs: build
 	@$(FIRESTEEL) functions --markdown > docs/functions.md

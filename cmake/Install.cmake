@@ -5,6 +5,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 install(TARGETS firesteel_program firesteel_models_program RUNTIME DESTINATION bin)
+install(FILES ${CMAKE_SOURCE_DIR}/src/cli/export.py DESTINATION share/firesteel)
 install(TARGETS firesteel_shared EXPORT FiresteelTargets LIBRARY DESTINATION lib)
 install(EXPORT FiresteelTargets NAMESPACE Firesteel:: DESTINATION lib/cmake/Firesteel)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/firesteel DESTINATION include)

@@ -147,5 +147,6 @@ case ${1:-build} in
   tracking) virtual_environment tracking packages/requirements-tracking.txt ;;
   clients) pyspark_clients ;;
   sail) virtual_environment sail packages/requirements-sail.txt ;;
-  *) fail "unknown part '$1' (build, reference, tracking, clients, sail)" ;;
+  models) virtual_environment models packages/requirements-models.txt ;;
+  *) fail "unknown part '$1' (build, reference, tracking, clients, sail, models)" ;;
 esac

@@ -10,6 +10,7 @@ since what Python's own `if self.training` decides differs between them. The siz
 
 import argparse
 import copy
+import difflib
 import importlib
 import importlib.util
 import inspect
@@ -56,9 +57,25 @@ def named_inputs(module, args):
     return dict(zip(positional, args))
 
 
-def torchvision_model(name, options):
-    import torchvision
+def import_torchvision():
+    """With its compiled operators or, where those are for another build of torch, without: classification needs none."""
+    try:
+        import torchvision
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "FRAGMENT")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        import torchvision
 
+        torchvision.declared_operators = library  # They last as long as this.
+    return torchvision
+
+
+def torchvision_model(name, options):
+    torchvision = import_torchvision()
+    if name not in torchvision.models.list_models():
+        near = difflib.get_close_matches(name, torchvision.models.list_models(), 3)
+        raise ExportFailed(f"torchvision {torchvision.__version__} has no model {name}" + (f"; did you mean {', '.join(near)}?" if near else ""))
     size = options.size or (299 if name.startswith("inception") else 224)
     module = torchvision.models.get_model(name, weights=None)
     if options.weights:
@@ -90,6 +107,8 @@ def text_inputs(model, sequence):
 
 
 def hugging_face_model(folder, options):
+    if importlib.util.find_spec("torchvision"):
+        import_torchvision()  # transformers does, too.
     import transformers
 
     config = transformers.AutoConfig.from_pretrained(folder)

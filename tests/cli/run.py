@@ -23,6 +23,7 @@ import tempfile
 import termios
 import time
 import unittest
+import zipfile
 
 PROGRAM = ""
 SHARED = None  # a folder of inputs made once: d.parquet, big.parquet, d.csv and a trained model
@@ -1447,6 +1448,57 @@ class Watch(Case):
                 self.assertLessEqual(len(terminal.lines()), rows)
             finally:
                 Terminal.COLUMNS, Terminal.ROWS = 100, 30
+
+
+NET = """
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(4, 2)
+
+    def forward(self, x, *, mask=None):
+        return self.layer(x)
+
+def make():
+    return Net(), torch.randn(3, 4)
+
+def number():
+    return 3
+"""
+
+
+class Export(Case):
+    """`export` of a module of the user's own, in the Python of the build, which has torch."""
+
+    PYTHON = pathlib.Path(__file__).resolve().parents[2] / ".deps/venv/bin/python"
+
+    def setUp(self):
+        super().setUp()
+        (self.folder / "nets.py").write_text(NET)
+
+    def export(self, *arguments):
+        return self.call("export", "--python", self.PYTHON, *arguments)
+
+    def test_own_module(self):
+        for source, inputs in (("nets.py:make", []), ("nets.py:Net", ["--input", "x=4"]), ("nets:make", ["--static"])):
+            made = self.export(source, "net.pt2", *inputs)
+            self.assertEqual(made.code, 0, made.err)
+            self.assertIn("net.pt2: Net, 10 parameters, inputs x (3, 4)", made.out)
+            with zipfile.ZipFile(self.folder / "net.pt2") as archive:
+                records = {name.partition("/")[2] for name in archive.namelist()}
+                self.assertLessEqual({"models/model.json", "extra/train.json", "data/weights/weight_0"}, records)
+            self.assertEqual(self.files(), [f for f in self.files() if "part" not in f])
+
+    def test_refusals(self):
+        python = ["export", "--python", self.PYTHON]
+        self.refused("INVALID_OPTION", "nets.py", "made", call=[*python, "nets.py:made", "net.pt2"])
+        self.refused("INVALID_OPTION", "int", call=[*python, "nets.py:number", "net.pt2"])
+        self.refused("INVALID_OPTION", "example inputs", call=[*python, "nets.py:Net", "net.pt2"])
+        self.refused("INVALID_OPTION", "--input", "x=four", call=[*python, "nets.py:Net", "net.pt2", "--input", "x=four"])
+        self.refused("INVALID_OPTION", "neither a folder", call=[*python, "resnet18", "net.pt2"])
+        self.refused("PYTHON_NOT_FOUND", "no-python", "--python", call=["export", "--python", "no-python", "nets.py:make", "net.pt2"])
 
 
 class Commands(Case):

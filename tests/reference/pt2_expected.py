@@ -26,6 +26,20 @@ def write_safetensors(path, tensors, metadata):
     pathlib.Path(path).write_bytes(b"".join([struct.pack("<Q", len(text)), text, *data]))
 
 
+def read_safetensors(path):
+    content = pathlib.Path(path).read_bytes()
+    length, = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8:8 + length])
+    types = {name: dtype for dtype, name in TYPES.items()}
+    tensors = {}
+    for name, row in header.items():
+        if name != "__metadata__":
+            begin, end = (8 + length + offset for offset in row["data_offsets"])
+            plain = torch.frombuffer(bytearray(content[begin:end]), dtype=types[row["dtype"]]) if end > begin else torch.empty(0, dtype=types[row["dtype"]])
+            tensors[name] = plain.reshape(row["shape"])
+    return tensors
+
+
 def pattern(shape):
     """sin(0.7 i + 0.3) / 2 over the elements, which C++ makes again."""
     count = math.prod(shape)

@@ -1,0 +1,63 @@
+// Times an exported program: forward passes in evaluation, or training steps. Prints microseconds
+// of the median pass.
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "models/exported_program.h"
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Median of passes for so long, in microseconds; the first tenth warms up.
+double median_us(double seconds, const std::function<void()>& pass) {
+  const auto started = Clock::now();
+  const auto since = [&](Clock::time_point then) {
+    return std::chrono::duration<double>(Clock::now() - then).count();
+  };
+  while (since(started) < seconds / 10) pass();
+  std::vector<double> times;
+  while (since(started) < seconds || times.size() < 5) {
+    const auto began = Clock::now();
+    pass();
+    times.push_back(since(began) * 1e6);
+  }
+  std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
+  return times[times.size() / 2];
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 5) {
+    fmt::print(stderr,
+               "usage: program_bench PROGRAM.pt2 INPUTS.safetensors forward|train SECONDS\n");
+    return 2;
+  }
+  firesteel::ExportedProgram program{std::filesystem::path(argv[1])};
+  const auto named = firesteel::read_safetensors(argv[2]).tensors;
+  std::vector<torch::Tensor> inputs;
+  for (const auto& input : program->inputs()) inputs.push_back(named.at(input.name));
+  const bool trains = std::string(argv[3]) == "train";
+  program->train(trains);
+  const double seconds = std::atof(argv[4]);
+  if (!trains) {
+    torch::NoGradGuard no_grad;
+    fmt::print("{:.2f}\n", median_us(seconds, [&] { program->forward(inputs); }));
+    return 0;
+  }
+  torch::optim::SGD optimizer(program->parameters(), torch::optim::SGDOptions(1e-4));
+  fmt::print("{:.2f}\n", median_us(seconds, [&] {
+               const auto loss = program->forward(inputs)[0].square().mean();
+               optimizer.zero_grad();
+               loss.backward();
+               optimizer.step();
+             }));
+}
