@@ -21,10 +21,10 @@ SEES = {
     "tensor": ["base"],
     "nn": ["base", "tensor"],
     "train": ["base", "tensor", "nn"],
-    "models": ["base", "tensor", "nn", "train"],
+    "models": ["base", "tensor", "nn", "train", "text"],
     "ml": ["base", "plan", "dataframe", "tensor", "nn", "train"],
     "cli": ["base", "plan", "functions", "sql", "lower", "engine", "dataframe", "connect"],
-    "models_cli": ["base", "plan", "engine", "dataframe", "train", "ml", "cli"],
+    "models_cli": ["base", "plan", "engine", "dataframe", "train", "ml", "models", "cli"],
 }
 # what may be included where, beside the standard library
 FOREIGN = {

@@ -59,6 +59,8 @@ inline constexpr CommandRow kCommands[] = {
      "firesteel predict model --in tomorrow.parquet --out predictions\n"
      "firesteel predict out/flights --source flights=tomorrow.csv --out predictions --where \"late "
      "IS NULL\""},
+    {"embed", "Turn texts into vectors with a sentence encoder of Hugging Face",
+     "firesteel embed all-MiniLM-L6-v2 --in reviews.parquet --column text --out vectors"},
     {"sql", "Run Spark SQL, or open a shell",
      "firesteel sql \"SELECT carrier, count(*) FROM parquet.`flights.parquet` GROUP BY "
      "1\"\nfiresteel sql --format csv \"SELECT 1\"\nfiresteel sql"},

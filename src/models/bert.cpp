@@ -64,8 +64,8 @@ void check(const BertOptions& options, const json& config, const std::string& fi
   if (config.value("is_decoder", false)) unsupported("a decoder");
   for (const char* known : {"gelu", "gelu_new", "gelu_pytorch_tanh", "relu"})
     if (options.activation == known) return;
-  unsupported(fmt::format("the activation `{}`, which is not gelu, gelu_new or relu",
-                          options.activation));
+  unsupported(
+      fmt::format("the activation `{}`, which is not gelu, gelu_new or relu", options.activation));
 }
 
 }  // namespace
@@ -145,11 +145,14 @@ torch::Tensor BertLayerImpl::forward(const torch::Tensor& x, const torch::Tensor
 }
 
 BertImpl::BertImpl(const BertOptions& made, bool with_pooler) : options(made) {
-  const auto embedding = [&](const char* name, int64_t rows) {
-    return placed(*this, name, nn::Embedding(rows, options.width));
+  // A padding's row does not learn.
+  const auto embedding = [&](const char* name, int64_t rows, bool pads = false) {
+    auto made = nn::EmbeddingOptions(rows, options.width);
+    return placed(*this, name, nn::Embedding(pads ? made.padding_idx(options.padding) : made));
   };
-  words = embedding("embeddings.word_embeddings", options.vocabulary);
-  places = embedding("embeddings.position_embeddings", options.positions);
+  words = embedding("embeddings.word_embeddings", options.vocabulary, true);
+  places =
+      embedding("embeddings.position_embeddings", options.positions, options.family == "roberta");
   if (options.types > 0) types = embedding("embeddings.token_type_embeddings", options.types);
   norm = placed(*this, "embeddings.LayerNorm", layer_norm(options));
   const std::string list = names_of(options.family)->layers;
@@ -162,9 +165,8 @@ BertImpl::BertImpl(const BertOptions& made, bool with_pooler) : options(made) {
 torch::Tensor BertImpl::forward(const BertInput& input) {
   const auto count = input.tokens.size(1);
   if (count > options.tokens_max())
-    throw Error("MODEL_INPUT_INVALID",
-                fmt::format("A text has {} tokens; the model takes {}.", count,
-                            options.tokens_max()));
+    throw Error("MODEL_INPUT_INVALID", fmt::format("A text has {} tokens; the model takes {}.",
+                                                   count, options.tokens_max()));
   torch::Tensor place;
   if (options.family == "roberta") {  // counted from behind the padding's number
     const auto seen = input.tokens.ne(options.padding).to(torch::kInt64);
@@ -176,8 +178,7 @@ torch::Tensor BertImpl::forward(const BertInput& input) {
   if (types)
     x = x + (input.types.defined() ? types(input.types) : types->weight[0].view({1, 1, -1}));
   x = torch::dropout(norm(x), options.dropout, is_training());
-  const auto mask =
-      input.mask.defined() ? input.mask.unsqueeze(1).unsqueeze(1) : torch::Tensor();
+  const auto mask = input.mask.defined() ? input.mask.unsqueeze(1).unsqueeze(1) : torch::Tensor();
   for (auto& layer : layers) x = layer(x, mask);
   return x;
 }
@@ -197,8 +198,8 @@ BertClassifierImpl::BertClassifierImpl(const BertOptions& made, BertHead kind)
   };
   if (sequence && options.family == "distilbert") dense = linear("pre_classifier", options.width);
   if (sequence && options.family == "roberta") dense = linear("classifier.dense", options.width);
-  classifier = linear(sequence && options.family == "roberta" ? "classifier.out_proj" : "classifier",
-                      labels);
+  classifier = linear(
+      sequence && options.family == "roberta" ? "classifier.out_proj" : "classifier", labels);
 }
 
 torch::Tensor BertClassifierImpl::forward(const BertInput& input) {

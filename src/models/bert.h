@@ -13,15 +13,15 @@ namespace firesteel {
 
 /// What config.json says. The names are ours, Hugging Face's stand behind them.
 struct BertOptions {
-  std::string family = "bert";  // model_type: bert, roberta, distilbert
-  int64_t vocabulary = 30522;   // vocab_size
-  int64_t width = 768;          // hidden_size, dim
-  int64_t layers = 12;          // num_hidden_layers, n_layers
-  int64_t heads = 12;           // num_attention_heads, n_heads
-  int64_t inner = 3072;         // intermediate_size, hidden_dim
-  int64_t positions = 512;      // max_position_embeddings
-  int64_t types = 2;            // type_vocab_size; 0: none
-  int64_t padding = 0;          // pad_token_id
+  std::string family = "bert";      // model_type: bert, roberta, distilbert
+  int64_t vocabulary = 30522;       // vocab_size
+  int64_t width = 768;              // hidden_size, dim
+  int64_t layers = 12;              // num_hidden_layers, n_layers
+  int64_t heads = 12;               // num_attention_heads, n_heads
+  int64_t inner = 3072;             // intermediate_size, hidden_dim
+  int64_t positions = 512;          // max_position_embeddings
+  int64_t types = 2;                // type_vocab_size; 0: none
+  int64_t padding = 0;              // pad_token_id
   std::string activation = "gelu";  // hidden_act
   double dropout = 0.1;             // hidden_dropout_prob, dropout
   double attention_dropout = 0.1;   // attention_probs_dropout_prob, attention_dropout
@@ -37,8 +37,8 @@ struct BertOptions {
 /// does not do (relative positions, other activations), INVALID_ARTIFACT for a damaged file.
 BertOptions read_bert_options(const std::filesystem::path& folder);
 
-/// Tokens [B, T] int64; mask [B, T] bool, true where a token is, undefined when all are; token types
-/// [B, T] int64, undefined for zeros.
+/// Tokens [B, T] int64; mask [B, T] bool, true where a token is, undefined when all are; token
+/// types [B, T] int64, undefined for zeros.
 struct BertInput {
   torch::Tensor tokens;
   torch::Tensor mask = {};
@@ -53,8 +53,8 @@ struct BertLayerImpl : torch::nn::Module {
   int64_t heads;
   double dropout, attention_dropout;
   bool tanh_gelu, relu;
-  torch::nn::Linear query{nullptr}, key{nullptr}, value{nullptr}, attended{nullptr},
-      inner{nullptr}, outer{nullptr};
+  torch::nn::Linear query{nullptr}, key{nullptr}, value{nullptr}, attended{nullptr}, inner{nullptr},
+      outer{nullptr};
   torch::nn::LayerNorm attended_norm{nullptr}, outer_norm{nullptr};
 };
 TORCH_MODULE(BertLayer);

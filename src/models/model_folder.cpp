@@ -30,7 +30,8 @@ NamedTensors read_shards(const fs::path& folder) {
   const auto index = folder / kIndex;
   std::map<std::string, std::vector<std::string>> names;  // by file
   try {
-    for (const auto& [name, file] : nlohmann::json::parse(read_file(index)).at("weight_map").items())
+    const auto parsed = nlohmann::json::parse(read_file(index));
+    for (const auto& [name, file] : parsed.at("weight_map").items())
       names[file.get<std::string>()].push_back(name);
   } catch (const nlohmann::json::exception& error) {
     throw Error("INVALID_ARTIFACT",
@@ -76,8 +77,7 @@ torch::nn::Module& owner_of(torch::nn::Module& in, const std::string& name) {
   const auto part = name.substr(0, dot);
   const auto children = in.named_children();
   const auto* known = children.find(part);
-  auto& below =
-      known ? **known : *in.register_module(part, std::make_shared<torch::nn::Module>());
+  auto& below = known ? **known : *in.register_module(part, std::make_shared<torch::nn::Module>());
   return owner_of(below, name.substr(dot + 1));
 }
 
@@ -101,10 +101,10 @@ LoadedWeights load_weights(torch::nn::Module& module, const NamedTensors& weight
     if (found == given.end()) {
       missing.push_back(name);
     } else if (found->second.sizes() != tensor.sizes()) {
-      throw Error("INVALID_ARTIFACT",
-                  fmt::format("{}: {} has the shape {}, where {} is wanted.", origin.string(),
-                              found->first, fmt::join(found->second.sizes(), "x"),
-                              fmt::join(tensor.sizes(), "x")));
+      throw Error(
+          "INVALID_ARTIFACT",
+          fmt::format("{}: {} has the shape {}, where {} is wanted.", origin.string(), found->first,
+                      fmt::join(found->second.sizes(), "x"), fmt::join(tensor.sizes(), "x")));
     } else {
       names[name] = found->first;
     }

@@ -12,21 +12,13 @@
 #include "cli/run_log.h"
 #include "cli/run_view.h"
 #include "ml/pipeline.h"
-#include "models_cli/commands.h"
+#include "models_cli/input_rows.h"
 #include "train/metrics.h"
 #include "train/progress.h"
 
 namespace firesteel::cli {
 
 namespace {
-
-std::pair<std::string, std::string> pair_of(const std::string& form, const std::string& text) {
-  const auto equals = text.find('=');
-  if (equals == std::string::npos) {
-    throw Error("INVALID_OPTION", fmt::format("{}, not '{}'.", form, text));
-  }
-  return {text.substr(0, equals), text.substr(equals + 1)};
-}
 
 double since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -203,47 +195,29 @@ Run tune_command(CLI::App& app, const GlobalOptions& options) {
 
 Run predict_command(CLI::App& app, const GlobalOptions& options) {
   struct Options {
-    std::string artifact, in, format, where, out, out_format = "parquet", mode = "error";
-    std::vector<std::string> reader, sources;
+    std::string artifact, where;
+    std::vector<std::string> sources;
+    InputRows in;
+    OutputRows out;
   };
   auto predict = std::make_shared<Options>();
   app.add_option("artifact", predict->artifact, "The folder that `firesteel run` wrote")
       ->required();
-  auto* in = app.add_option("--in", predict->in, "Rows with the columns that the model reads");
+  auto* in = predict->in.add_options(app, "Rows with the columns that the model reads");
   auto* sources = app.add_option("--source", predict->sources,
                                  "Raw data in place of a source of the pipeline, name=path; its "
                                  "steps make the rows; repeatable");
   in->excludes(sources);
-  app.add_option("--format", predict->format,
-                 "parquet, csv or json (default: by the file's ending)")
-      ->needs(in);
-  app.add_option("--option", predict->reader, "Option of the reader, key=value; repeatable")
-      ->needs(in);
   app.add_option("--where", predict->where, "Predict the rows of which this SQL condition holds");
-  app.add_option("--out", predict->out, "Folder of the result")->required();
-  app.add_option("--out-format", predict->out_format, "parquet, csv or json")
-      ->check(CLI::IsMember({"parquet", "csv", "json"}));
-  app.add_option("--mode", predict->mode, "error, overwrite, append or ignore")
-      ->check(CLI::IsMember({"error", "overwrite", "append", "ignore"}));
+  predict->out.add_options(app);
   return [predict, &options] {
-    if (predict->in.empty() && predict->sources.empty()) {
+    if (predict->in.in.empty() && predict->sources.empty()) {
       throw Error(
           "INVALID_OPTION",
           "Say what to predict: --in with rows that the model reads, or --source with raw data.");
     }
     const auto model = FittedModel::load(predict->artifact);
     const auto spark = open_session(options);
-    const auto read_rows = [&] {
-      if (predict->format.empty()) predict->format = format_of(predict->in);
-      auto reader = spark.read();
-      reader.format(predict->format);
-      if (predict->format == "csv") reader.option("header", true).option("inferSchema", true);
-      for (const auto& text : predict->reader) {
-        const auto [key, value] = pair_of("--option takes key=value", text);
-        reader.option(key, value);
-      }
-      return reader.load(predict->in);
-    };
     const auto make_rows = [&] {
       std::map<std::string, std::vector<std::string>> paths;
       for (const auto& text : predict->sources) {
@@ -252,16 +226,9 @@ Run predict_command(CLI::App& app, const GlobalOptions& options) {
       }
       return artifact_rows(predict->artifact, spark.executor(), paths);
     };
-    auto rows = predict->in.empty() ? make_rows() : read_rows();
+    auto rows = predict->in.in.empty() ? make_rows() : predict->in.read(spark);
     if (!predict->where.empty()) rows = rows.filter(predict->where);
-    const auto predictions = model.transform(rows);
-    (predict->out_format == "csv" ? nested_as_text(predictions) : predictions)
-        .write()
-        .format(predict->out_format)
-        .mode(predict->mode)
-        .option("header", "true")
-        .save(predict->out);
-    fmt::print("{} rows  {}\n", predictions.count(), predict->out);
+    predict->out.write(model.transform(rows));
     return 0;
   };
 }

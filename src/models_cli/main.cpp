@@ -5,6 +5,7 @@ int main(int argc, char** argv) {
   using namespace firesteel::cli;
   return run_program(argc, argv,
                      {{"run", run_command},
+                      {"embed", embed_command},
                       {"predict", predict_command},
                       {"show", show_command},
                       {"explain", explain_command},

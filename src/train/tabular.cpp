@@ -7,12 +7,11 @@
 #include <torch/version.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <exception>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
+#include "base/added_columns.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "nn/tabular_net.h"
@@ -49,6 +48,8 @@ struct TabularModel::State {
     order.memory_bytes_max = 0;
     return std::make_unique<Loader>(rows, specs, order);
   }
+  /// The outputs of each row of a batch of columns, in the label's own units.
+  std::vector<float> predicted(const Encoder& encoder, const ArrowArray& batch) const;
   /// To the label's own units.
   void restore_units(std::vector<float>* values) const {
     if (task() != Task::kRegression) return;
@@ -356,171 +357,6 @@ std::vector<FeatureImportance> TabularModel::importance(const OpenRows& rows,
 
 namespace {
 
-/// The producer of a prediction stream.
-struct Prediction {
-  ArrowStream rows;
-  std::function<std::vector<float>(const ArrowArray&)> scores;  // row after row
-  EncoderSpec label;
-  int64_t outputs = 1;             // of the network, per row
-  std::vector<std::string> names;  // of the columns that are added
-  bool is_text = false;
-  std::string error;
-  std::exception_ptr failure;
-};
-
-/// A column or batch made here: its buffers, and children taken from elsewhere.
-struct Made {
-  std::vector<double> numbers;
-  std::vector<int32_t> offsets;
-  std::string text;
-  const void* buffers[3] = {};
-  std::vector<ArrowArray> arrays;
-  std::vector<ArrowArray*> children;
-  std::vector<ArrowSchema> schemas;
-  std::vector<ArrowSchema*> schema_children;
-  ArrowBatch batch;
-  ArrowSchemaHandle schema;
-  std::string name, format;
-};
-
-void release_array(ArrowArray* array) {
-  for (int64_t i = 0; i < array->n_children; ++i) {
-    if (array->children[i]->release) array->children[i]->release(array->children[i]);
-  }
-  delete static_cast<Made*>(array->private_data);
-  array->release = nullptr;
-}
-
-void release_schema(ArrowSchema* schema) {
-  for (int64_t i = 0; i < schema->n_children; ++i) {
-    if (schema->children[i]->release) schema->children[i]->release(schema->children[i]);
-  }
-  delete static_cast<Made*>(schema->private_data);
-  schema->release = nullptr;
-}
-
-ArrowSchema column_schema(const std::string& name, const std::string& format) {
-  auto* made = new Made;
-  made->name = name;
-  made->format = format;
-  ArrowSchema schema{};
-  schema.name = made->name.c_str();
-  schema.format = made->format.c_str();
-  schema.private_data = made;
-  schema.release = release_schema;
-  return schema;
-}
-
-/// `schema` with more columns.
-ArrowSchema with_columns(ArrowSchemaHandle schema, const std::vector<ArrowSchema>& columns) {
-  auto* made = new Made;
-  ArrowSchema* from = schema.out();
-  for (int64_t i = 0; i < from->n_children; ++i) {
-    made->schemas.push_back(*from->children[i]);
-    from->children[i]->release = nullptr;  // Moved, as the interface allows.
-  }
-  made->schemas.insert(made->schemas.end(), columns.begin(), columns.end());
-  for (auto& child : made->schemas) made->schema_children.push_back(&child);
-  ArrowSchema all{};
-  all.format = "+s";
-  all.name = "";
-  all.n_children = static_cast<int64_t>(made->schemas.size());
-  all.children = made->schema_children.data();
-  all.private_data = made;
-  all.release = release_schema;
-  made->schema = std::move(schema);
-  return all;
-}
-
-ArrowArray with_columns(ArrowBatch batch, const std::vector<ArrowArray>& columns) {
-  auto* made = new Made;
-  ArrowArray from = batch.release();
-  for (int64_t i = 0; i < from.n_children; ++i) {
-    made->arrays.push_back(*from.children[i]);
-    from.children[i]->release = nullptr;
-  }
-  made->arrays.insert(made->arrays.end(), columns.begin(), columns.end());
-  for (auto& child : made->arrays) made->children.push_back(&child);
-  ArrowArray all{};
-  all.length = from.length;
-  all.offset = from.offset;
-  all.n_buffers = 1;
-  all.buffers = made->buffers;
-  all.n_children = static_cast<int64_t>(made->arrays.size());
-  all.children = made->children.data();
-  all.private_data = made;
-  all.release = release_array;
-  made->batch = ArrowBatch(from);
-  return all;
-}
-
-/// Column `place` of the prediction; `skipped` rows come first that the batch's offset passes over.
-ArrowArray prediction_column(const Prediction& state, const std::vector<float>& scores,
-                             int64_t skipped, size_t place) {
-  auto* made = new Made;
-  ArrowArray array{};
-  const int64_t rows = static_cast<int64_t>(scores.size()) / state.outputs;
-  if (state.is_text) {
-    made->offsets.assign(skipped + 1, 0);
-    for (int64_t row = 0; row < rows; ++row) {
-      const auto begin = scores.begin() + row * state.outputs;
-      made->text += state.label.vocabulary[std::max_element(begin, begin + state.outputs) - begin];
-      made->offsets.push_back(static_cast<int32_t>(made->text.size()));
-    }
-    made->buffers[1] = made->offsets.data();
-    made->buffers[2] = made->text.data();
-    array.n_buffers = 3;
-  } else {
-    made->numbers.assign(skipped, 0);
-    for (size_t at = place; at < scores.size(); at += static_cast<size_t>(state.outputs)) {
-      made->numbers.push_back(scores[at]);
-    }
-    made->buffers[1] = made->numbers.data();
-    array.n_buffers = 2;
-  }
-  array.length = rows + skipped;
-  array.buffers = made->buffers;
-  array.private_data = made;
-  array.release = release_array;
-  return array;
-}
-
-int get_schema(ArrowArrayStream* stream, ArrowSchema* out) {
-  auto& state = *static_cast<Prediction*>(stream->private_data);
-  try {
-    std::vector<ArrowSchema> columns;
-    for (const auto& name : state.names) {
-      columns.push_back(column_schema(name, state.is_text ? "u" : "g"));
-    }
-    *out = with_columns(state.rows.schema(), columns);
-    return 0;
-  } catch (const std::exception& error) {
-    state.error = error.what();
-    state.failure = std::current_exception();
-    return EINVAL;
-  }
-}
-
-int get_next(ArrowArrayStream* stream, ArrowArray* out) {
-  auto& state = *static_cast<Prediction*>(stream->private_data);
-  try {
-    *out = ArrowArray{};
-    auto batch = state.rows.next();
-    if (!batch) return 0;
-    const auto scores = state.scores(*batch->get());
-    std::vector<ArrowArray> columns;
-    for (size_t place = 0; place < state.names.size(); ++place) {
-      columns.push_back(prediction_column(state, scores, batch->get()->offset, place));
-    }
-    *out = with_columns(std::move(*batch), columns);
-    return 0;
-  } catch (const std::exception& error) {
-    state.error = error.what();
-    state.failure = std::current_exception();
-    return EIO;
-  }
-}
-
 /// The columns that a prediction adds.
 std::vector<std::string> prediction_names(const std::vector<EncoderSpec>& specs,
                                           const std::string& name) {
@@ -535,59 +371,47 @@ std::vector<std::string> prediction_names(const std::vector<EncoderSpec>& specs,
 
 }  // namespace
 
-ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) const {
-  // Errors that can be known now are thrown as they are, not through the stream.
-  auto schema = rows.schema();
-  const auto names = prediction_names(state_->specs, name);
-  for (int64_t i = 0; i < schema.get()->n_children; ++i) {
-    const std::string column = schema.get()->children[i]->name;
-    if (std::find(names.begin(), names.end(), column) != names.end()) {
-      throw Error(
-          "COLUMN_ALREADY_EXISTS",
-          fmt::format("The rows have a column `{}` already, and the prediction would hide it. "
-                      "Rename or drop it.",
-                      column));
-    }
+std::vector<float> TabularModel::State::predicted(const Encoder& encoder,
+                                                  const ArrowArray& batch) const {
+  torch::NoGradGuard no_grad;
+  net->eval();
+  const Batch tensors = encoder.encode(batch);
+  // In parts of one size: what some networks keep of a row is much larger than the row.
+  const int64_t rows = tensors.rows(), parts = std::max<int64_t>(1, rows / kScoredRows);
+  std::vector<float> values;
+  for (int64_t part = 0; part < parts; ++part) {
+    const auto scores =
+        to_vector(row_scores(rows_of(tensors, rows * part / parts, rows * (part + 1) / parts)));
+    values.insert(values.end(), scores.begin(), scores.end());
   }
-  const auto encoder = std::make_shared<Encoder>(state_->specs, *schema.get(), false);
-  auto* prediction = new Prediction;
-  prediction->rows = std::move(rows);
-  prediction->scores = [state = state_, encoder](const ArrowArray& batch) {
-    torch::NoGradGuard no_grad;
-    state->net->eval();
-    const Batch tensors = encoder->encode(batch);
-    // In parts of one size: what some networks keep of a row is much larger than the row.
-    const int64_t rows = tensors.rows(), parts = std::max<int64_t>(1, rows / kScoredRows);
-    std::vector<float> values;
-    for (int64_t part = 0; part < parts; ++part) {
-      const auto scores = to_vector(
-          state->row_scores(rows_of(tensors, rows * part / parts, rows * (part + 1) / parts)));
-      values.insert(values.end(), scores.begin(), scores.end());
+  restore_units(&values);
+  return values;
+}
+
+ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) const {
+  const bool is_text = label().task == Task::kMulticlass;
+  std::vector<AddedColumn> columns;
+  for (const auto& column : prediction_names(state_->specs, name))
+    columns.push_back({column, is_text ? AddedColumn::Kind::kText : AddedColumn::Kind::kDouble});
+  // Errors that can be known now are thrown as they are, not through the stream.
+  const auto encoder = std::make_shared<Encoder>(state_->specs, *rows.schema().get(), false);
+  const auto outputs = output_count(state_->specs);
+  const auto values = [state = state_, label = label(), encoder, outputs, is_text,
+                       count = columns.size()](const ArrowArray& batch) {
+    const auto scores = state->predicted(*encoder, batch);
+    std::vector<AddedValues> out(count);
+    for (size_t row = 0; row < scores.size(); row += static_cast<size_t>(outputs)) {
+      const auto begin = scores.begin() + static_cast<int64_t>(row);
+      if (is_text) {
+        out[0].texts.push_back(label.vocabulary[std::max_element(begin, begin + outputs) - begin]);
+      } else {
+        for (size_t place = 0; place < count; ++place)
+          out[place].numbers.push_back(begin[static_cast<int64_t>(place)]);
+      }
     }
-    state->restore_units(&values);
-    return values;
+    return out;
   };
-  prediction->label = label();
-  prediction->outputs = output_count(state_->specs);
-  prediction->is_text = label().task == Task::kMulticlass;
-  prediction->names = names;
-  ArrowArrayStream stream{};
-  stream.private_data = prediction;
-  stream.get_schema = get_schema;
-  stream.get_next = get_next;
-  stream.get_last_error = [](ArrowArrayStream* self) {
-    return static_cast<Prediction*>(self->private_data)->error.c_str();
-  };
-  stream.release = [](ArrowArrayStream* self) {
-    delete static_cast<Prediction*>(self->private_data);
-    self->release = nullptr;
-  };
-  ArrowStream predicted(stream);
-  // The error of the rows as it was thrown. The stream's owner keeps `prediction` alive meanwhile.
-  predicted.raise = [prediction](const std::string&) {
-    if (prediction->failure) std::rethrow_exception(prediction->failure);
-  };
-  return predicted;
+  return with_added_columns(std::move(rows), std::move(columns), values);
 }
 
 void TabularModel::save(const std::filesystem::path& folder) const {

@@ -66,11 +66,17 @@ TEST_P(BertModels, AnswerAndLearnAsInPython) {
     EXPECT_LT(distance(model.bert->pooled(out), model.expected.at("pooled")), 1e-4);
   }
   model.loss(out).backward();
+  // Some are zero but for rounding (the keys' biases): all are held to the largest.
+  double largest = 0;
+  for (const auto& [name, tensor] : model.expected)
+    if (name.starts_with("grad.")) largest = std::max(largest, tensor.abs().max().item<double>());
   size_t gradients = 0;
   for (const auto& item : model.module->named_parameters()) {
     if (!item.value().grad().defined()) continue;
     ++gradients;
-    EXPECT_LT(distance(item.value().grad(), model.expected.at("grad." + item.key())), 1e-4)
+    const auto& expected = model.expected.at("grad." + item.key());
+    ASSERT_EQ(item.value().sizes(), expected.sizes());
+    EXPECT_LT((item.value().grad() - expected).abs().max().item<double>(), 1e-4 * largest)
         << item.key();
   }
   for (const auto& [name, tensor] : model.expected) gradients -= name.starts_with("grad.");
