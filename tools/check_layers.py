@@ -11,6 +11,7 @@ root = pathlib.Path(sys.argv[1])
 # layer -> layers it may include besides itself
 SEES = {
     "base": [],
+    "text": ["base"],
     "plan": ["base"],
     "functions": ["base", "plan"],
     "sql": ["base", "plan", "functions"],

@@ -1,0 +1,19 @@
+// GPT-2's alphabet: a printable character for each byte.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "text/aligned_text.h"
+
+namespace firesteel::text {
+
+/// The character of a byte.
+char32_t byte_character(uint8_t byte);
+/// The byte of a character, or nothing for one that stands for none.
+std::optional<uint8_t> character_byte(char32_t c);
+
+/// Puts a character for each byte of [range) of the text.
+void put_bytes(const AlignedText& text, Range range, Rewrite& rewrite);
+
+}  // namespace firesteel::text
