@@ -1,9 +1,10 @@
 """Exported programs run by Firesteel against their modules in Python, eager, in the same run: forward passes and
 training steps (SGD) of small and middle models, batches of 1 and 32. Rounds alternate; the best median of each counts.
 
-usage: compare.py            from the root of the project, after a build and `tools/setup.sh models`
+usage: compare.py [THREADS]        after a build and `tools/setup.sh models`; of one thread unless said otherwise
 """
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -78,7 +79,12 @@ def python_us(module, inputs, trains):
 
 
 def main():
-    print("| | batch | Firesteel µs | Python µs | ratio |\n|---|---|---|---|---|")
+    threads = sys.argv[1] if len(sys.argv) > 1 else "1"
+    # libgomp reads these as it is loaded. Threads that spin while they wait slow down both sides on a busy machine.
+    wanted = {"OMP_NUM_THREADS": threads, "GOMP_SPINCOUNT": "0"}
+    if any(os.environ.get(name) != value for name, value in wanted.items()):
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **wanted})
+    print(f"{threads} thread(s)\n\n| | batch | Firesteel µs | Python µs | ratio |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for name, module, inputs_of in models():
             export.export(module, inputs_of(4), f"{folder}/model.pt2")

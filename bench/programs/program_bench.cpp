@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "models/exported_program.h"
+#include "train/freed_memory.h"
 
 namespace {
 
@@ -41,6 +42,7 @@ int main(int argc, char** argv) {
                "usage: program_bench PROGRAM.pt2 INPUTS.safetensors forward|train SECONDS\n");
     return 2;
   }
+  const firesteel::FreedMemoryKept kept;
   firesteel::ExportedProgram program{std::filesystem::path(argv[1])};
   const auto named = firesteel::read_safetensors(argv[2]).tensors;
   std::vector<torch::Tensor> inputs;

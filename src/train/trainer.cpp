@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <malloc.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include "base/error.h"
 #include "train/checkpoint.h"
 #include "train/finite.h"
+#include "train/freed_memory.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/options_json.h"
@@ -101,23 +101,6 @@ void check(const TrainerOptions& options) {
     refuse("To pause, name a checkpoint folder.");
   }
 }
-
-/// While it lives, memory that is freed stays with the process: activations of many megabytes are
-/// freed and asked for again in every step, and each time the system would have to clear their
-/// pages, which is a tenth of a small model's time.
-class FreedMemoryKept {
- public:
-  FreedMemoryKept() {
-    ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most there is
-    ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
-  }
-  ~FreedMemoryKept() {
-    ::mallopt(M_TRIM_THRESHOLD, 1 << 20);
-    ::malloc_trim(0);
-  }
-  FreedMemoryKept(const FreedMemoryKept&) = delete;
-  FreedMemoryKept& operator=(const FreedMemoryKept&) = delete;
-};
 
 /// Holds libtorch to deterministic operations while it lives.
 class Deterministic {
