@@ -758,6 +758,10 @@ DataFrame Session::sql(const std::string& text) const {
 
 DataFrame Session::table(const std::string& name) const { return read().table(name); }
 
+DataFrame Session::createDataFrame(ArrowStream rows) const {
+  return {executor_, std::make_shared<const proto::Relation>(executor_->import(std::move(rows)))};
+}
+
 DataFrame Session::range(int64_t start, int64_t end, int64_t step) const {
   proto::Relation relation;
   relation.mutable_range()->set_start(start);

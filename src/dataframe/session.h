@@ -23,6 +23,8 @@ class Session {
   /// A query is not run before an action asks for its rows; any other statement is.
   DataFrame sql(const std::string& text) const;
   DataFrame table(const std::string& name) const;
+  /// The rows of a stream, which are held by the engine from now on.
+  DataFrame createDataFrame(ArrowStream rows) const;
   Catalog catalog() const { return Catalog(executor_); }
   DataFrame range(int64_t start, int64_t end, int64_t step = 1) const;
   const std::shared_ptr<Executor>& executor() const { return executor_; }

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "dataframe/session.h"
 #include "ml/artifact.h"
 
 namespace firesteel {
@@ -94,9 +95,7 @@ std::string hash_share(const std::vector<std::string>& terms, uint64_t seed, dou
 }
 
 DataFrame FittedModel::transform(const DataFrame& rows) const {
-  const auto& executor = rows.executor();
-  auto plan = executor->import(model_.transform(rows.toArrowStream()));
-  return {executor, std::make_shared<const spark::connect::Relation>(std::move(plan))};
+  return Session(rows.executor()).createDataFrame(model_.transform(rows.toArrowStream()));
 }
 
 std::map<std::string, double> FittedModel::evaluate(const DataFrame& rows) const {

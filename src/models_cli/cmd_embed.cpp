@@ -23,10 +23,8 @@ Run embed_command(CLI::App& app, const GlobalOptions& options) {
   return [embed, &options] {
     SentenceEncoder encoder(embed->model, embed->device);
     const auto spark = open_session(options);
-    const auto& executor = spark.executor();
-    auto plan = executor->import(
-        encoder.transform(embed->in.read(spark).toArrowStream(), embed->column, embed->name));
-    embed->out.write({executor, std::make_shared<const spark::connect::Relation>(std::move(plan))});
+    embed->out.write(spark.createDataFrame(encoder.transform(
+        embed->in.read(spark).toArrowStream(), embed->column, embed->name)));
     return 0;
   };
 }

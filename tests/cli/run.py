@@ -273,6 +273,23 @@ class Inputs(Case):
         self.refused("PATH_NOT_FOUND", "absent_model",
                      call=["predict", "absent_model", "--in", SHARED / "d.parquet", "--out", "predictions"])
 
+    def test_embed(self):
+        model = pathlib.Path(__file__).parents[1] / "data/bert/sentences"
+        self.good("sql", "SELECT * FROM VALUES (1, 'a cat'), (2, NULL), (3, ''), (4, 'the dog sat') AS t(id, text)",
+                  "--format", "parquet", "-o", "texts.parquet")
+        self.assertIn("4 rows", self.good("embed", model, "--in", "texts.parquet", "--out", "vectors").out)
+        query = ("SELECT a.id, size(a.embedding) AS size, round(vector_cosine_similarity(a.embedding, b.embedding), 3) AS alike "
+                 "FROM parquet.`vectors` a, parquet.`vectors` b WHERE b.id = 2 ORDER BY a.id")
+        rows = self.sql_rows(query)
+        self.assertEqual([row["size"] for row in rows], [16] * 4)
+        self.assertEqual([row["alike"] == 1 for row in rows], [False, True, True, False])
+        for condition, what, options in (("UNRESOLVED_COLUMN", "`note`", ["--column", "note"]),
+                                         ("DATATYPE_MISMATCH", "`id`", ["--column", "id"]),
+                                         ("COLUMN_ALREADY_EXISTS", "`text`", ["--name", "text"])):
+            self.refused(condition, what, call=["embed", model, "--in", "texts.parquet", "--out", "other", *options])
+        self.refused("PATH_NOT_FOUND", "absent", call=["embed", "absent", "--in", "texts.parquet", "--out", "other"])
+        self.assertFalse((self.folder / "other").exists())
+
     def test_empty_file(self):
         for name in ("empty.csv", "empty.parquet", "empty.json"):
             (self.folder / name).touch()

@@ -1,13 +1,15 @@
 """Records what transformers' BERT family gives: tiny models of random weights as folders of tests/data/bert, and beside
-each what it answers and how it learns.
+each what it answers and how it learns. One of them is a sentence encoder, with a tokenizer.
 
 usage: PYTHON tests/reference/record_bert.py     (PYTHON has torch and transformers: packages/requirements-models.txt)
 """
+import json
 import pathlib
 
 import torch
 import transformers
 from safetensors.torch import save_file
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 FOLDER = pathlib.Path(__file__).parents[1] / "data" / "bert"
 SIZES = {"vocab_size": 40, "max_position_embeddings": 16, "num_labels": 3}
@@ -27,8 +29,41 @@ MODELS = {
     "distilbert_sequence": ("DistilBertForSequenceClassification", transformers.DistilBertConfig(**SIZES, **DISTIL)),
 }
 
+TEXTS = ["the cat sat", "", "a cat", "the dog sat on the mat with the cat and the dog", "Hello, cat!", "sat the cat", "mat " * 40]
+
+
+def sentences():
+    """The model `bert` as a sentence encoder, and the vectors of a few texts."""
+    folder = FOLDER / "sentences"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "cat", "dog", "sat", "on", "mat", "with", "and", "a", ",", "!", "hello"]
+    tokenizer = Tokenizer(models.WordPiece({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    torch.manual_seed(7)
+    model = transformers.BertModel(MODELS["bert"][1]).eval()
+    model.save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    kinds = [("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")]
+    (folder / "modules.json").write_text(json.dumps(
+        [{"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+         for i, (kind, path) in enumerate(kinds)]))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 12}))
+    (folder / "1_Pooling").mkdir(exist_ok=True)
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
+    tokenizer.enable_truncation(12)
+    tokenizer.enable_padding()
+    encoded = tokenizer.encode_batch(TEXTS)
+    mask = torch.tensor([one.attention_mask for one in encoded])
+    with torch.no_grad():
+        hidden = model(torch.tensor([one.ids for one in encoded]), mask).last_hidden_state
+    means = (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
+    (folder / "texts.json").write_text(json.dumps(TEXTS))
+    save_file({"vectors": torch.nn.functional.normalize(means)}, folder / "expected.safetensors")
+
 
 def main():
+    sentences()
     for number, (name, (kind, config)) in enumerate(MODELS.items()):
         torch.manual_seed(number)
         model = getattr(transformers, kind)(config)
