@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training docs install clean
+.PHONY: setup peers build demo test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-tokenizers docs install clean
 
 setup:
 	@tools/setup.sh
@@ -64,6 +64,10 @@ bench-quality: build reference
 
 bench-training: build reference
 	@.deps/reference/bin/python bench/training/compare.py
+
+bench-tokenizers: build
+	@tools/setup.sh tokenizers
+	@.deps/tokenizers/bin/python bench/tokenizers/compare.py
 
 docs: build
 	@$(FIRESTEEL) functions --markdown > docs/functions.md

@@ -147,5 +147,6 @@ case ${1:-build} in
   tracking) virtual_environment tracking packages/requirements-tracking.txt ;;
   clients) pyspark_clients ;;
   sail) virtual_environment sail packages/requirements-sail.txt ;;
-  *) fail "unknown part '$1' (build, reference, tracking, clients, sail)" ;;
+  tokenizers) virtual_environment tokenizers packages/requirements-tokenizers.txt ;;
+  *) fail "unknown part '$1' (build, reference, tracking, clients, sail, tokenizers)" ;;
 esac
