@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed models-sweep docs install clean
+.PHONY: setup peers build demo test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-tokenizers models-sweep docs install clean
 
 setup:
 	@tools/setup.sh
@@ -79,6 +79,10 @@ models-sweep: build
 	@tools/setup.sh models
 	@mkdir -p build/sweep
 	@.deps/models/bin/python tests/models/sweep.py $(BUILD)/tests/check_program build/sweep/models.md && cp build/sweep/models.md docs/models.md
+
+bench-tokenizers: build
+	@tools/setup.sh tokenizers
+	@.deps/tokenizers/bin/python bench/tokenizers/compare.py
 
 docs: build
 	@$(FIRESTEEL) functions --markdown > docs/functions.md

@@ -17,6 +17,7 @@ install(FILES ${CMAKE_SOURCE_DIR}/src/tensor/encoder_spec.h ${CMAKE_SOURCE_DIR}/
 foreach(header job metrics options progress schedule tabular)
   install(FILES ${CMAKE_SOURCE_DIR}/src/train/${header}.h DESTINATION include/firesteel/train)
 endforeach()
+install(FILES ${CMAKE_SOURCE_DIR}/src/text/encoding.h ${CMAKE_SOURCE_DIR}/src/text/tokenizer.h DESTINATION include/firesteel/text)
 install(FILES ${CMAKE_SOURCE_DIR}/src/engine/engine.h ${CMAKE_SOURCE_DIR}/src/engine/database.h
   DESTINATION include/firesteel/engine)
 get_filename_component(torch_libraries ${TORCH_INSTALL_PREFIX}/lib ABSOLUTE)

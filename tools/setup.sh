@@ -148,5 +148,6 @@ case ${1:-build} in
   clients) pyspark_clients ;;
   sail) virtual_environment sail packages/requirements-sail.txt ;;
   models) virtual_environment models packages/requirements-models.txt ;;
-  *) fail "unknown part '$1' (build, reference, tracking, clients, sail, models)" ;;
+  tokenizers) virtual_environment tokenizers packages/requirements-tokenizers.txt ;;
+  *) fail "unknown part '$1' (build, reference, tracking, clients, sail, models, tokenizers)" ;;
 esac

@@ -10,3 +10,4 @@
 #include "ml/features.h"
 #include "ml/model.h"
 #include "ml/pipeline.h"
+#include "text/tokenizer.h"

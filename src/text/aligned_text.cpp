@@ -56,6 +56,29 @@ void Rewrite::put(char32_t c, Range origin) {
   origins_.insert(origins_.end(), out_.size() - before, origin);
 }
 
+void Rewrite::put_table(uint32_t begin, uint32_t end,
+                        const std::array<std::array<char, 2>, 256>& table) {
+  const size_t before = out_.size();
+  out_.resize(before + 2 * (end - begin));
+  origins_.resize(out_.size());
+  char* out = out_.data() + before;
+  Range* origins = origins_.data() + before;
+  for (uint32_t at = begin; at < end;) {
+    const uint32_t size = character_size(text_.text_[at]);
+    const Range origin = text_.origin(at, at + size);
+    for (const uint32_t next = at + size; at < next; ++at) {
+      const auto& [first, second] = table[static_cast<uint8_t>(text_.text_[at])];
+      *out++ = first;
+      *origins++ = origin;
+      if (second == 0) continue;
+      *out++ = second;
+      *origins++ = origin;
+    }
+  }
+  out_.resize(out - out_.data());
+  origins_.resize(out_.size());
+}
+
 void Rewrite::finish() {
   out_.swap(text_.text_);
   origins_.swap(text_.origins_);

@@ -2,6 +2,7 @@
 // the user's text that it stems from.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,9 @@ class Rewrite {
   void keep(uint32_t begin, uint32_t end);
   void put(std::string_view text, Range origin);
   void put(char32_t c, Range origin);
+  /// Puts for each byte of [begin, end) what `table` says: one byte, or two when the second is not
+  /// 0.
+  void put_table(uint32_t begin, uint32_t end, const std::array<std::array<char, 2>, 256>& table);
   /// Puts what was made in the text's place.
   void finish();
 

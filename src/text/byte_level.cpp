@@ -48,12 +48,8 @@ std::optional<uint8_t> character_byte(char32_t c) {
   return static_cast<uint8_t>(kBytes[c]);
 }
 
-void put_bytes(const AlignedText& text, Range range, Rewrite& rewrite) {
-  for (uint32_t at = range.begin; at < range.end; ++at) {
-    const auto& encoded = kEncoded[static_cast<uint8_t>(text.text()[at])];
-    rewrite.put(std::string_view(encoded.data(), encoded[1] == '\0' ? 1 : 2),
-                text.origin(at, at + 1));
-  }
+void put_bytes(Range range, Rewrite& rewrite) {
+  rewrite.put_table(range.begin, range.end, kEncoded);
 }
 
 }  // namespace firesteel::text

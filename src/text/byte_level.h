@@ -13,7 +13,7 @@ char32_t byte_character(uint8_t byte);
 /// The byte of a character, or nothing for one that stands for none.
 std::optional<uint8_t> character_byte(char32_t c);
 
-/// Puts a character for each byte of [range) of the text.
-void put_bytes(const AlignedText& text, Range range, Rewrite& rewrite);
+/// Puts a character for each byte of a part of the text that `rewrite` makes anew.
+void put_bytes(Range range, Rewrite& rewrite);
 
 }  // namespace firesteel::text

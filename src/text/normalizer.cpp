@@ -207,7 +207,7 @@ class ByteLevel : public Normalizer {
  public:
   void apply(AlignedText& text) const override {
     Rewrite rewrite(text);
-    put_bytes(text, {0, text.size()}, rewrite);
+    put_bytes({0, text.size()}, rewrite);
     rewrite.finish();
   }
 };

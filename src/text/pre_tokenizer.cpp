@@ -344,7 +344,7 @@ class ByteLevel : public PreTokenizer {
     Rewrite rewrite(words.text);
     for (Range& word : words.words) {
       const uint32_t begin = rewrite.size();
-      put_bytes(words.text, word, rewrite);
+      put_bytes(word, rewrite);
       word = {begin, rewrite.size()};
     }
     rewrite.finish();

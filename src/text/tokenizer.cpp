@@ -48,6 +48,19 @@ void count_before(std::string_view text, std::vector<uint32_t>& characters) {
   }
 }
 
+/// The error with the number of its text, from 1, when there are several.
+std::exception_ptr in_batch(std::exception_ptr failure, size_t at, size_t count) {
+  if (count == 1) return failure;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return std::make_exception_ptr(
+        Error(error.condition(), fmt::format("Text {} of {}: {}", at + 1, count, error.message())));
+  } catch (...) {
+    return failure;
+  }
+}
+
 Truncation read_truncation(const Config& config) {
   Truncation truncation{
       .length_max = config.number("max_length"),
@@ -147,6 +160,8 @@ std::unique_ptr<Workspace> Tokenizer::State::take() const {
 }
 
 void Tokenizer::State::give_back(std::unique_ptr<Workspace> work) const {
+  constexpr size_t kTokensKept = 1 << 18;  // What a longer text needed is not held for the next.
+  if (work->first.ids.capacity() > kTokensKept || work->second.ids.capacity() > kTokensKept) return;
   const std::lock_guard lock(mutex);
   idle.push_back(std::move(work));
 }
@@ -165,7 +180,7 @@ Encoding Tokenizer::State::encode(const TokenizerInput& input, EncodeOptions opt
 void Tokenizer::State::encode_part(std::string_view text, EncodeOptions options, size_t wanted_max,
                                    Workspace& work, Part& part) const {
   part.clear();
-  constexpr size_t kSizeMax = 1 << 30;
+  constexpr size_t kSizeMax = 1 << 28;
   if (text.size() > kSizeMax)
     throw Error("MODEL_INPUT_INVALID",
                 fmt::format("A text of {} bytes is longer than {}.", text.size(), kSizeMax));
@@ -292,29 +307,32 @@ Encoding Tokenizer::encode(const TokenizerInput& input, EncodeOptions options) c
 
 std::vector<Encoding> Tokenizer::encode_batch(std::span<const TokenizerInput> inputs,
                                               EncodeOptions options, int threads) const {
+  constexpr size_t kAtOnce = 16;
   std::vector<Encoding> encodings(inputs.size());
   std::atomic<size_t> next = 0;
   std::mutex mutex;
   std::exception_ptr failure;
   const auto run = [&] {
-    constexpr size_t kAtOnce = 16;
-    auto work = state_->take();
+    size_t at = 0;
     try {
+      auto work = state_->take();
       for (size_t begin; (begin = next.fetch_add(kAtOnce)) < inputs.size();) {
-        for (size_t i = begin; i < std::min(begin + kAtOnce, inputs.size()); ++i) {
-          encodings[i] = state_->encode(inputs[i], options, *work);
+        for (at = begin; at < std::min(begin + kAtOnce, inputs.size()); ++at) {
+          encodings[at] = state_->encode(inputs[at], options, *work);
         }
       }
       state_->give_back(std::move(work));
     } catch (...) {
-      const std::lock_guard lock(mutex);
-      failure = std::current_exception();
       next = inputs.size();
+      const std::lock_guard lock(mutex);
+      failure = in_batch(std::current_exception(), at, inputs.size());
     }
   };
   {
     std::vector<std::jthread> workers;
-    for (int i = 1; i < threads; ++i) workers.emplace_back(run);
+    const size_t most = (inputs.size() + kAtOnce - 1) / kAtOnce;
+    for (size_t i = 1; i < std::min<size_t>(std::max(threads, 1), most); ++i)
+      workers.emplace_back(run);
     run();
   }
   if (failure) std::rethrow_exception(failure);

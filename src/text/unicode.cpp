@@ -13,6 +13,14 @@ bool in_category(char32_t c, uint32_t mask) {
   return (U_GET_GC_MASK(static_cast<UChar32>(c)) & mask) != 0;
 }
 
+/// Punctuation, marks and control characters are those of Unicode 8 in Python's `tokenizers`, with
+/// which models were trained: a character that came later is none of them.
+bool came_later(char32_t c, uint8_t version) {
+  UVersionInfo age;
+  u_charAge(static_cast<UChar32>(c), age);
+  return age[0] > version;
+}
+
 }  // namespace
 
 bool is_ascii(std::string_view text) {
@@ -69,16 +77,18 @@ bool is_punctuation(char32_t c) {
     return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) ||
            (c >= 123 && c <= 126);
   }
-  return in_category(c, U_GC_P_MASK);
+  return in_category(c, U_GC_P_MASK) && !came_later(c, 8);
 }
 
 bool is_other(char32_t c) {
   if (c < 0x80) return c < 0x20 || c == 0x7F;
-  return in_category(c, U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK);
+  return in_category(c, U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK) && !came_later(c, 8);
 }
 
-bool is_nonspacing_mark(char32_t c) { return c >= 0x300 && in_category(c, U_GC_MN_MASK); }
-bool is_mark(char32_t c) { return c >= 0x300 && in_category(c, U_GC_M_MASK); }
+bool is_nonspacing_mark(char32_t c) {
+  return c >= 0x300 && in_category(c, U_GC_MN_MASK) && !came_later(c, 8);
+}
+bool is_mark(char32_t c) { return c >= 0x300 && in_category(c, U_GC_M_MASK) && !came_later(c, 9); }
 
 char32_t to_lower(char32_t c) {
   if (c < 0x80) return c >= 'A' && c <= 'Z' ? c + 32 : c;

@@ -281,8 +281,8 @@ class Inputs(Case):
         query = ("SELECT a.id, size(a.embedding) AS size, round(vector_cosine_similarity(a.embedding, b.embedding), 3) AS alike "
                  "FROM parquet.`vectors` a, parquet.`vectors` b WHERE b.id = 2 ORDER BY a.id")
         rows = self.sql_rows(query)
-        self.assertEqual([row["size"] for row in rows], [16] * 4)
-        self.assertEqual([row["alike"] == 1 for row in rows], [False, True, True, False])
+        self.assertEqual([row["size"] for row in rows], ["16"] * 4)
+        self.assertEqual([float(row["alike"]) == 1 for row in rows], [False, True, True, False])
         for condition, what, options in (("UNRESOLVED_COLUMN", "`note`", ["--column", "note"]),
                                          ("DATATYPE_MISMATCH", "`id`", ["--column", "id"]),
                                          ("COLUMN_ALREADY_EXISTS", "`text`", ["--name", "text"])):

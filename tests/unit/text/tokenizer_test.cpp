@@ -212,6 +212,21 @@ TEST(Tokenizer, RefusesTextsThatAreNoUtf8) {
   EXPECT_GT(tokenizer.encode("still alive").size(), 2u);
 }
 
+TEST(Tokenizer, SaysWhichTextOfABatchIsBad) {
+  const Tokenizer tokenizer(kFolder / "gpt2.json");
+  std::vector<std::string> texts(200, "well");
+  texts[150] = "ill \xFF";
+  for (const int threads : {1, 3}) {
+    try {
+      tokenizer.encode_batch(texts, {}, threads);
+      ADD_FAILURE() << "took a text that is no UTF-8";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.message().find("Text 151 of 200: The text is no UTF-8 at its byte 4"), 0u)
+          << error.message();
+    }
+  }
+}
+
 TEST(Tokenizer, CountsBytesWhenAsked) {
   const Tokenizer tokenizer(kFolder / "minilm.json");
   const auto characters = tokenizer.encode("é you");
