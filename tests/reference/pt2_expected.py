@@ -23,7 +23,9 @@ def write_safetensors(path, tensors, metadata):
         end += plain.nbytes
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    pathlib.Path(path).write_bytes(b"".join([struct.pack("<Q", len(text)), text, *data]))
+    with open(path, "wb") as file:
+        for part in (struct.pack("<Q", len(text)), text, *data):
+            file.write(part)
 
 
 def read_safetensors(path):

@@ -130,7 +130,8 @@ TEST_P(Programs, ComeBackFromTheArchiveTheyWrite) {
 INSTANTIATE_TEST_SUITE_P(Recorded, Programs,
                          ::testing::Values("attention", "counter", "images", "in_evaluation",
                                            "in_training", "recurrent", "regions", "scans", "shapes",
-                                           "sizes", "tabular", "torch2.8.0", "writer"),
+                                           "sizes", "tabular", "torch2.8.0", "torch2.10.0",
+                                           "writer"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::erase(name, '.');
