@@ -5,7 +5,6 @@ usage: PYTHON tests/pyspark/sources.py sc://HOST:PORT [--record]
 PYTHON has pyspark[connect], and the server runs functions with it. Holds a server's answers to sources.json, which
 --record writes from a real Spark's (tests/reference/record_client.py starts one).
 """
-import argparse
 import datetime
 import decimal
 import glob
@@ -13,7 +12,6 @@ import json
 import os
 import pathlib
 import re
-import sys
 import tempfile
 from dataclasses import dataclass
 
@@ -27,7 +25,7 @@ from pyspark.sql.datasource import (DataSource, DataSourceArrowWriter, DataSourc
 from pyspark.sql.types import (ArrayType, BinaryType, DateType, DecimalType, IntegerType, MapType, StringType, StructField,
                                StructType, TimestampType)
 
-ANSWERS = pathlib.Path(__file__).with_name("sources.json")
+import recorded
 
 
 def source(rows=lambda self, partition: iter([(1, "a"), (2, None)]), schema="id INT, name STRING", cuts=None, **methods):
@@ -440,29 +438,5 @@ DIFFERENT = {
 }
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("url")
-    parser.add_argument("--record", action="store_true")
-    parser.add_argument("--only", help="cases that hold this text", default="")
-    options = parser.parse_args()
-    sources = Sources(options.url)
-    answers = {code: sources.answer(code) for code in CASES if options.only in code}
-    answers = json.loads(json.dumps(answers).replace(sources.folder, "FOLDER"))
-    if options.record:
-        ANSWERS.write_text(json.dumps(answers, indent=0) + "\n")
-        return 0
-    wanted = {**json.loads(ANSWERS.read_text()), **DIFFERENT}
-    failed = 0
-    for code, answer in answers.items():
-        if answer != wanted.get(code):
-            failed += 1
-            print(f"{code}\n  {answer}\n  instead of\n  {wanted.get(code)}")
-    print(f"{len(answers) - failed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    os._exit(code)  # the client's threads would hold it
+    recorded.main(__file__, Sources, CASES, DIFFERENT)

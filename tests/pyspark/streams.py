@@ -4,18 +4,17 @@ usage: PYTHON tests/pyspark/streams.py sc://HOST:PORT [--record]
 PYTHON has pyspark[connect]. Holds a server's answers to streams.json, which --record writes from a real Spark's
 (tests/reference/record_client.py starts one).
 """
-import argparse
 import json
 import os
 import pathlib
-import sys
 import tempfile
 
 from pyspark.errors import PySparkException
 from pyspark.sql.connect import functions as F
 from pyspark.sql.connect.session import SparkSession
 
-ANSWERS = pathlib.Path(__file__).with_name("streams.json")
+import recorded
+
 FILES = [
     [("00:00:01", "a", 1), ("00:00:09", "b", 2), ("00:00:09", "a", 3)],
     [("00:00:21", "a", 4), ("00:00:05", "b", 5)],
@@ -160,28 +159,5 @@ self.failing()
 """.strip().splitlines()
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("url")
-    parser.add_argument("--record", action="store_true")
-    options = parser.parse_args()
-    streams = Streams(options.url)
-    answers = {code: streams.answer(code) for code in CASES}
-    if options.record:
-        ANSWERS.write_text(json.dumps(answers, indent=0) + "\n")
-        return 0
-    wanted = json.loads(ANSWERS.read_text())
-    failed = 0
-    for code, answer in answers.items():
-        answer = json.loads(json.dumps(answer))
-        if answer != wanted.get(code):
-            failed += 1
-            print(f"{code}\n  {answer}\n  instead of\n  {wanted.get(code)}")
-    print(f"{len(answers) - failed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    os._exit(code)  # the client's threads would hold it
+    recorded.main(__file__, Streams, CASES)
