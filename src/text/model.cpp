@@ -43,8 +43,6 @@ class WordPiece : public Model {
     tokens.push_back({*unknown_, 0, static_cast<uint32_t>(word.size())});
   }
 
-  bool worth_caching() const override { return false; }
-
  private:
   uint32_t length_max_;  // characters
   std::optional<uint32_t> unknown_;

@@ -27,7 +27,7 @@ class Trie {
     if (node == kRoot) return first_byte_[static_cast<uint8_t>(byte)];
     const char* begin = bytes_.data() + children_[node];
     const size_t count = children_[node + 1] - children_[node];
-    if (count == 0) return kNone;
+    if (count <= 1) return count == 1 && *begin == byte ? children_[node] : kNone;
     const auto* found = static_cast<const char*>(std::memchr(begin, byte, count));
     return found ? static_cast<uint32_t>(found - bytes_.data()) : kNone;
   }

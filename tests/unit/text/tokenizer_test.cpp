@@ -246,6 +246,16 @@ TEST(Tokenizer, KnowsItsVocabulary) {
   EXPECT_EQ(tokenizer.decode(std::vector<int64_t>{-5, 7592, 1 << 30}), "hello");
 }
 
+TEST(Tokenizer, JoinsTwoTexts) {
+  const Tokenizer tokenizer(kFolder / "minilm.json");
+  const auto encoding = tokenizer.encode({"one", "two"});
+  EXPECT_EQ(encoding.ids, (std::vector<int64_t>{101, 2028, 102, 2048, 102}));
+  EXPECT_EQ(encoding.type_ids, (std::vector<int64_t>{0, 0, 0, 1, 1}));
+  EXPECT_EQ(encoding.special_tokens_mask, (std::vector<int64_t>{1, 0, 1, 0, 1}));
+  EXPECT_EQ(tokenizer.encode({"one", "two"}, {.add_special = false}).ids,
+            (std::vector<int64_t>{2028, 2048}));
+}
+
 TEST(Tokenizer, SettingsAreReadAndSet) {
   Tokenizer tokenizer(kFolder / "minilm.json");
   EXPECT_FALSE(tokenizer.truncation());
