@@ -143,6 +143,8 @@ double QueryGroup::progress() const {
   return -1;
 }
 
+bool QueryGroup::interrupted_here() { return current_group && current_group->interrupted(); }
+
 QueryGroup::Scope::Scope(const QueryGroup& group) : outer_(std::exchange(current_group, &group)) {}
 QueryGroup::Scope::~Scope() { current_group = outer_; }
 

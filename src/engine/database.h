@@ -37,6 +37,8 @@ class QueryGroup {
   /// Queries that run now, and those begun later, throw OPERATION_CANCELED.
   void interrupt();
   bool interrupted() const;
+  /// Whether the group that this thread works for, if any, was interrupted.
+  static bool interrupted_here();
   /// Share done of the query running now, 0 to 1; negative when unknown.
   double progress() const;
 

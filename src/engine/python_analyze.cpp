@@ -46,6 +46,7 @@ AnalyzedTable answer(PythonWorker& worker) {
 AnalyzedTable EmbeddedExecutor::analyzed(const PythonTask& task,
                                          const std::vector<AnalyzeArgument>& arguments) {
   const auto worker = PythonWorker::take(python_setup(task));
+  worker->interrupted = QueryGroup::interrupted_here;
   auto told = arguments;
   for (auto& argument : told)  // a constant came as text
     if (argument.pickled) argument.pickled = bytes_of_base64(*argument.pickled);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "engine/database.h"
 #include "engine/python_protocol.h"
 #include "engine/python_run.h"
 #include "functions/coercion.h"
@@ -49,6 +50,7 @@ PythonSourceWorker::PythonSourceWorker(const PythonSource& source, PythonTask se
     : source_(source), session_(std::move(session)) {
   session_.client_version = source_.client_version;
   worker_ = PythonWorker::take(python_setup(session_));
+  worker_->interrupted = QueryGroup::interrupted_here;
   worker_->send_text("firesteel_source");
   worker_->send(python_session_message(session_, *worker_));
 }

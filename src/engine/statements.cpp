@@ -888,8 +888,8 @@ proto::Relation EmbeddedExecutor::run(const Show& statement) {
         for (const auto& [name, function] : python_tables_) names.push_back(name);
       }
       std::sort(names.begin(), names.end());
-      for (const auto& name : names) {
-        if (wanted(name)) rows.push_back({name});
+      for (const auto& name : names) {  // the pattern is of the name without its database
+        if (wanted(name.substr(name.rfind('.') + 1))) rows.push_back({name});
       }
       return text_rows(rows, {"function"});
     }

@@ -191,6 +191,7 @@ $$""")
 same(rows(spark.sql("SELECT c, i FROM letters('ab', '2') ORDER BY i")), [("a", 0), ("b", 1), ("a", 2), ("b", 3)])
 same(rows(spark.sql("SELECT id, c FROM range(2), LATERAL letters('x', id + 1)")), [(0, "x"), (1, "x"), (1, "x")])
 same(rows(spark.sql("DESCRIBE FUNCTION added"))[4], ("Language: PYTHON",))
+same(rows(spark.sql("SHOW USER FUNCTIONS LIKE 'add*'")), [("spark_catalog.default.added",)])
 spark.sql("CREATE OR REPLACE FUNCTION broken(x INT) RETURNS INT LANGUAGE PYTHON AS $$\ny = x\nreturn y / 0\n$$")
 text = error_of(lambda: spark.sql("SELECT broken(1)").collect())
 assert 'File "<function broken>", line 3' in text and "return y / 0" in text and "ZeroDivisionError" in text, text
@@ -269,7 +270,14 @@ assert "[PYTHON_EXCEPTION]" in text and "ValueError: not this" in text and "in f
 for die in (lambda x: os._exit(1), lambda x: os.kill(os.getpid(), signal.SIGKILL)):
     text = error_of(lambda: ids.select(F.udf(die, "long")("id")).collect())
     assert "Python worker exited unexpectedly (crashed)" in text, text
-for query in (ids.select(F.udf(lambda x: time.sleep(60), "long")("id")),
+class Slow(DataSource):
+    def schema(self):
+        time.sleep(60)
+        return "id long"
+
+
+spark.dataSource.register(Slow)
+for query in (spark.read.format("slow").load(), ids.select(F.udf(lambda x: time.sleep(60), "long")("id")),
               ids.mapInPandas(lambda batches: (time.sleep(60) or b for b in batches), "id long")):
     timer = threading.Timer(2, spark.interruptAll)
     timer.start()
