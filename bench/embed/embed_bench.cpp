@@ -1,5 +1,5 @@
-// embed_bench FOLDER TEXTS.json: texts per second of a sentence encoder, as JSON on standard output;
-// a line on standard input starts each round.
+// embed_bench FOLDER TEXTS.json: texts per second of a sentence encoder, as JSON on standard
+// output; a line on standard input starts each round.
 #include <fmt/format.h>
 
 #include <chrono>
