@@ -23,8 +23,8 @@ Run embed_command(CLI::App& app, const GlobalOptions& options) {
   return [embed, &options] {
     SentenceEncoder encoder(embed->model, embed->device);
     const auto spark = open_session(options);
-    embed->out.write(spark.createDataFrame(encoder.transform(
-        embed->in.read(spark).toArrowStream(), embed->column, embed->name)));
+    embed->out.write(spark.createDataFrame(
+        encoder.transform(embed->in.read(spark).toArrowStream(), embed->column, embed->name)));
     return 0;
   };
 }

@@ -217,13 +217,15 @@ def sweep(name, check):
 
 
 def table(title, names, rows):
-    good = sum(rows[name]["outcome"] == "ok" for name in names)
+    rows = {name: rows.get(name, {"outcome": "not run"}) for name in names}
+    good = sum(row["outcome"] == "ok" for row in rows.values())
     print(f"\n## {title}: {good} of {len(names)} ({100 * good / len(names):.1f}%)\n")
     print("| model | parameters | result | largest difference | |\n|---|---|---|---|---|")
     for name in names:
         row = rows[name]
         what = row.get("what", "") or "; ".join(row.get("notes", []))
-        print(f"| {name} | {row.get('parameters', 0):,} | {row['outcome']} | {row.get('worst', float('nan')):.1g} | {what.replace('|', '/')} |")
+        count, worst = (f"{row[key]:{form}}" if key in row else "" for key, form in (("parameters", ","), ("worst", ".1g")))
+        print(f"| {name} | {count} | {row['outcome']} | {worst} | {what.replace('|', '/')} |")
 
 
 def main():
@@ -256,11 +258,9 @@ def main():
         print("Printed by `make models-sweep`: each model is made with random weights, exported by `firesteel export`'s script and run by\n"
               f"both sides: outputs in evaluation and in training, the gradient of every parameter, batch statistics and the losses of two\n"
               f"steps must be within {TOLERANCE:g} of the largest value. Of Hugging Face's architectures tiny configurations, batch and sequence\n"
-              f"dynamic. torch {torch.__version__}, torchvision {torchvision.__version__}, transformers {transformers.__version__}.")
-        for title, names in (("TorchVision's classification models", vision_names),
-                             ("Hugging Face architectures", [row[0] for row in HUGGING_FACE])):
-            if any(name in rows for name in names):
-                table(title, [name for name in names if name in rows], rows)
+              f"dynamic; vit_h_14 has 2 of its 32 layers. torch {torch.__version__}, torchvision {torchvision.__version__}, transformers {transformers.__version__}.")
+        table("TorchVision's classification models", vision_names, rows)
+        table("Hugging Face architectures", [row[0] for row in HUGGING_FACE], rows)
 
 
 if __name__ == "__main__":
