@@ -25,16 +25,13 @@ constexpr Names kNames[] = {
     {"bert", "encoder.layer", "attention.self.query", "attention.self.key", "attention.self.value",
      "attention.output.dense", "attention.output.LayerNorm", "intermediate.dense", "output.dense",
      "output.LayerNorm"},
-    {"roberta", "encoder.layer", "attention.self.query", "attention.self.key",
-     "attention.self.value", "attention.output.dense", "attention.output.LayerNorm",
-     "intermediate.dense", "output.dense", "output.LayerNorm"},
     {"distilbert", "transformer.layer", "attention.q_lin", "attention.k_lin", "attention.v_lin",
      "attention.out_lin", "sa_layer_norm", "ffn.lin1", "ffn.lin2", "output_layer_norm"}};
 
 const Names* names_of(const std::string& family) {
   for (const auto& names : kNames)
     if (names.family == family) return &names;
-  return nullptr;
+  return family == "roberta" ? kNames : nullptr;  // as BERT
 }
 
 nn::LayerNorm layer_norm(const BertOptions& options) {
