@@ -6,6 +6,7 @@
 #include <torch/torch.h>
 
 #include <memory>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -50,10 +51,16 @@ struct Before : at::ObserverContext {
   std::string name;  // with the module; empty: an input is not finite
 };
 
+/// Operations that give memory as it is, before others write to it.
+bool gives_memory(std::string_view name) {
+  return name.find("::empty") != std::string_view::npos ||
+         name.find("::new_empty") != std::string_view::npos || name == "aten::resize_";
+}
+
 bool looks() { return search && !search->looking && search->found.empty(); }
 
 std::unique_ptr<at::ObserverContext> look_before(const at::RecordFunction& operation) {
-  if (!looks()) return nullptr;
+  if (!looks() || gives_memory(operation.name())) return nullptr;
   search->looking = true;
   auto before = std::make_unique<Before>();
   const std::vector<c10::IValue> inputs(operation.inputs().begin(), operation.inputs().end());
