@@ -9,34 +9,27 @@ namespace firesteel {
 
 namespace {
 
-std::string text_of(PythonWorker& worker) {
-  std::string text(static_cast<size_t>(worker.read_int()), '\0');
-  worker.read(text.data(), text.size());
-  return text;
-}
-
 AnalyzedTable answer(PythonWorker& worker) {
   const int size = worker.read_int();
   if (size == python_mark::kException) {
     throw Error("TABLE_VALUED_FUNCTION_FAILED_TO_ANALYZE_IN_PYTHON",
-                "Failed to analyze the Python user defined table function: " + text_of(worker));
+                "Failed to analyze the Python user defined table function: " + worker.read_text());
   }
-  std::string schema(static_cast<size_t>(size), '\0');
-  worker.read(schema.data(), schema.size());
-  AnalyzedTable out{.columns = *type_from_json(schema).fields, .pickled = text_of(worker)};
+  const auto schema = worker.read_text(size);
+  AnalyzedTable out{.columns = *type_from_json(schema).fields, .pickled = worker.read_text()};
   worker.read_int();  // one partition: there is but one
-  for (int left = worker.read_int(); left > 0; --left) out.partition.push_back(text_of(worker));
+  for (int left = worker.read_int(); left > 0; --left) out.partition.push_back(worker.read_text());
   for (int left = worker.read_int(); left > 0; --left) {
     auto& term = out.order.emplace_back();
-    term.expression = text_of(worker);
+    term.expression = worker.read_text();
     term.ascending = worker.read_int() == 1;
     if (const int nulls = worker.read_int(); nulls != 0) term.nulls_first = nulls == 1;
   }
   for (int left = worker.read_int(); left > 0; --left) {
-    auto expression = text_of(worker);
-    out.select.emplace_back(std::move(expression), text_of(worker));
+    auto expression = worker.read_text();
+    out.select.emplace_back(std::move(expression), worker.read_text());
   }
-  for (int left = worker.read_int(); left > 0; --left) text_of(worker);  // accumulators
+  for (int left = worker.read_int(); left > 0; --left) worker.read_text();  // accumulators
   if (worker.read_int() == python_mark::kEndOfStream) worker.finish();
   return out;
 }

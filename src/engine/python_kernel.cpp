@@ -82,9 +82,7 @@ PythonKernel::PythonKernel(const std::string& text) {
   auto read = python_task(text);
   zone = read.settings["spark.sql.session.timeZone"];
   schema = python_arrow_schema(read.input, zone);
-  const auto rows =
-      std::atoll(read.settings["spark.sql.execution.arrow.maxRecordsPerBatch"].c_str());
-  batch_rows = rows > 0 ? static_cast<size_t>(rows) : SIZE_MAX;
+  batch_rows = python_batch_rows(read);
   task = std::make_shared<const PythonTask>(std::move(read));
 }
 

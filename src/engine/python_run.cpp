@@ -35,6 +35,12 @@ PythonSetup python_setup(const PythonTask& task) {
           .memory_mb = setting(task, "memory_mb")};
 }
 
+size_t python_batch_rows(const PythonTask& task) {
+  const auto rows =
+      std::atoll(text_setting(task, "spark.sql.execution.arrow.maxRecordsPerBatch").c_str());
+  return rows > 0 ? static_cast<size_t>(rows) : SIZE_MAX;
+}
+
 PythonForm python_form(int kind) {
   using namespace python_kind;
   switch (kind) {
@@ -156,11 +162,9 @@ void PythonRun::end_input() {
 /// What stands between the data: false at the end.
 bool PythonRun::next_mark(int mark) {
   switch (mark) {
-    case python_mark::kException: {
-      std::string text(static_cast<size_t>(worker_->read_int()), '\0');
-      worker_->read(text.data(), text.size());
-      throw Error("PYTHON_EXCEPTION", "An exception was thrown from the Python worker: " + text);
-    }
+    case python_mark::kException:
+      throw Error("PYTHON_EXCEPTION",
+                  "An exception was thrown from the Python worker: " + worker_->read_text());
     case python_mark::kTiming:
       for (int left = python_end_numbers(worker_->version()); left > 0; --left)
         worker_->read_long();
@@ -176,10 +180,8 @@ bool PythonRun::next_mark(int mark) {
 }
 
 void PythonRun::read_end() {
-  for (int left = worker_->read_int(); left > 0; --left) {  // accumulators: nobody asked
-    std::string pickled(static_cast<size_t>(worker_->read_int()), '\0');
-    worker_->read(pickled.data(), pickled.size());
-  }
+  for (int left = worker_->read_int(); left > 0; --left)
+    worker_->read_text();  // accumulators: nobody asked
   ended_ = true;
   // One that did not read all of its rows is in no state to go on.
   if (input_ended_ && worker_->read_int() == python_mark::kEndOfStream) worker_->finish();

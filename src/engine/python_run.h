@@ -61,6 +61,8 @@ class PythonRun {
   bool ended_ = false, input_ended_ = false;
 };
 
+/// The most rows of a batch, as a session's settings say.
+size_t python_batch_rows(const PythonTask& task);
 /// The worker that a session's settings ask for.
 PythonSetup python_setup(const PythonTask& task);
 

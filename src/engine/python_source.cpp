@@ -10,6 +10,7 @@
 #include "engine/database.h"
 #include "engine/python_protocol.h"
 #include "engine/python_run.h"
+#include "engine/values.h"
 #include "functions/coercion.h"
 
 namespace firesteel {
@@ -30,18 +31,9 @@ namespace {
 
 constexpr const char* kCommit = "commit or abort Python data source write";
 
-/// The most rows of a batch.
-int batch_rows(PythonTask& session) {
-  const int rows =
-      std::atoi(session.settings["spark.sql.execution.arrow.maxRecordsPerBatch"].c_str());
-  return rows > 0 ? rows : INT32_MAX;
-}
-
-std::string hexadecimal(const std::string& bytes) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
-  for (const unsigned char byte : bytes) fmt::format_to(std::back_inserter(out), "{:02X}", byte);
-  return out;
+/// The most rows of a batch, as Python counts.
+int batch_rows(const PythonTask& session) {
+  return static_cast<int>(std::min<size_t>(python_batch_rows(session), INT32_MAX));
 }
 
 }  // namespace
@@ -77,16 +69,13 @@ PythonSourceWorker::Answer PythonSourceWorker::ask(const char* action, const Req
   worker_->send_int(static_cast<int32_t>(request.pickles.size()));
   for (const auto& pickle : request.pickles) worker_->send_text(pickle);
   const auto mark = worker_->read_int();
-  const auto text = [&] {
-    std::string bytes(static_cast<size_t>(worker_->read_int()), '\0');
-    worker_->read(bytes.data(), bytes.size());
-    return bytes;
-  };
   if (mark == python_mark::kException) {
-    throw Error("PYTHON_DATA_SOURCE_ERROR", fmt::format("Failed to {}: {}", action, text()));
+    throw Error("PYTHON_DATA_SOURCE_ERROR",
+                fmt::format("Failed to {}: {}", action, worker_->read_text()));
   }
-  Answer answer{json::parse(text()), {}};
-  for (auto left = worker_->read_int(); left > 0; --left) answer.pickles.push_back(text());
+  Answer answer{json::parse(worker_->read_text()), {}};
+  for (auto left = worker_->read_int(); left > 0; --left)
+    answer.pickles.push_back(worker_->read_text());
   failed_ = false;
   return answer;
 }
@@ -198,8 +187,8 @@ Scan PythonSourceWorker::scan(const Schema& schema, const Planned& planned, int 
   for (size_t part = 0; part < parts; ++part) {  // neighbours together: rows stay in order
     std::string rows;
     for (auto i = count * part / parts; i < count * (part + 1) / parts; ++i)
-      rows += fmt::format("{}(unhex('{}'))", rows.empty() ? "VALUES " : ", ",
-                          hexadecimal(planned.partitions[i]));
+      rows += fmt::format("{}(from_base64('{}'))", rows.empty() ? "VALUES " : ", ",
+                          base64_text(planned.partitions[i]));
     task.rows = rows.empty() ? "SELECT ''::BLOB WHERE false" : rows;
     scan.from += fmt::format("{}SELECT * FROM spark_python_rows({})", part ? " UNION ALL " : "(",
                              sql_string(python_task_text(task)));

@@ -105,6 +105,12 @@ int32_t PythonWorker::read_int() {
                               bytes[2] << 8 | bytes[3]);
 }
 
+std::string PythonWorker::read_text(int32_t size) {
+  std::string text(static_cast<size_t>(size), '\0');
+  read(text.data(), text.size());
+  return text;
+}
+
 int64_t PythonWorker::read_long() {
   const auto high = static_cast<uint64_t>(static_cast<uint32_t>(read_int()));
   return static_cast<int64_t>(high << 32 | static_cast<uint32_t>(read_int()));

@@ -42,6 +42,10 @@ class PythonWorker {
   void read(char* out, size_t count);
   int32_t read_int();
   int64_t read_long();
+  /// What `send_text` sends.
+  std::string read_text() { return read_text(read_int()); }
+  /// The same, of a length that was read already.
+  std::string read_text(int32_t size);
   /// Bytes to read that are there already, or a closed socket.
   bool readable() const;
 

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "models/bert.h"
 #include "models/model_folder.h"
+#include "tensor/arrow_values.h"
 #include "text/tokenizer.h"
 #include "train/trainer.h"
 
@@ -35,21 +36,13 @@ json read_json(const fs::path& file) {
 }
 
 /// Texts of a column, null as empty.
-std::vector<std::string> texts_of(const ArrowArray& column, const std::string& format) {
+template <typename Text>
+std::vector<std::string> texts_of(const ArrowArray& column, Text text) {
+  const arrow::Validity validity(column);
   std::vector<std::string> texts;
   texts.reserve(static_cast<size_t>(column.length));
-  const auto* valid = static_cast<const uint8_t*>(column.buffers[0]);
-  const auto* bytes = static_cast<const char*>(column.buffers[2]);
-  const auto add = [&](const auto* offsets) {
-    for (int64_t i = column.offset; i < column.offset + column.length; ++i) {
-      const bool null = column.null_count != 0 && valid && !(valid[i >> 3] >> (i & 7) & 1);
-      texts.emplace_back(null ? "" : std::string(bytes + offsets[i], bytes + offsets[i + 1]));
-    }
-  };
-  if (format == "U")
-    add(static_cast<const int64_t*>(column.buffers[1]));
-  else
-    add(static_cast<const int32_t*>(column.buffers[1]));
+  for (int64_t i = column.offset; i < column.offset + column.length; ++i)
+    texts.emplace_back(validity.valid(i) ? text(i) : std::string_view());
   return texts;
 }
 
@@ -203,8 +196,11 @@ ArrowStream SentenceEncoder::transform(ArrowStream rows, const std::string& text
                 fmt::format("The column `{}` is not of texts. Cast it to STRING.", text));
   return with_added_columns(std::move(rows), {{name, AddedColumn::Kind::kFloatList, width()}},
                             [this, place, format](const ArrowArray& batch) {
-                              return std::vector<AddedValues>{
-                                  {.lists = encode(texts_of(*batch.children[place], format))}};
+                              const auto& column = *batch.children[place];
+                              const auto texts =
+                                  format == "U" ? texts_of(column, arrow::Text<int64_t>(column))
+                                                : texts_of(column, arrow::Text<int32_t>(column));
+                              return std::vector<AddedValues>{{.lists = encode(texts)}};
                             });
 }
 
