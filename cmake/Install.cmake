@@ -14,10 +14,11 @@ foreach(layer base plan dataframe ml)
 endforeach()
 # Of the torch layers, the headers that need no torch.
 install(FILES ${CMAKE_SOURCE_DIR}/src/tensor/encoder_spec.h ${CMAKE_SOURCE_DIR}/src/tensor/sampling.h DESTINATION include/firesteel/tensor)
-foreach(header job metrics options progress schedule tabular)
-  install(FILES ${CMAKE_SOURCE_DIR}/src/train/${header}.h DESTINATION include/firesteel/train)
+foreach(header train/metrics train/options train/progress train/schedule models/job models/tabular models/sentence_encoder
+    text/encoding text/tokenizer)
+  get_filename_component(folder ${header} DIRECTORY)
+  install(FILES ${CMAKE_SOURCE_DIR}/src/${header}.h DESTINATION include/firesteel/${folder})
 endforeach()
-install(FILES ${CMAKE_SOURCE_DIR}/src/text/encoding.h ${CMAKE_SOURCE_DIR}/src/text/tokenizer.h DESTINATION include/firesteel/text)
 install(FILES ${CMAKE_SOURCE_DIR}/src/engine/engine.h ${CMAKE_SOURCE_DIR}/src/engine/database.h
   DESTINATION include/firesteel/engine)
 get_filename_component(torch_libraries ${TORCH_INSTALL_PREFIX}/lib ABSOLUTE)

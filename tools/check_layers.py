@@ -23,7 +23,7 @@ SEES = {
     "nn": ["base", "tensor"],
     "train": ["base", "tensor", "nn"],
     "models": ["base", "tensor", "nn", "train", "text"],
-    "ml": ["base", "plan", "dataframe", "tensor", "nn", "train"],
+    "ml": ["base", "plan", "dataframe", "tensor", "nn", "train", "models", "text"],
     "cli": ["base", "plan", "functions", "sql", "lower", "engine", "dataframe", "connect"],
     "models_cli": ["base", "plan", "engine", "dataframe", "train", "ml", "models", "cli"],
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "train/tabular.h"
+#include "models/tabular.h"
 
 namespace firesteel {
 

@@ -9,8 +9,8 @@
 
 #include "dataframe/dataframe.h"
 #include "ml/features.h"
-#include "train/job.h"
-#include "train/tabular.h"
+#include "models/job.h"
+#include "models/tabular.h"
 
 namespace firesteel {
 

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "ml/baselines.h"
+#include "models/tabular.h"
 #include "train/metrics.h"
 #include "train/options.h"
-#include "train/tabular.h"
 
 namespace firesteel {
 

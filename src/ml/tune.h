@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "ml/features.h"
-#include "train/job.h"
-#include "train/tabular.h"
+#include "models/job.h"
+#include "models/tabular.h"
 
 namespace firesteel {
 

@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "engine/engine.h"
+#include "models/tabular.h"
 #include "models_cli/commands.h"
 #include "train/device.h"
-#include "train/tabular.h"
 
 namespace firesteel::cli {
 

@@ -3,8 +3,8 @@
 #include <sys/prctl.h>
 
 #include "cli/interrupt.h"
+#include "models/job.h"
 #include "models_cli/commands.h"
-#include "train/job.h"
 
 namespace firesteel::cli {
 

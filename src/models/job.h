@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "models/tabular.h"
 #include "train/options.h"
-#include "train/tabular.h"
 
 namespace firesteel {
 

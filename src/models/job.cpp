@@ -1,7 +1,7 @@
 // Workers are processes of their own: libtorch's random numbers and thread pools are one per
 // process, and one that crashes takes no other with it. A worker's standard output is its line to
 // the one that started it.
-#include "train/job.h"
+#include "models/job.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -20,9 +20,9 @@
 #include <utility>
 
 #include "base/file.h"
+#include "models/tabular_loaders.h"
 #include "train/options_json.h"
 #include "train/process_group.h"
-#include "train/tabular_loaders.h"
 
 extern char** environ;
 

@@ -1,6 +1,6 @@
 // The tabular model over the layers below: encoders → loader → Mlp → trainer, and a prediction
 // stream that adds a column to each Arrow batch.
-#include "train/tabular.h"
+#include "models/tabular.h"
 
 #include <fmt/format.h>
 #include <torch/torch.h>
@@ -14,12 +14,12 @@
 #include "base/added_columns.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "models/tabular_loaders.h"
 #include "nn/tabular_net.h"
 #include "tensor/loader.h"
 #include "train/checkpoint.h"
 #include "train/loss.h"
 #include "train/safetensors.h"
-#include "train/tabular_loaders.h"
 #include "train/trainer.h"
 
 namespace firesteel {
