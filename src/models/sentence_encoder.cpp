@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "base/added_columns.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "models/bert.h"
 #include "models/model_folder.h"
+#include "models/token_batches.h"
 #include "tensor/arrow_values.h"
 #include "text/tokenizer.h"
 #include "train/trainer.h"
@@ -23,9 +23,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 namespace {
-
-/// Tokens of a batch, padding too: as many as keep the processor busy, and its cache whole.
-constexpr size_t kBatchTokens = 4096;
 
 json read_json(const fs::path& file) {
   try {
@@ -131,33 +128,26 @@ torch::Tensor SentenceEncoder::State::encode(std::span<const std::string> texts)
   const torch::InferenceMode inference;
   const auto encodings =
       tokenizer.encode_batch(texts, {}, std::max(1, static_cast<int>(torch::get_num_threads())));
-  std::vector<int64_t> order(texts.size());
-  std::iota(order.begin(), order.end(), 0);
-  const auto length = [&](int64_t i) { return encodings[static_cast<size_t>(i)].size(); };
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return length(a) > length(b); });
+  std::vector<int64_t> lengths;
+  for (const auto& encoding : encodings) lengths.push_back(static_cast<int64_t>(encoding.size()));
   auto out = torch::empty({static_cast<int64_t>(texts.size()), options.width});
-  for (size_t begin = 0; begin < order.size();) {
-    const auto longest = std::max<size_t>(length(order[begin]), 1);
-    const auto end = std::min(order.size(), begin + std::max<size_t>(kBatchTokens / longest, 1));
-    const auto rows = static_cast<int64_t>(end - begin), columns = static_cast<int64_t>(longest);
-    auto tokens = torch::full({rows, columns}, options.padding, torch::kInt64);
-    auto mask = torch::zeros({rows, columns}, torch::kBool);
+  for (const auto& batch : token_batches(lengths)) {
+    const auto rows = static_cast<int64_t>(batch.rows.size());
+    auto tokens = torch::full({rows, batch.length}, options.padding, torch::kInt64);
+    auto mask = torch::zeros({rows, batch.length}, torch::kBool);
     auto* token = tokens.data_ptr<int64_t>();
     auto* seen = mask.data_ptr<bool>();
-    for (size_t i = begin; i < end; ++i, token += columns, seen += columns) {
-      const auto& ids = encodings[static_cast<size_t>(order[i])].ids;
+    for (const auto row : batch.rows) {
+      const auto& ids = encodings[static_cast<size_t>(row)].ids;
       std::copy(ids.begin(), ids.end(), token);
       std::fill_n(seen, ids.size(), true);
+      token += batch.length;
+      seen += batch.length;
     }
-    const bool padded = length(order[end - 1]) < longest;
-    BertInput input{tokens.to(device), padded ? mask.to(device) : torch::Tensor()};
+    BertInput input{tokens.to(device), batch.padded ? mask.to(device) : torch::Tensor()};
     auto vectors = pooled(bert(input), input.mask);
     if (normalized) vectors = torch::nn::functional::normalize(vectors);
-    const auto places = torch::tensor(std::vector<int64_t>(
-        order.begin() + static_cast<int64_t>(begin), order.begin() + static_cast<int64_t>(end)));
-    out.index_copy_(0, places, vectors.to(torch::kFloat32).cpu());
-    begin = end;
+    out.index_copy_(0, torch::tensor(batch.rows), vectors.to(torch::kFloat32).cpu());
   }
   return out;
 }

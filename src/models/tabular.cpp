@@ -14,6 +14,8 @@
 #include "base/added_columns.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "models/lora.h"
+#include "models/networks.h"
 #include "models/tabular_loaders.h"
 #include "nn/tabular_net.h"
 #include "tensor/loader.h"
@@ -24,20 +26,35 @@
 
 namespace firesteel {
 
+namespace fs = std::filesystem;
+
+namespace {
+
+size_t label_of(const std::vector<EncoderSpec>& specs) {
+  for (size_t i = 0; i < specs.size(); ++i) {
+    if (specs[i].kind == EncoderKind::kLabel) return i;
+  }
+  throw Error("INVALID_ARTIFACT", "The encoders name no label.");
+}
+
+}  // namespace
+
 struct TabularModel::State {
   std::vector<EncoderSpec> specs;
   TabularOptions options;
-  size_t label = 0;  // its place in `specs`
-  RecordLayout layout;
-  std::shared_ptr<nn::TabularNet> net;
+  size_t label;  // its place in `specs`
+  Network net;
 
+  State(std::vector<EncoderSpec> given, TabularOptions made, const fs::path& path, Weights weights)
+      : specs(std::move(given)),
+        options(std::move(made)),
+        label(label_of(specs)),
+        net(make_network(options, specs, path, weights)) {}
   Task task() const { return specs[label].task; }
-  Trainable trainable() {
-    return {net, [this](const Batch& batch) { return net->forward(batch); }};
-  }
+  Trainable trainable() { return {net.module, net.forward}; }
   /// What is predicted of each row by itself: [B, outputs].
   torch::Tensor row_scores(const Batch& batch) const {
-    const auto logits = net->forward_rows(batch);
+    const auto logits = net.forward_rows(batch);
     return task() == Task::kRetrieval ? logits.to(torch::kFloat32) : scores_of(logits, task());
   }
   /// Streamed once: nothing is kept.
@@ -60,23 +77,6 @@ struct TabularModel::State {
 
 namespace {
 
-int64_t output_count(const std::vector<EncoderSpec>& specs) {
-  int64_t labels = 0;
-  for (const auto& spec : specs) {
-    if (spec.kind != EncoderKind::kLabel) continue;
-    if (spec.task == Task::kMulticlass) return static_cast<int64_t>(spec.vocabulary.size());
-    ++labels;
-  }
-  return labels;
-}
-
-size_t label_of(const std::vector<EncoderSpec>& specs) {
-  for (size_t i = 0; i < specs.size(); ++i) {
-    if (specs[i].kind == EncoderKind::kLabel) return i;
-  }
-  throw Error("INVALID_ARTIFACT", "The encoders name no label.");
-}
-
 LoaderOptions loader_options(const BatchOptions& batches, const TrainerOptions& options,
                              const char* file) {
   LoaderOptions loader;
@@ -87,46 +87,6 @@ LoaderOptions loader_options(const BatchOptions& batches, const TrainerOptions& 
   loader.world = options.group.world;
   loader.pin_memory = device_of(options.device).is_cuda();
   return loader;
-}
-
-/// An ncf's user and item are columns, not the parts of a date.
-void check_ncf(const std::vector<EncoderSpec>& specs) {
-  int categories = 0;
-  for (const auto& spec : specs) {
-    if (!spec.is_categorical() || ++categories > 2 || spec.kind != EncoderKind::kDate) continue;
-    throw Error("INVALID_OPTION",
-                fmt::format("An ncf takes the first two categorical features for the user and the "
-                            "item, and `{}` is a part of a date: list two columns as categorical "
-                            "or hashed.",
-                            spec.feature_name()));
-  }
-}
-
-/// Which features are the item's.
-void add_item(const std::vector<EncoderSpec>& specs, const std::vector<std::string>& columns,
-              nn::TabularNetOptions* shape) {
-  const auto is_item = [&](const std::string& column) {
-    return std::find(columns.begin(), columns.end(), column) != columns.end();
-  };
-  std::vector<std::string> names;
-  int64_t number = 0, category = 0;
-  for (const auto& spec : specs) {
-    for (int64_t i = 0; i < spec.numeric_count(); ++i, ++number) {
-      if (is_item(spec.column)) shape->item_numeric.push_back(number);
-    }
-    if (spec.is_categorical()) {
-      if (is_item(spec.column)) shape->item_categorical.push_back(category);
-      ++category;
-    }
-    if (spec.numeric_count() > 0 || spec.is_categorical()) names.push_back(spec.column);
-  }
-  for (const auto& column : columns) {
-    if (std::find(names.begin(), names.end(), column) != names.end()) continue;
-    const auto near = nearest_name(column, names);
-    throw Error("INVALID_OPTION",
-                fmt::format("The item's column `{}` is no feature.{}", column,
-                            near.empty() ? "" : fmt::format(" Did you mean `{}`?", near)));
-  }
 }
 
 }  // namespace
@@ -150,38 +110,17 @@ LoaderOptions validation_loader(const BatchOptions& batches, const TrainerOption
   return loader;
 }
 
-TabularModel::TabularModel(std::vector<EncoderSpec> specs, TabularOptions options, uint64_t seed)
-    : state_(std::make_shared<State>()) {
-  if (options.kind == "ncf") check_ncf(specs);
+TabularModel::TabularModel(std::vector<EncoderSpec> specs, TabularOptions options, uint64_t seed) {
   for (const auto& row : kOwnTasks) {
     if ((options.kind == row.name) == (specs[label_of(specs)].task == row.value)) continue;
     throw Error("INVALID_OPTION",
                 fmt::format("The network `{}` is for {} tasks, and no other network is.", row.name,
                             task_name(row.value)));
   }
-  state_->label = label_of(specs);
-  state_->specs = std::move(specs);
-  state_->options = std::move(options);
-  state_->layout = RecordLayout(state_->specs, true);
-  nn::TabularNetOptions shape;
-  shape.numeric = state_->layout.numeric_count;
-  shape.cardinalities = state_->layout.cardinalities;
-  for (const auto& sequence : state_->layout.sequences) {
-    shape.sequences.push_back({sequence.cardinality, sequence.length});
-  }
-  shape.hidden = state_->options.hidden;
-  shape.dropout = state_->options.dropout;
-  shape.activation = nn::activation_from_name(state_->options.activation);
-  const bool linear = state_->options.kind == "mlp" && shape.hidden.empty();
-  shape.embedding_dimension = linear ? 1 : state_->options.embedding_dimension;
-  shape.batch_norm = state_->options.batch_norm;
-  shape.outputs = output_count(state_->specs);
   torch::manual_seed(seed);
-  shape.blocks = state_->options.blocks;
-  shape.heads = state_->options.heads;
-  shape.ensemble = state_->options.ensemble;
-  add_item(state_->specs, state_->options.item, &shape);
-  state_->net = nn::make_tabular_net(state_->options.kind, shape);
+  const fs::path path = options.path;
+  state_ =
+      std::make_shared<State>(std::move(specs), std::move(options), path, Weights::kPretrained);
 }
 
 TabularModel::TabularModel(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -195,7 +134,7 @@ const EncoderSpec& TabularModel::label() const { return state_->specs[state_->la
 
 int64_t TabularModel::parameter_count() const {
   int64_t count = 0;
-  for (const auto& parameter : state_->net->parameters()) count += parameter.numel();
+  for (const auto& parameter : state_->net.module->parameters()) count += parameter.numel();
   return count;
 }
 
@@ -221,9 +160,14 @@ TrainResult TabularModel::train(const OpenRows& rows, const OpenRows& validation
                                       validation_loader(batches, options));
     };
   }
+  auto& net = state_->net;
+  torch::manual_seed(options.seed);  // of adapters
+  auto tuning = state_->options.fine_tuning;
+  if (tuning.lora.targets.empty()) tuning.lora.targets = net.adapted;
+  const FineTuned fine_tuned(*net.module, tuning, net.head);
   auto result =
       firesteel::train(state_->trainable(), open_rows, open_validation, options, progress);
-  state_->net->to(torch::kCPU);
+  net.module->to(torch::kCPU);
   return result;
 }
 
@@ -236,8 +180,6 @@ Scores TabularModel::score(const OpenRows& rows) const {
 }
 
 namespace {
-
-constexpr int64_t kScoredRows = 8192;  // at once
 
 /// Rows [begin, end) of a batch.
 Batch rows_of(const Batch& batch, int64_t begin, int64_t end) {
@@ -303,7 +245,7 @@ std::vector<FeatureImportance> TabularModel::importance(const OpenRows& rows,
                                                         const std::string& metric, int64_t rows_max,
                                                         uint64_t seed) const {
   torch::NoGradGuard no_grad;
-  state_->net->eval();
+  state_->net.module->eval();
   const auto loader = state_->in_order(rows);
   const Batch batch = head(*loader, rows_max);
   torch::manual_seed(seed);
@@ -313,9 +255,10 @@ std::vector<FeatureImportance> TabularModel::importance(const OpenRows& rows,
     scores.task = state_->task();
     if (batch.label.defined()) scores.labels = to_vector(batch.label);
     std::vector<torch::Tensor> parts;
-    for (int64_t begin = 0; begin < batch.rows(); begin += kScoredRows) {
-      const auto part = rows_of(rows_measured, begin, begin + kScoredRows);
-      parts.push_back(scores_of(state_->net->forward(part), state_->task()));
+    const auto step = state_->net.rows_at_once;
+    for (int64_t begin = 0; begin < batch.rows(); begin += step) {
+      const auto part = rows_of(rows_measured, begin, begin + step);
+      parts.push_back(scores_of(state_->net.forward(part), state_->task()));
     }
     const auto values = torch::cat(parts);
     scores.classes = values.size(1);
@@ -330,7 +273,7 @@ std::vector<FeatureImportance> TabularModel::importance(const OpenRows& rows,
   size_t sequence = 0;
   for (const auto& spec : state_->specs) {
     Batch shuffled = batch;
-    if (spec.kind == EncoderKind::kNumeric) {
+    if (spec.numeric_count() > 0) {
       shuffled.numeric = batch.numeric.clone();
       const int64_t end = number + spec.numeric_count();
       shuffled.numeric.slice(1, number, end)
@@ -374,10 +317,10 @@ std::vector<std::string> prediction_names(const std::vector<EncoderSpec>& specs,
 std::vector<float> TabularModel::State::predicted(const Encoder& encoder,
                                                   const ArrowArray& batch) const {
   torch::NoGradGuard no_grad;
-  net->eval();
+  net.module->eval();
   const Batch tensors = encoder.encode(batch);
   // In parts of one size: what some networks keep of a row is much larger than the row.
-  const int64_t rows = tensors.rows(), parts = std::max<int64_t>(1, rows / kScoredRows);
+  const int64_t rows = tensors.rows(), parts = std::max<int64_t>(1, rows / net.rows_at_once);
   std::vector<float> values;
   for (int64_t part = 0; part < parts; ++part) {
     const auto scores =
@@ -395,15 +338,17 @@ ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) c
     columns.push_back({column, is_text ? AddedColumn::Kind::kText : AddedColumn::Kind::kDouble});
   // Errors that can be known now are thrown as they are, not through the stream.
   const auto encoder = std::make_shared<Encoder>(state_->specs, *rows.schema().get(), false);
-  const auto outputs = output_count(state_->specs);
-  const auto values = [state = state_, label = label(), encoder, outputs, is_text,
+  const auto values = [state = state_, label = label(), encoder, is_text,
                        count = columns.size()](const ArrowArray& batch) {
     const auto scores = state->predicted(*encoder, batch);
+    const auto outputs = is_text ? label.vocabulary.size() : count;
     std::vector<AddedValues> out(count);
-    for (size_t row = 0; row < scores.size(); row += static_cast<size_t>(outputs)) {
+    for (size_t row = 0; row < scores.size(); row += outputs) {
       const auto begin = scores.begin() + static_cast<int64_t>(row);
       if (is_text) {
-        out[0].texts.push_back(label.vocabulary[std::max_element(begin, begin + outputs) - begin]);
+        out[0].texts.push_back(
+            label.vocabulary[std::max_element(begin, begin + static_cast<int64_t>(outputs)) -
+                             begin]);
       } else {
         for (size_t place = 0; place < count; ++place)
           out[place].numbers.push_back(begin[static_cast<int64_t>(place)]);
@@ -414,53 +359,113 @@ ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) c
   return with_added_columns(std::move(rows), std::move(columns), values);
 }
 
-void TabularModel::save(const std::filesystem::path& folder) const {
+namespace {
+
+constexpr const char* kTokenizerFile = "tokenizer.json";
+
+/// The specs as an artifact has them, and the tokenizer that they name beside: its file, and those
+/// that transformers reads with it.
+std::vector<EncoderSpec> with_tokenizer(std::vector<EncoderSpec> specs, const fs::path& folder) {
+  for (auto& spec : specs) {
+    if (spec.kind != EncoderKind::kText) continue;
+    const fs::path from = spec.tokenizer;
+    const auto file = fs::is_directory(from) ? from / kTokenizerFile : from;
+    for (const char* beside : {"tokenizer_config.json", "special_tokens_map.json"}) {
+      if (fs::exists(file.parent_path() / beside))
+        write_file_aside(folder / beside, read_file(file.parent_path() / beside));
+    }
+    write_file_aside(folder / kTokenizerFile, read_file(file));
+    spec.tokenizer = kTokenizerFile;
+  }
+  return specs;
+}
+
+bool is_pretrained(const std::string& kind) {
+  const auto kinds = pretrained_kinds();
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
+/// Of model.json.
+TabularOptions options_from(const nlohmann::json& json) {
+  TabularOptions options;
+  options.kind = json.at("kind");
+  if (is_pretrained(options.kind)) {
+    auto& tuning = options.fine_tuning;
+    tuning.of = value_named(kFineTunings, "fine-tuning", json.at("fine_tune").get<std::string>());
+    tuning.lora.rank = json.at("lora_rank");
+    tuning.lora.alpha = json.at("lora_alpha");
+    tuning.lora.dropout = json.at("lora_dropout");
+    tuning.lora.targets = json.at("lora_targets").get<std::vector<std::string>>();
+    return options;
+  }
+  const auto kinds = nn::tabular_net_kinds();
+  if (std::find(kinds.begin(), kinds.end(), options.kind) == kinds.end()) {
+    throw Error("INVALID_OPTION", fmt::format("There is no kind `{}`.", options.kind));
+  }
+  options.hidden = json.at("hidden").get<std::vector<int64_t>>();
+  options.dropout = json.at("dropout");
+  options.activation = json.at("activation");
+  options.embedding_dimension = json.at("embedding_dimension");
+  options.batch_norm = json.at("batch_norm");
+  options.blocks = json.value("blocks", options.blocks);
+  options.heads = json.value("heads", options.heads);
+  options.ensemble = json.value("ensemble", options.ensemble);
+  options.item = json.value("item", options.item);
+  return options;
+}
+
+}  // namespace
+
+void TabularModel::save(const fs::path& folder) const {
   const auto& options = state_->options;
-  const nlohmann::ordered_json model = {{"kind", options.kind},
-                                        {"hidden", options.hidden},
-                                        {"dropout", options.dropout},
-                                        {"activation", options.activation},
-                                        {"embedding_dimension", options.embedding_dimension},
-                                        {"batch_norm", options.batch_norm},
-                                        {"blocks", options.blocks},
-                                        {"heads", options.heads},
-                                        {"ensemble", options.ensemble},
-                                        {"item", options.item}};
+  const auto& tuning = options.fine_tuning;
+  nlohmann::ordered_json model = {{"kind", options.kind},
+                                  {"hidden", options.hidden},
+                                  {"dropout", options.dropout},
+                                  {"activation", options.activation},
+                                  {"embedding_dimension", options.embedding_dimension},
+                                  {"batch_norm", options.batch_norm},
+                                  {"blocks", options.blocks},
+                                  {"heads", options.heads},
+                                  {"ensemble", options.ensemble},
+                                  {"item", options.item}};
+  if (is_pretrained(options.kind)) {
+    model = {{"kind", options.kind},
+             {"fine_tune", name_of(kFineTunings, tuning.of)},
+             {"lora_rank", tuning.lora.rank},
+             {"lora_alpha", tuning.lora.alpha},
+             {"lora_dropout", tuning.lora.dropout},
+             {"lora_targets", tuning.lora.targets}};
+  }
   write_file_aside(folder / "model.json", model.dump(1) + "\n");
-  write_file_aside(folder / "encoders.json", encoders_to_json(state_->specs));
+  write_file_aside(folder / "encoders.json",
+                   encoders_to_json(with_tokenizer(state_->specs, folder)));
+  if (state_->net.save) state_->net.save(folder);
   NamedTensors named;
-  named.tensors = weights_of(*state_->net);
+  named.tensors = weights_of(*state_->net.module);
   named.metadata["format"] = "pt";
   write_safetensors(folder / "model.safetensors", named);
 }
 
-TabularModel TabularModel::load(const std::filesystem::path& folder) {
+TabularModel TabularModel::load(const fs::path& folder) {
   TabularOptions options;
   const auto path = folder / "model.json";
   try {
-    const auto json = nlohmann::json::parse(read_file(path));
-    options.kind = json.at("kind");
-    const auto kinds = nn::tabular_net_kinds();
-    if (std::find(kinds.begin(), kinds.end(), options.kind) == kinds.end()) {
-      throw Error("INVALID_ARTIFACT", fmt::format("`{}` is of the unknown kind {}.", path.string(),
-                                                  json.at("kind").dump()));
-    }
-    options.hidden = json.at("hidden").get<std::vector<int64_t>>();
-    options.dropout = json.at("dropout");
-    options.activation = json.at("activation");
-    options.embedding_dimension = json.at("embedding_dimension");
-    options.batch_norm = json.at("batch_norm");
-    options.blocks = json.value("blocks", options.blocks);
-    options.heads = json.value("heads", options.heads);
-    options.ensemble = json.value("ensemble", options.ensemble);
-    options.item = json.value("item", options.item);
+    options = options_from(nlohmann::json::parse(read_file(path)));
   } catch (const nlohmann::json::exception& error) {
     throw Error("INVALID_ARTIFACT",
                 fmt::format("`{}` cannot be read: {}.", path.string(), error.what()));
+  } catch (const Error& error) {
+    if (error.condition() != "INVALID_OPTION") throw;
+    throw Error("INVALID_ARTIFACT",
+                fmt::format("`{}` cannot be read: {}", path.string(), error.message()));
   }
-  TabularModel model(encoders_from_json(read_file(folder / "encoders.json")), options, 0);
+  auto specs = encoders_from_json(read_file(folder / "encoders.json"));
+  for (auto& spec : specs)
+    if (spec.kind == EncoderKind::kText) spec.tokenizer = folder / spec.tokenizer;
+  TabularModel model(std::make_shared<State>(std::move(specs), options, folder, Weights::kNone));
   const auto weights = folder / "model.safetensors";
-  assign_weights(*model.state_->net, read_safetensors(weights).tensors, weights.string());
+  assign_weights(*model.state_->net.module, read_safetensors(weights).tensors, weights.string());
   return model;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/arrow_stream.h"
 #include "base/named.h"
+#include "models/fine_tuning.h"
 #include "tensor/encoder_spec.h"
 #include "train/metrics.h"
 #include "train/options.h"
@@ -29,10 +30,15 @@ struct TabularOptions {
   int64_t ensemble = 32;  // members
   /// Columns of the item, of two_tower: the other features are the query's.
   std::vector<std::string> item;
+  /// Of pre-trained kinds: the model's folder or file, and what of it is trained.
+  std::string path;
+  FineTuning fine_tuning;
 };
 /// The kinds there are, and those of them that read sequences.
 std::vector<std::string> tabular_kinds();
 std::vector<std::string> sequence_kinds();
+/// Kinds that are read from files: of those above none.
+std::vector<std::string> pretrained_kinds();
 /// Kinds that have a task of their own, which no other kind is for.
 constexpr Named<Task> kOwnTasks[] = {{Task::kRetrieval, "two_tower"},
                                      {Task::kReconstruction, "autoencoder"}};
@@ -58,7 +64,8 @@ struct EncodedRows {
 /// Copies share the weights. Const calls may come from one thread at a time.
 class TabularModel {
  public:
-  /// New weights by `seed`. `specs` holds the features and the label or labels.
+  /// New weights by `seed`, a pre-trained model's but for its head. `specs` holds the features and
+  /// the label or labels.
   TabularModel(std::vector<EncoderSpec> specs, TabularOptions options, uint64_t seed);
   ~TabularModel();
   TabularModel(const TabularModel&);

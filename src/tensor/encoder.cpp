@@ -2,6 +2,7 @@
 // are looked at once per column and batch, never per value.
 #include "tensor/encoder.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #define XXH_INLINE_ALL
@@ -17,6 +18,7 @@
 
 #include "base/error.h"
 #include "tensor/arrow_values.h"
+#include "text/tokenizer.h"
 
 namespace firesteel {
 
@@ -79,6 +81,11 @@ std::pair<int64_t, int64_t> elements_of(const ListType& type, const ArrowArray& 
       break;
   }
   return {0, 0};
+}
+
+bool is_array(EncoderKind kind) {
+  return kind == EncoderKind::kWordSequence || kind == EncoderKind::kNumberSequence ||
+         kind == EncoderKind::kVector;
 }
 
 struct ColumnType {
@@ -166,8 +173,8 @@ ColumnType column_type(const ArrowSchema& schema, const EncoderSpec& spec) {
   unsuitable(spec, format,
              list_type(format).storage == ListStorage::kNone
                  ? "no feature can be made of that type; cast it to a number or a string"
-             : spec.is_sequence() ? "arrays of arrays are not read: flatten it"
-                                  : "an array is read as a sequence: list it there");
+             : is_array(spec.kind) ? "arrays of arrays are not read: flatten it"
+                                   : "an array is read as a sequence or a vector: list it there");
 }
 
 /// Calls `use` with the reader of a column of numbers (booleans are 0 and 1).
@@ -400,11 +407,13 @@ void store_float(std::byte* at, float value) { std::memcpy(at, &value, 4); }
 bool has_label(Task task) { return task != Task::kRetrieval && task != Task::kReconstruction; }
 
 int64_t EncoderSpec::numeric_count() const {
+  if (kind == EncoderKind::kVector) return length;
   return kind == EncoderKind::kNumeric ? (missing_flag ? 2 : 1) : 0;
 }
 
 bool EncoderSpec::is_sequence() const {
-  return kind == EncoderKind::kWordSequence || kind == EncoderKind::kNumberSequence;
+  return kind == EncoderKind::kWordSequence || kind == EncoderKind::kNumberSequence ||
+         kind == EncoderKind::kText;
 }
 
 bool EncoderSpec::is_categorical() const {
@@ -421,8 +430,11 @@ int64_t EncoderSpec::cardinality() const {
       return kFirstWordId + buckets;
     case EncoderKind::kDate:
       return kFirstWordId + parts_of(part);
+    case EncoderKind::kText:
+      return buckets;
     case EncoderKind::kNumeric:
     case EncoderKind::kNumberSequence:
+    case EncoderKind::kVector:
     case EncoderKind::kGroup:
     case EncoderKind::kLabel:
     case EncoderKind::kWeight:
@@ -442,11 +454,13 @@ RecordLayout::RecordLayout(const std::vector<EncoderSpec>& specs, bool with_labe
   std::vector<std::string> categorical_names;
   for (const auto& spec : specs) {
     Slot slot;
-    if (spec.kind == EncoderKind::kNumeric) {
+    if (spec.numeric_count() > 0) {
       slot = {numeric_at, static_cast<uint32_t>(spec.numeric_count() * 4)};
       numeric_at += slot.width;
-      names.push_back(spec.feature_name());
+      if (spec.kind == EncoderKind::kNumeric) names.push_back(spec.feature_name());
       if (spec.missing_flag) names.push_back(spec.column + " is missing");
+      for (int64_t i = 0; spec.kind == EncoderKind::kVector && i < spec.length; ++i)
+        names.push_back(fmt::format("{}[{}]", spec.column, i));
     } else if (spec.is_categorical()) {
       slot = {offset, id_width(spec.cardinality())};
       offset += slot.width;
@@ -454,8 +468,7 @@ RecordLayout::RecordLayout(const std::vector<EncoderSpec>& specs, bool with_labe
       cardinalities.push_back(spec.cardinality());
       categorical_names.push_back(spec.feature_name());
     } else if (spec.is_sequence()) {
-      const bool words = spec.kind == EncoderKind::kWordSequence;
-      const uint32_t element = words ? id_width(spec.cardinality()) : 4;
+      const uint32_t element = spec.cardinality() > 0 ? id_width(spec.cardinality()) : 4;
       slot = {offset, 4 + element * static_cast<uint32_t>(spec.length)};
       offset += slot.width;
       sequences.push_back({slot, element, spec.cardinality(), spec.length});
@@ -595,6 +608,7 @@ struct Encoder::Column {
   RecordLayout::Slot slot;
   std::unique_ptr<WordTable> words;
   std::unique_ptr<IntegerTable> integers;
+  std::unique_ptr<Tokenizer> tokenizer;
   size_t stride = 0;
 
   void encode(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
@@ -603,6 +617,8 @@ struct Encoder::Column {
   void encode_weight(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   void encode_group(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   void encode_sequence(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  void encode_vector(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  void encode_text(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   template <typename Value, typename Read>
   void encode_elements(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out,
                        Read read) const;
@@ -635,19 +651,24 @@ Encoder::Encoder(const std::vector<EncoderSpec>& specs, const ArrowSchema& schem
     }
     column.place = found - names.begin();
     const ArrowSchema& whole = *schema.children[column.place];
-    if (spec.is_sequence()) {
+    if (is_array(spec.kind)) {
       column.list = list_type(whole.format);
       if (column.list.storage == ListStorage::kNone) {
-        unsuitable(spec, whole.format, "a sequence feature needs an array: list it otherwise");
+        unsuitable(spec, whole.format, "this feature needs an array: list it otherwise");
       }
     }
-    const ArrowSchema& child = spec.is_sequence() ? *whole.children[0] : whole;
+    const ArrowSchema& child = is_array(spec.kind) ? *whole.children[0] : whole;
     column.is_dictionary = child.dictionary != nullptr;
     if (column.is_dictionary) column.index_type = column_type(child, spec);
     column.type = column_type(column.is_dictionary ? *child.dictionary : child, spec);
     column.check_type(column.is_dictionary ? child.dictionary->format : child.format);
     columns_.push_back(std::move(column));
     Column& kept = columns_.back();
+    if (spec.kind == EncoderKind::kText) {
+      kept.tokenizer = std::make_unique<Tokenizer>(spec.tokenizer);
+      kept.tokenizer->set_padding(std::nullopt);
+      kept.tokenizer->set_truncation(Truncation{.length_max = static_cast<uint32_t>(spec.length)});
+    }
     // The table views words of the spec it lies beside; moving both leaves the words in place.
     if (kept.type.is_text()) {
       kept.words = std::make_unique<WordTable>(kept.spec.vocabulary);
@@ -674,7 +695,13 @@ void Encoder::Column::check_type(std::string_view format) const {
       }
       return;
     case EncoderKind::kNumberSequence:
-      if (!type.is_number()) unsuitable(spec, format, "the elements of this sequence are numbers");
+    case EncoderKind::kVector:
+      if (!type.is_number()) unsuitable(spec, format, "the elements of this array are numbers");
+      return;
+    case EncoderKind::kText:
+      if (!type.is_text() || is_dictionary) {
+        unsuitable(spec, format, "a text feature needs strings: cast it to string");
+      }
       return;
     case EncoderKind::kNumeric:
     case EncoderKind::kWeight:
@@ -754,6 +781,10 @@ void Encoder::Column::encode(const ArrowArray& array, int64_t begin, int64_t cou
     case EncoderKind::kWordSequence:
     case EncoderKind::kNumberSequence:
       return encode_sequence(array, begin, count, out + slot.offset);
+    case EncoderKind::kVector:
+      return encode_vector(array, begin, count, out + slot.offset);
+    case EncoderKind::kText:
+      return encode_text(array, begin, count, out + slot.offset);
     case EncoderKind::kCategorical:
     case EncoderKind::kHashed:
     case EncoderKind::kDate:
@@ -902,6 +933,61 @@ void Encoder::Column::encode_elements(const ArrowArray& array, int64_t begin, in
     if (kept == 0) continue;
     std::memcpy(at + 4, values.data() + (last - kept), static_cast<size_t>(kept) * sizeof(Value));
   }
+}
+
+/// A null array, and a null in one, are the mean.
+void Encoder::Column::encode_vector(const ArrowArray& array, int64_t begin, int64_t count,
+                                    std::byte* out) const {
+  const ArrowArray& elements = *array.children[0];
+  const arrow::Validity validity(array), element_validity(elements);
+  const double mean = spec.mean, factor = spec.deviation > 0 ? 1 / spec.deviation : 1;
+  with_numbers(type, elements, [&](const auto& value) {
+    std::byte* at = out;
+    for (int64_t i = begin; i < begin + count; ++i, at += stride) {
+      if (!validity.valid(i)) {
+        std::memset(at, 0, slot.width);
+        continue;
+      }
+      const auto [from, to] = elements_of(list, array, i);
+      if (to - from != spec.length) {
+        throw Error("TRAINING_DATA_INVALID",
+                    fmt::format("The vector `{}` has {} numbers in one row, and {} in others.",
+                                spec.column, to - from, spec.length));
+      }
+      for (int64_t j = 0; j < spec.length; ++j) {
+        const int64_t place = from + j + elements.offset;
+        const double scaled = (static_cast<double>(value(place)) - mean) * factor;
+        const bool missing = !element_validity.valid(place) || !std::isfinite(scaled);
+        store_float(at + j * 4, missing ? 0.0f : static_cast<float>(scaled));
+      }
+    }
+  });
+}
+
+/// A null is an empty text.
+void Encoder::Column::encode_text(const ArrowArray& array, int64_t begin, int64_t count,
+                                  std::byte* out) const {
+  const arrow::Validity validity(array);
+  const uint32_t width = id_width(spec.cardinality());
+  with_texts(type, array, [&](const auto& text) {
+    std::vector<TokenizerInput> texts;
+    texts.reserve(static_cast<size_t>(count));
+    for (int64_t i = begin; i < begin + count; ++i)
+      texts.emplace_back(validity.valid(i) ? text(i) : std::string_view());
+    const auto encodings = tokenizer->encode_batch(texts, {}, at::get_num_threads());
+    std::byte* at = out;
+    for (const auto& encoding : encodings) {
+      store_id(at, 4, static_cast<int64_t>(encoding.size()));
+      for (size_t i = 0; i < encoding.size(); ++i) {
+        if (encoding.ids[i] >= spec.buckets)
+          throw Error("INVALID_ARTIFACT",
+                      fmt::format("{} gives the id {}, beyond its vocabulary of {}.",
+                                  spec.tokenizer, encoding.ids[i], spec.buckets));
+        store_id(at + 4 + i * width, width, encoding.ids[i]);
+      }
+      at += stride;
+    }
+  });
 }
 
 void Encoder::Column::encode_label(const ArrowArray& array, int64_t begin, int64_t count,

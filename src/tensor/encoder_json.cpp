@@ -28,6 +28,8 @@ constexpr Name<EncoderKind> kKinds[] = {
     {EncoderKind::kWeight, "weight"},
     {EncoderKind::kWordSequence, "word_sequence"},
     {EncoderKind::kNumberSequence, "number_sequence"},
+    {EncoderKind::kText, "text"},
+    {EncoderKind::kVector, "vector"},
     {EncoderKind::kGroup, "group"},
 };
 constexpr Name<DatePart> kParts[] = {
@@ -101,7 +103,13 @@ std::string encoders_to_json(const std::vector<EncoderSpec>& specs) {
         row["length"] = spec.length;
         row["vocabulary"] = spec.vocabulary;
         break;
+      case EncoderKind::kText:
+        row["length"] = spec.length;
+        row["ids"] = spec.buckets;
+        row["tokenizer"] = spec.tokenizer;
+        break;
       case EncoderKind::kNumberSequence:
+      case EncoderKind::kVector:
         row["length"] = spec.length;
         row["mean"] = spec.mean;
         row["deviation"] = spec.deviation;
@@ -127,13 +135,15 @@ std::vector<EncoderSpec> encoders_from_json(std::string_view text) {
       spec.deviation = row.value("deviation", 1.0);
       spec.missing_flag = row.value("missing_flag", false);
       spec.vocabulary = row.value("vocabulary", std::vector<std::string>());
-      spec.buckets = row.value("buckets", int64_t{0});
+      spec.buckets = row.value("buckets", row.value("ids", int64_t{0}));
+      spec.tokenizer = row.value("tokenizer", std::string());
       spec.length = row.value("length", int64_t{0});
       if (row.contains("part")) spec.part = value_of(kParts, row["part"].get<std::string>());
       if (row.contains("task")) spec.task = value_of(kTasks, row["task"].get<std::string>());
       if (!std::isfinite(spec.mean) || !(spec.deviation > 0) ||
-          (spec.kind == EncoderKind::kHashed && spec.buckets < 1) ||
-          (spec.is_sequence() && spec.length < 1)) {
+          ((spec.kind == EncoderKind::kHashed || spec.kind == EncoderKind::kText) &&
+           spec.buckets < 1) ||
+          ((spec.is_sequence() || spec.kind == EncoderKind::kVector) && spec.length < 1)) {
         throw Error("INVALID_ARTIFACT", fmt::format("The encoder of `{}` has statistics that no "
                                                     "column can have.",
                                                     spec.column));

@@ -18,6 +18,8 @@ enum class EncoderKind {
   kWeight,          // the weight of the row in the loss
   kWordSequence,    // an array's elements as kCategorical: the last ones, up to `length`
   kNumberSequence,  // an array's elements as kNumeric
+  kText,            // the tokens of a text: the first ones, up to `length`
+  kVector,          // an array of `length` numbers, all of one mean and deviation: so many features
   kGroup,           // of a ranking: rows with the same value are ranked among each other
 };
 enum class DatePart { kMonth, kDayOfMonth, kDayOfWeek, kHour };
@@ -41,19 +43,22 @@ constexpr int64_t kFirstWordId = 2;
 struct EncoderSpec {
   std::string column = {};
   EncoderKind kind = EncoderKind::kNumeric;
-  double mean = 0, deviation = 1;  // kNumeric, kNumberSequence and a regression's label
-  bool missing_flag = false;       // kNumeric: one more feature, 1 where the value is missing
+  /// kNumeric, kNumberSequence, kVector and a regression's label.
+  double mean = 0, deviation = 1;
+  bool missing_flag = false;  // kNumeric: one more feature, 1 where the value is missing
   /// kCategorical, kWordSequence: word i has id i + 2; integers and booleans are words by their
   /// text. kLabel of classes: word i is class i; empty when the column holds 0 and 1 already.
   std::vector<std::string> vocabulary = {};
-  int64_t buckets = 0;               // kHashed
+  int64_t buckets = 0;               // kHashed; kText: the tokenizer's vocabulary
   DatePart part = DatePart::kMonth;  // kDate
   Task task = Task::kBinary;         // kLabel
-  int64_t length = 0;                // sequences: elements kept
+  int64_t length = 0;                // sequences: elements kept; kVector: of each row
+  std::string tokenizer = {};        // kText: a tokenizer.json, or the folder that has it
 
-  /// Float features this column becomes: 0, 1 or 2.
+  /// Float features this column becomes.
   int64_t numeric_count() const;
   bool is_categorical() const;
+  /// Of numbers or of ids: what a row has is a list.
   bool is_sequence() const;
   /// Number of ids, with unknown and null.
   int64_t cardinality() const;

@@ -5,13 +5,20 @@ usage: PYTHON tests/reference/record_bert.py     (PYTHON has torch and transform
 """
 import json
 import pathlib
+import sys
 
 import torch
-import transformers
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-FOLDER = pathlib.Path(__file__).parents[1] / "data" / "bert"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "src" / "cli"))
+import export  # noqa: E402
+
+export.import_torchvision()  # transformers imports it, too.
+import transformers  # noqa: E402
+
+FOLDER = ROOT / "tests" / "data" / "bert"
 SIZES = {"vocab_size": 40, "max_position_embeddings": 16, "num_labels": 3}
 WIDE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 24,
         "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}

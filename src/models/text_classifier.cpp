@@ -1,0 +1,157 @@
+// Tokens of the loader's batches to logits, and the config.json of what was trained.
+#include "models/text_classifier.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "models/bert.h"
+#include "models/model_folder.h"
+#include "models/token_batches.h"
+
+namespace firesteel {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int64_t kRowsAtOnce = 1024;  // a token each, they make a few batches
+
+struct TextLabels {
+  Task task = Task::kBinary;
+  std::vector<std::string> names;
+};
+
+TextLabels labels_of(const std::vector<EncoderSpec>& specs) {
+  TextLabels labels;
+  for (const auto& spec : specs) {
+    if (spec.kind != EncoderKind::kLabel) continue;
+    labels.task = spec.task;
+    switch (spec.task) {
+      case Task::kMulticlass:
+        return {spec.task, spec.vocabulary};
+      case Task::kBinary:
+        if (!spec.vocabulary.empty()) return {spec.task, spec.vocabulary};
+        return {spec.task, {"0", "1"}};
+      case Task::kRegression:
+      case Task::kMultilabel:
+        labels.names.push_back(spec.column);
+        break;
+      case Task::kRetrieval:
+      case Task::kRanking:
+      case Task::kReconstruction:
+        throw Error("INVALID_OPTION",
+                    fmt::format("The network `hf` is not for a {} task.", task_name(spec.task)));
+    }
+  }
+  return labels;
+}
+
+void check_features(const std::vector<EncoderSpec>& specs, const BertOptions& options) {
+  int texts = 0;
+  for (const auto& spec : specs) {
+    if (spec.kind == EncoderKind::kLabel || spec.kind == EncoderKind::kWeight) continue;
+    if (spec.kind != EncoderKind::kText || ++texts > 1)
+      throw Error("INVALID_OPTION",
+                  fmt::format("The network `hf` reads one text; `{}` is one feature too many.",
+                              spec.feature_name()));
+    if (spec.length > options.tokens_max())
+      throw Error("INVALID_OPTION",
+                  fmt::format("The model takes {} tokens of a text, and `{}` has up to {}: lower "
+                              "`text_length`.",
+                              options.tokens_max(), spec.column, spec.length));
+    if (spec.cardinality() > options.vocabulary)
+      throw Error("INVALID_OPTION",
+                  fmt::format("The tokenizer of `{}` has {} ids, and the model {}: it is another "
+                              "model's.",
+                              spec.column, spec.cardinality(), options.vocabulary));
+  }
+  if (texts == 0) throw Error("INVALID_OPTION", "The network `hf` reads a text feature.");
+}
+
+/// A classifier and what it is for.
+struct TextNet {
+  BertClassifier model;
+  Task task;
+
+  torch::Tensor forward(const Batch& batch) const {
+    const auto& tokens = batch.sequences.at(0);
+    return torch::GradMode::is_enabled() ? logits(tokens.values, tokens.lengths)
+                                         : by_length(tokens);
+  }
+  torch::Tensor logits(const torch::Tensor& values, const torch::Tensor& lengths) const {
+    const auto mask =
+        torch::arange(values.size(1), lengths.options()).unsqueeze(0) < lengths.unsqueeze(1);
+    auto out = model.ptr()->forward(
+        {values.masked_fill(mask.logical_not(), model->options.padding), mask});
+    return task == Task::kBinary ? out.slice(1, 1, 2) - out.slice(1, 0, 1) : out;
+  }
+  /// Texts of like length together: what is not trained is not bound to batches.
+  torch::Tensor by_length(const SequenceBatch& tokens) const {
+    const auto lengths = tokens.lengths.cpu();
+    const auto* length = lengths.const_data_ptr<int64_t>();
+    torch::Tensor out;
+    for (const auto& batch : token_batches({length, length + lengths.numel()})) {
+      const auto rows = torch::tensor(batch.rows, tokens.values.options());
+      const auto part = logits(tokens.values.index_select(0, rows).slice(1, 0, batch.length),
+                               tokens.lengths.index_select(0, rows));
+      if (!out.defined()) out = part.new_empty({lengths.numel(), part.size(1)});
+      out.index_copy_(0, rows, part);
+    }
+    return out;
+  }
+};
+
+/// The model's own config.json with the labels of the head that it has now.
+std::string config_with(const std::string& text, const std::string& family,
+                        const TextLabels& labels) {
+  auto config = nlohmann::ordered_json::parse(text);
+  nlohmann::ordered_json by_id, by_name;
+  for (size_t i = 0; i < labels.names.size(); ++i) {
+    by_id[std::to_string(i)] = labels.names[i];
+    by_name[labels.names[i]] = i;
+  }
+  config["id2label"] = by_id;
+  config["label2id"] = by_name;
+  config["problem_type"] = labels.task == Task::kRegression   ? "regression"
+                           : labels.task == Task::kMultilabel ? "multi_label_classification"
+                                                              : "single_label_classification";
+  const char* prefix = family == "roberta" ? "Roberta" : family == "bert" ? "Bert" : "DistilBert";
+  config["architectures"] = {fmt::format("{}ForSequenceClassification", prefix)};
+  return config.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+Network make_text_classifier(const TabularOptions& /*options*/, const std::vector<EncoderSpec>& specs,
+                             const fs::path& folder, Weights weights) {
+  auto shape = read_bert_options(folder);
+  check_features(specs, shape);
+  const auto labels = labels_of(specs);
+  shape.labels = labels.names;
+  TextNet net{BertClassifier(shape, BertHead::kSequence), labels.task};
+  Network network{net.model.ptr(), [net](const Batch& batch) { return net.forward(batch); },
+                  [net](const Batch& batch) { return net.forward(batch); }};
+  network.rows_at_once = kRowsAtOnce;
+  network.head = {"classifier", "pre_classifier"};
+  network.adapted = shape.family == "distilbert" ? std::vector<std::string>{"q_lin", "v_lin"}
+                                                 : std::vector<std::string>{"query", "value"};
+  if (weights == Weights::kPretrained) {
+    const std::string pooler = shape.family + ".pooler";
+    auto may_be_new = network.head;
+    may_be_new.push_back(pooler);
+    const auto loaded = load_weights(*net.model, read_model_weights(folder), shape.family + ".",
+                                     folder, may_be_new);
+    if (std::any_of(loaded.kept.begin(), loaded.kept.end(),
+                    [&](const auto& name) { return name.starts_with(pooler); }))
+      network.head.push_back(pooler);
+  }
+  const auto config = config_with(read_file(folder / "config.json"), shape.family, labels);
+  network.save = [config](const fs::path& to) { write_file_aside(to / "config.json", config); };
+  return network;
+}
+
+}  // namespace firesteel
