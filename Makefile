@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-tokenizers models-sweep docs install clean
+.PHONY: setup peers build demo demo-text test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-tokenizers models-sweep docs install clean
 
 setup:
 	@tools/setup.sh
@@ -21,6 +21,11 @@ build: setup
 
 demo: build
 	@$(FIRESTEEL) run examples/flights/pipeline.toml
+
+# A real sentence encoder, fine-tuned to tell good reviews from bad ones.
+demo-text: build
+	@tools/setup.sh examples
+	@$(FIRESTEEL) run examples/reviews/pipeline.toml
 
 test: build peers
 	@ctest --test-dir $(BUILD) --output-on-failure -LE long

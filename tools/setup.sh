@@ -118,6 +118,18 @@ flights_data() {
   done_with flights "$stamp"
 }
 
+# Text and pre-trained models for the examples.
+example_data() {
+  local name stamp
+  for name in reviews models; do
+    stamp=$(stamp_of "$name" "tools/fetch_$name.sh")
+    [ -e "$stamp" ] && continue
+    say "data of the examples: $name"
+    "tools/fetch_$name.sh" "$deps/venv/bin/python" "data/$name"
+    done_with "$name" "$stamp"
+  done
+}
+
 # PySpark's clients: the newest with what they need, the older ones beside it.
 pyspark_clients() {
   virtual_environment clients packages/requirements-clients.txt
@@ -147,6 +159,7 @@ case ${1:-build} in
   tracking) virtual_environment tracking packages/requirements-tracking.txt ;;
   clients) pyspark_clients ;;
   sail) virtual_environment sail packages/requirements-sail.txt ;;
+  examples) example_data ;;
   models) virtual_environment models packages/requirements-models.txt ;;
   tokenizers) virtual_environment tokenizers packages/requirements-tokenizers.txt ;;
   *) fail "unknown part '$1' (build, reference, tracking, clients, sail, models, tokenizers)" ;;

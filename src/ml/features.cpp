@@ -413,7 +413,9 @@ void FeatureFit::add_array(const Features::Feature& feature) {
 
 void FeatureFit::add_text(const Features::Feature& feature) {
   constexpr uint32_t kTokensMax = 512;
-  const Tokenizer tokenizer(feature.tokenizer);
+  std::filesystem::path file = feature.tokenizer;
+  if (std::filesystem::is_directory(file)) file /= "tokenizer.json";
+  const Tokenizer tokenizer(file);
   EncoderSpec spec{.column = feature.column, .kind = EncoderKind::kText};
   spec.length = feature.length;
   if (spec.length == 0) {
@@ -421,7 +423,7 @@ void FeatureFit::add_text(const Features::Feature& feature) {
     spec.length = limit ? std::min(limit->length_max, kTokensMax) : kTokensMax;
   }
   spec.buckets = static_cast<int64_t>(tokenizer.vocabulary_size());
-  spec.tokenizer = feature.tokenizer;
+  spec.tokenizer = file.string();
   fitted.specs.push_back(std::move(spec));
 }
 

@@ -518,11 +518,15 @@ void Parser::texts(const Section& table) {
     if (table.has(key) && columns.empty()) table.wrong(key, "is of no use without `text`");
   if (columns.empty()) return;
   auto tokenizer = table.text("tokenizer");
-  if (!table.has("tokenizer") && root["model"]["kind"].value_or<std::string>("") == "hf")
-    tokenizer = root["model"]["path"].value_or<std::string>("");
+  auto length = table.integer("text_length", 0, 1);
+  const auto model = root["model"]["path"].value_or<std::string>("");
+  if (!model.empty() && root["model"]["kind"].value_or<std::string>("") == "hf") {
+    if (tokenizer.empty()) tokenizer = model;
+    if (length == 0) length = text_length_max(path_of(model).string());
+  }
   if (tokenizer.empty())
     table.wrong("text", "needs a `tokenizer`: a tokenizer.json, or the folder that has it");
-  pipeline.features.text(columns, path_of(tokenizer).string(), table.integer("text_length", 0, 1));
+  pipeline.features.text(columns, path_of(tokenizer).string(), length);
 }
 
 void Parser::features() {

@@ -368,8 +368,7 @@ constexpr const char* kTokenizerFile = "tokenizer.json";
 std::vector<EncoderSpec> with_tokenizer(std::vector<EncoderSpec> specs, const fs::path& folder) {
   for (auto& spec : specs) {
     if (spec.kind != EncoderKind::kText) continue;
-    const fs::path from = spec.tokenizer;
-    const auto file = fs::is_directory(from) ? from / kTokenizerFile : from;
+    const fs::path file = spec.tokenizer;
     for (const char* beside : {"tokenizer_config.json", "special_tokens_map.json"}) {
       if (fs::exists(file.parent_path() / beside))
         write_file_aside(folder / beside, read_file(file.parent_path() / beside));

@@ -39,6 +39,9 @@ std::vector<std::string> tabular_kinds();
 std::vector<std::string> sequence_kinds();
 /// Kinds that are read from files: of those above none.
 std::vector<std::string> pretrained_kinds();
+/// How many tokens of a text the model of a folder reads, special ones included. Throws as reading
+/// the folder does.
+int64_t text_length_max(const std::string& folder);
 /// Kinds that have a task of their own, which no other kind is for.
 constexpr Named<Task> kOwnTasks[] = {{Task::kRetrieval, "two_tower"},
                                      {Task::kReconstruction, "autoencoder"}};

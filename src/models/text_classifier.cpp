@@ -126,6 +126,10 @@ std::string config_with(const std::string& text, const std::string& family,
 
 }  // namespace
 
+int64_t text_length_max(const std::string& folder) {
+  return read_bert_options(folder).tokens_max();
+}
+
 Network make_text_classifier(const TabularOptions& /*options*/, const std::vector<EncoderSpec>& specs,
                              const fs::path& folder, Weights weights) {
   auto shape = read_bert_options(folder);

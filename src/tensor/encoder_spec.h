@@ -53,7 +53,7 @@ struct EncoderSpec {
   DatePart part = DatePart::kMonth;  // kDate
   Task task = Task::kBinary;         // kLabel
   int64_t length = 0;                // sequences: elements kept; kVector: of each row
-  std::string tokenizer = {};        // kText: a tokenizer.json, or the folder that has it
+  std::string tokenizer = {};        // kText: path of a tokenizer.json
 
   /// Float features this column becomes.
   int64_t numeric_count() const;

@@ -257,11 +257,19 @@ class Loader::Worker {
     filled_.notify_all();
   }
 
+  /// What the rows are packed by: of a tokenizer its content, wherever it lies.
+  std::string encoders_text() const {
+    auto specs = specs_;
+    for (auto& spec : specs)
+      if (!spec.tokenizer.empty()) spec.tokenizer = hash_file(spec.tokenizer);
+    return encoders_to_json(specs);
+  }
+
   /// All rows, in memory or in a file. Rows in order that fit in neither stay in the open stream,
   /// after those in memory.
   void pack() {
     const auto& name = options_.records_key;
-    const auto key = name.empty() ? "" : hash_text(hash_bytes(name + encoders_to_json(specs_)));
+    const auto key = name.empty() ? "" : hash_text(hash_bytes(name + encoders_text()));
     const fs::path path = options_.records.empty() ? temporary_file() : options_.records;
     if (!key.empty()) {
       file_ = RecordFile::open(path, key, layout_.record_bytes);

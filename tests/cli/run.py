@@ -121,6 +121,14 @@ def pipeline_text(**changes):
     return PIPELINE.format(**values)
 
 
+def tensor(file, name):
+    """The bytes of a tensor in a safetensors file."""
+    content = file.read_bytes()
+    header = 8 + int.from_bytes(content[:8], "little")
+    begin, end = json.loads(content[8:header])[name]["data_offsets"]
+    return content[header + begin:header + end]
+
+
 class Case(unittest.TestCase):
     maxDiff = 4000
 
@@ -775,6 +783,113 @@ class Training(Case):
         self.write(sql="SELECT id, x1, x2, kind, 1 AS late FROM raw")
         self.refused("TRAINING_DATA_INVALID", "`late`", call=["run", "p.toml"])
         self.assertEqual(before, {f: (self.folder / "model" / f).read_bytes() for f in os.listdir(self.folder / "model")})
+
+
+class Texts(Case):
+    """A text column through a model of a Hugging Face folder: tests/reference/record_bert.py made it."""
+
+    MODEL = pathlib.Path(__file__).parents[1] / "data/bert/sentences"
+    SQL = ("SELECT concat_ws(' ', 'the', if(id % 2 = 0, 'cat', 'dog'), 'sat', repeat('on the mat ', CAST(id % 5 AS INT))) AS text,"
+           " CAST(id % 2 AS INT) AS dog, if(id % 2 = 0, 'meows', 'barks') AS says, id % 2 + id % 5 / 10 AS value,"
+           " CAST(id AS STRING) AS other FROM range(400)")
+    PIPELINE = """
+[source.rows]
+path = "rows.parquet"
+[split]
+columns = ["other"]
+[features]
+text = ["text"]
+label = "{label}"
+{features}
+[model]
+kind = "hf"
+path = "{model}"
+{options}
+[train]
+epochs = {epochs}
+learning_rate = 0.01
+[output]
+path = "model"
+"""
+
+    def setUp(self):
+        super().setUp()
+        self.good("sql", self.SQL, "--format", "parquet", "-o", "rows.parquet")
+
+    def text(self, label="dog", features="", options="", epochs=2, model=None):
+        path = self.folder / "p.toml"
+        path.write_text(self.PIPELINE.format(label=label, features=features, options=options, epochs=epochs, model=model or self.MODEL))
+        return path
+
+    def test_what_is_trained(self):
+        kept = tensor(self.MODEL / "model.safetensors", "embeddings.word_embeddings.weight")
+        self.text(options='fine_tune = "head"')
+        self.good("run", "-q", "p.toml")
+        self.assertEqual(tensor(self.folder / "model/model.safetensors", "bert.embeddings.word_embeddings.weight"), kept)
+        for how in ("all", "lora"):
+            self.text(options=f'fine_tune = "{how}"')
+            self.good("run", "-q", "p.toml")
+            self.assertGreater(self.metrics(self.folder / "model")["test"]["hf"]["auc"], 0.9, how)
+            self.assertIn("400 rows", self.good("predict", "model", "--in", "rows.parquet", "--out", f"out-{how}").out)
+            rows = self.sql_rows(f"SELECT dog, avg(prediction) AS p FROM parquet.`out-{how}` GROUP BY dog ORDER BY dog")
+            self.assertLess(float(rows[0]["p"]), float(rows[1]["p"]))
+        # The artifact is a folder that transformers reads.
+        config = json.loads((self.folder / "model/config.json").read_text())
+        self.assertEqual(config["architectures"], ["BertForSequenceClassification"])
+        self.assertEqual(config["id2label"], {"0": "0", "1": "1"})
+        self.assertEqual((self.folder / "model/tokenizer.json").read_text(), (self.MODEL / "tokenizer.json").read_text())
+        # And a model to go on from.
+        path = self.text(model="model", epochs=1)
+        path.write_text(path.read_text().replace("learning_rate = 0.01", "learning_rate = 1e-6"))
+        self.good("run", "-q", "p.toml", "--output", "again")
+        self.assertGreater(self.metrics(self.folder / "again")["test"]["hf"]["auc"], 0.9)
+
+    def test_tasks(self):
+        self.text(label="says")
+        self.good("run", "-q", "p.toml")
+        self.text(label="value", epochs=4)
+        self.good("run", "-q", "p.toml", "--output", "value")
+        self.assertGreater(self.metrics(self.folder / "value")["test"]["hf"]["r2"], 0.5)
+
+    def test_workers(self):
+        path = self.text(options='fine_tune = "lora"')
+        path.write_text(path.read_text().replace("learning_rate", "seed = 3\nlearning_rate"))
+        self.good("run", "-q", "p.toml", "--output", "one")
+        self.good("run", "-q", "p.toml", "--output", "two", "--workers", "2")
+        self.assertGreater(self.metrics(self.folder / "two")["test"]["hf"]["auc"], 0.9)
+
+    def test_other_networks_read_tokens(self):
+        path = self.text(features=f'tokenizer = "{self.MODEL}"')
+        path.write_text(path.read_text().replace('kind = "hf"', 'kind = "lstm"\nhidden = [8]').replace(f'path = "{self.MODEL}"\n', "").replace("[train]", "[train]\nbatch_size = 32"))
+        self.good("run", "-q", "p.toml")
+        self.assertGreater(self.metrics(self.folder / "model")["test"]["lstm"]["auc"], 0.9)
+
+    def wrong(self, condition, *names, **changes):
+        self.text(**changes)
+        self.refused(condition, *names, call=["run", "p.toml"])
+
+    def test_mistakes(self):
+        self.wrong("PATH_NOT_FOUND", "absent", model="absent")
+        path = self.text(label="says")
+        path.write_text(path.read_text().replace('text = ["text"]', 'text = ["value"]'))
+        self.refused("TRAINING_DATA_INVALID", "`value`", "string", call=["run", "p.toml"])
+        self.wrong("INVALID_OPTION", "one text", "value", features='numeric = ["value"]')
+        self.wrong("INVALID_OPTION", "16 tokens", "`text_length`", features="text_length = 17")
+        self.wrong("INVALID_OPTION", "`q_proj`", "query", options='fine_tune = "lora"\nlora_targets = ["q_proj"]')
+        self.wrong("INVALID_PIPELINE", "`lora_rank`", "fine_tune", options="lora_rank = 4")
+        self.wrong("INVALID_PIPELINE", "`hidden`", "pre-trained", options="hidden = [8]")
+        path = self.text()
+        path.write_text(path.read_text().replace('text = ["text"]', 'numeric = ["value"]'))
+        self.refused("INVALID_PIPELINE", "`kind`", "`text`", call=["run", "p.toml"])
+        path.write_text(self.text().read_text().replace('kind = "hf"', 'kind = "lstm"').replace(f'path = "{self.MODEL}"\n', ""))
+        self.refused("INVALID_PIPELINE", "`tokenizer`", call=["run", "p.toml"])
+        folder = self.folder / "damaged"
+        shutil.copytree(self.MODEL, folder)
+        weights = folder / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-100])
+        self.wrong("INVALID_ARTIFACT", "model.safetensors", model="damaged")
+        (folder / "tokenizer.json").write_text("{}")
+        self.wrong("INVALID_ARTIFACT", "tokenizer.json", model="damaged")
 
 
 class Log(Case):
