@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -20,8 +21,9 @@ namespace firesteel::cli {
 struct GlobalOptions {
   DatabaseOptions database;
   std::string time_zone = "UTC", warehouse;
-  std::vector<std::string> settings;  // key=value
-  char** arguments = nullptr;         // the whole command line
+  std::vector<std::string> settings;   // key=value
+  std::vector<std::string> functions;  // name=path of a model
+  char** arguments = nullptr;          // the whole command line
 };
 
 /// A session on the embedded engine, with Ctrl-C stopping its queries.
@@ -87,8 +89,13 @@ inline constexpr CommandRow kCommands[] = {
     {"completion", "Print a shell's completion script", "source <(firesteel completion bash)"},
 };
 
-/// A program with these commands; `otherwise` makes the others, or they are left out.
+using MakeFunction = NativeFunction (*)(const std::string& name, const std::filesystem::path& path,
+                                        const std::string& device);
+/// A program with these commands; `otherwise` makes the others, or they are left out. Without
+/// `make_function` a command whose options name models is handed over.
 int run_program(int argc, char** argv, const std::map<std::string_view, Command>& commands,
-                Command otherwise);
+                Command otherwise, MakeFunction make_function = nullptr);
+/// Goes on as the program beside this one that has libtorch. Throws IO_ERROR when it cannot.
+[[noreturn]] void hand_over(char** arguments);
 
 }  // namespace firesteel::cli

@@ -1,7 +1,11 @@
 // What both programs do: parse the command line, run a subcommand, print errors.
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <new>
 
@@ -35,8 +39,43 @@ std::pair<std::string, std::string> split_setting(const std::string& setting) {
   return {setting.substr(0, equals), setting.substr(equals + 1)};
 }
 
+void hand_over(char** arguments) {
+  // OpenMP's threads spin while they wait, which starves the threads that load data: ten times
+  // slower training on a busy machine. libgomp reads the count as it is loaded.
+  setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
+  setenv("GOMP_SPINCOUNT", "0", 0);
+  const auto program =
+      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "firesteel-models";
+  ::execv(program.c_str(), arguments);
+  throw Error(
+      "IO_ERROR",
+      fmt::format(
+          "`{}`, which trains and runs models, cannot be started: {}. Install Firesteel anew.",
+          program.string(), std::strerror(errno)));
+}
+
+namespace {
+
+/// The models that the options name, as functions of SQL.
+void make_functions(GlobalOptions& options, MakeFunction make) {
+  if (options.functions.empty()) return;
+  if (!make) hand_over(options.arguments);
+  for (const auto& text : options.functions) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw Error("INVALID_OPTION",
+                  fmt::format("--function takes name=path of a model, not '{}', e.g. --function "
+                              "embed=all-MiniLM-L6-v2.",
+                              text));
+    options.database.functions.push_back(
+        make(text.substr(0, equals), text.substr(equals + 1), "auto"));
+  }
+}
+
+}  // namespace
+
 int run_program(int argc, char** argv, const std::map<std::string_view, Command>& commands,
-                Command otherwise) {
+                Command otherwise, MakeFunction make_function) {
   wait_for_signals();
   CLI::App app{"Firesteel: PySpark's data work and PyTorch's models in one native program"};
   app.name("firesteel");
@@ -57,6 +96,9 @@ int run_program(int argc, char** argv, const std::map<std::string_view, Command>
                  "Folder of the catalog and its tables (default: spark-warehouse)");
   app.add_option("--conf", options.settings, "A session setting, key=value; may be repeated")
       ->allow_extra_args(false);
+  app.add_option("--function", options.functions,
+                 "A model as a function of SQL, name=path; may be repeated")
+      ->allow_extra_args(false);
   app.footer(
       "Examples:\n  firesteel sql \"SELECT 1 + 1\"\n  firesteel run "
       "examples/flights/pipeline.toml\n"
@@ -76,7 +118,10 @@ int run_program(int argc, char** argv, const std::map<std::string_view, Command>
     }
     sub->footer(examples);
     sub->fallthrough();
-    sub->callback([&code, run = command(*sub, options)] { code = run(); });
+    sub->callback([&code, &options, make_function, run = command(*sub, options)] {
+      make_functions(options, make_function);
+      code = run();
+    });
   }
   try {
     app.parse(argc, argv);

@@ -19,7 +19,9 @@
 #include "duckdb/function/table/arrow.hpp"
 #include "duckdb/main/chunk_scan_state/query_result.hpp"
 #include "engine/kernels.h"
+#include "engine/native_function.h"
 #include "functions/coercion.h"
+#include "plan/names.h"
 
 namespace firesteel {
 
@@ -151,6 +153,8 @@ QueryGroup::Scope::~Scope() { current_group = outer_; }
 struct Database::Instance {
   duckdb::unique_ptr<duckdb::DuckDB> database;
   std::atomic<uint64_t> next_name{0};
+  std::mutex mutex;
+  std::map<std::string, DatabaseFunction> functions;  // by their names in lower case
 };
 
 /// A connection, known to the groups that may interrupt it while it is open.
@@ -253,12 +257,47 @@ Database::Database(const DatabaseOptions& options) : instance_(std::make_shared<
       if (result->HasError()) throw Error("INTERNAL_ERROR", result->GetError());
     }
   });
+  for (const auto& function : options.functions) add_function(function);
 }
 
 Database Database::sibling() const { return Database(instance_); }
 
 std::string Database::new_name(const std::string& prefix) {
   return fmt::format("{}{}", prefix, instance_->next_name++);
+}
+
+void Database::add_function(NativeFunction function) {
+  DatabaseFunction entry{.sql = new_name("native_"), .parameters = {}, .returns = {}};
+  for (const auto argument : function.arguments) {
+    const bool text = argument == NativeFunction::Argument::kText;
+    entry.parameters.push_back({fmt::format("p{}", entry.parameters.size() + 1),
+                                make_type(text ? TypeKind::kString : TypeKind::kBinary), true});
+  }
+  switch (function.returns.kind) {
+    case AddedColumn::Kind::kDouble:
+      entry.returns = make_type(TypeKind::kDouble);
+      break;
+    case AddedColumn::Kind::kText:
+      entry.returns = make_type(TypeKind::kString);
+      break;
+    case AddedColumn::Kind::kFloatList:
+      entry.returns = array_type(make_type(TypeKind::kFloat));
+      break;
+  }
+  const auto name = lower_case(function.name);
+  guarded([&] {
+    register_native(*instance_->database->instance, entry.sql,
+                    std::make_shared<const NativeFunction>(std::move(function)));
+  });
+  const std::lock_guard lock(instance_->mutex);
+  instance_->functions.insert_or_assign(name, std::move(entry));
+}
+
+std::optional<DatabaseFunction> Database::function(const std::string& name) const {
+  const std::lock_guard lock(instance_->mutex);
+  const auto found = instance_->functions.find(lower_case(name));
+  if (found == instance_->functions.end()) return std::nullopt;
+  return found->second;
 }
 
 ArrowStream Database::query(const std::string& sql, const Schema& schema) {

@@ -11,6 +11,7 @@
 
 #include "base/arrow_stream.h"
 #include "base/error.h"
+#include "base/native_function.h"
 #include "plan/types.h"
 
 namespace firesteel {
@@ -20,6 +21,7 @@ struct DatabaseOptions {
   int threads = 0;              // 0: all cores
   std::string temp_directory;   // where operators spill; empty: a folder of the system's
   std::string temp_size_limit;  // "50GB"; empty: 90% of the free disk
+  std::vector<NativeFunction> functions;  // see Database::add_function
 };
 
 /// A DuckDB column as Spark would type it.
@@ -28,6 +30,13 @@ struct DatabaseColumn {
   DataType type;
   /// SQL that makes a `type` of the column; a bare name when it is one already.
   std::string sql;
+};
+
+/// A function of the program, as SQL calls it.
+struct DatabaseFunction {
+  std::string sql;  // its name in the database
+  Schema parameters;
+  DataType returns;
 };
 
 /// Queries that are stopped together, from any thread: those begun by threads in a `Scope` of it.
@@ -81,6 +90,11 @@ class Database {
   std::string new_name(const std::string& prefix);
   /// Makes a table of a stream's rows. With `columns`, their number, they are named c0, c1 …
   void create_table(const std::string& name, ArrowStream rows, int columns = 0);
+  /// Queries through all doors may call the function from now on, in place of one of the
+  /// same name.
+  void add_function(NativeFunction function);
+  /// By its name, in any case; nothing when there is none.
+  std::optional<DatabaseFunction> function(const std::string& name) const;
   /// DuckDB's plan of a query, as text; with `analyze` it is run, and says times and rows.
   std::string explain(const std::string& sql, bool analyze);
 

@@ -76,6 +76,9 @@ class EmbeddedExecutor : public Executor,
   void run(const proto::Command& command) override;
   proto::Relation sql(std::string_view text) override;
   proto::Relation import(ArrowStream rows) override;
+  void add_function(NativeFunction function) override {
+    database_.add_function(std::move(function));
+  }
   std::string explain(const proto::Relation& relation, std::string_view mode) override;
   void interrupt() override;
   bool interrupted() const { return interrupted_; }

@@ -211,6 +211,13 @@ std::optional<Routine> EmbeddedExecutor::routine(const std::vector<std::string>&
     const auto found = functions_.find(lower_case(name[0]));
     if (found != functions_.end()) return routine_of(name[0], found->second, scope);
   }
+  if (name.size() == 1) {
+    if (auto native = database_.function(name[0]))
+      return Routine{.name = name[0],
+                     .parameters = std::move(native->parameters),
+                     .returns = std::move(native->returns),
+                     .native = std::move(native->sql)};
+  }
   if (name.size() > 3) return std::nullopt;
   auto full = name;
   if (full.size() == 1) full.insert(full.begin(), scope.database);

@@ -70,6 +70,7 @@ struct Routine {
   bool table = false;
   std::string body;
   std::string python = {};  // a pickle of the function, in place of the body
+  std::string native = {};  // the engine's name of a function of the program, likewise
   NameScope scope;
 };
 

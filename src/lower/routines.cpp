@@ -325,6 +325,13 @@ Resolved Resolver::scalar_routine(const Routine& routine,
     result.name = fmt::format("{}({})", routine.name, written);
     return result;
   }
+  if (!routine.native.empty()) {
+    Resolved result{.type = *routine.returns, .name = fmt::format("{}({})", routine.name, written)};
+    for (const auto& parameter : parameters)
+      result.sql += (result.sql.empty() ? "" : ", ") + parameter.computed;
+    result.sql = fmt::format("{}({})", routine.native, result.sql);
+    return result;
+  }
   std::string upper = routine.body.substr(0, 6);
   std::transform(upper.begin(), upper.end(), upper.begin(), ::toupper);
   const bool query = upper == "SELECT" || upper.starts_with("WITH") || upper == "VALUES";

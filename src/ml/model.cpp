@@ -117,6 +117,9 @@ void FittedModel::save(const std::string& folder) const {
 }
 
 FittedModel FittedModel::load(const std::string& folder) {
+  if (!std::filesystem::exists(std::filesystem::path(folder) / "model.json") &&
+      is_text_classifier(folder))
+    return FittedModel(TabularModel::of_folder(folder));
   check_artifact(folder);
   return FittedModel(TabularModel::load(folder));
 }

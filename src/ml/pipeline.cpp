@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "ml/artifact.h"
 #include "ml/report.h"
+#include "models/model_function.h"
 #include "plan/print.h"
 
 namespace firesteel {
@@ -23,6 +24,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kPartColumn = "__part";
+constexpr const char* kFunctions = "functions";  // a folder of models, by their names
 constexpr int64_t kImportanceRows = 50'000;
 
 std::string grouped(int64_t value) {
@@ -96,6 +98,8 @@ DataFrame pipeline_rows(const Pipeline& pipeline, std::shared_ptr<Executor> exec
                             wanted, near.empty() ? "" : fmt::format(" Did you mean `{}`?", near),
                             fmt::join(names, ", ")));
   }
+  for (const auto& function : pipeline.functions)
+    executor->add_function(make_model_function(function.name, function.path));
   const Session spark(executor);
   // The whole plan in one piece: what each name stands for, then the rows wanted.
   spark::connect::Relation plan;
@@ -161,6 +165,9 @@ DataFrame artifact_rows(const fs::path& artifact, std::shared_ptr<Executor> exec
     found->second->clear_paths();
     for (const auto& path : paths) found->second->add_paths(path);
   }
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(artifact / kFunctions, none))
+    executor->add_function(make_model_function(entry.path().filename().string(), entry.path()));
   return {std::move(executor), std::make_shared<const spark::connect::Relation>(std::move(plan))};
 }
 
@@ -306,6 +313,10 @@ RunResult PipelineRun::run() {
         fs::copy_file(entry.path(), folder / "best" / entry.path().filename());
       }
     }
+    for (const auto& function : pipeline.functions) {
+      fs::create_directories(folder / kFunctions);
+      fs::copy(function.path, folder / kFunctions / function.name, fs::copy_options::recursive);
+    }
     write_file_aside(folder / "pipeline.toml", pipeline.text);
     write_file_aside(folder / "plan.pb", plan_bytes);
     write_file_aside(folder / "plan.txt", plan_text);
@@ -326,13 +337,17 @@ std::string PipelineRun::model_name() const {
 }
 
 void PipelineRun::hash_inputs() {
-  for (const auto& source : pipeline.sources) {
-    if (fs::is_directory(source.path)) {
-      for (const auto& entry : fs::recursive_directory_iterator(source.path)) {
+  std::vector<fs::path> paths;
+  for (const auto& source : pipeline.sources) paths.push_back(source.path);
+  for (const auto& function : pipeline.functions) paths.push_back(function.path);
+  if (!pipeline.model.path.empty()) paths.emplace_back(pipeline.model.path);
+  for (const auto& path : paths) {
+    if (fs::is_directory(path)) {
+      for (const auto& entry : fs::recursive_directory_iterator(path)) {
         if (entry.is_regular_file()) input_hashes[entry.path().string()] = hash_file(entry.path());
       }
-    } else if (fs::exists(source.path)) {
-      input_hashes[source.path.string()] = hash_file(source.path);
+    } else if (fs::exists(path)) {
+      input_hashes[path.string()] = hash_file(path);
     }  // Else a pattern or an address, which the reader of the source knows.
   }
 }

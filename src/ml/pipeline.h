@@ -30,6 +30,12 @@ struct PipelineSource {
   std::map<std::string, std::string> options;
 };
 
+/// A model that steps call by a name: see make_model_function.
+struct PipelineFunction {
+  std::string name;
+  std::filesystem::path path;
+};
+
 /// A view made of the views before it.
 struct PipelineStep {
   std::string name;
@@ -55,6 +61,7 @@ struct Pipeline {
   std::string text;
   TuneValues set;  // keys that were given in place of the file's
   std::vector<PipelineSource> sources;
+  std::vector<PipelineFunction> functions;
   std::vector<PipelineStep> steps;
   std::string from;  // the step or source that holds the rows
   PipelineSplit split;

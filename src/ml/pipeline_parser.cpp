@@ -219,6 +219,7 @@ struct Parser {
     return fs::absolute(file.parent_path() / text).lexically_normal();
   }
   void sources();
+  void functions();
   void steps();
   void split();
   void features();
@@ -283,8 +284,9 @@ Pipeline parse_pipeline(const fs::path& file, const TuneValues& set) {
 namespace {
 
 void Parser::run() {
-  const std::vector<std::string> tables = {"source", "step",   "split",     "features", "model",
-                                           "train",  "output", "baselines", "track",    "tune"};
+  const std::vector<std::string> tables = {"source",    "function", "step",  "split",
+                                           "features",  "model",    "train", "output",
+                                           "baselines", "track",    "tune"};
   for (const auto& [key, node] : root) {
     const std::string name(key.str());
     if (std::find(tables.begin(), tables.end(), name) == tables.end()) {
@@ -293,6 +295,7 @@ void Parser::run() {
     }
   }
   sources();
+  functions();
   steps();
   split();
   features();
@@ -381,6 +384,25 @@ void Parser::sources() {
       }
     }
     pipeline.sources.push_back(std::move(source));
+  }
+}
+
+void Parser::functions() {
+  const auto* node = root.get("function");
+  if (!node) return;
+  if (!node->is_table())
+    refuse(file, line_of(*node), "A function is a table with a name: [function.NAME].");
+  for (const auto& [key, value] : *node->as_table()) {
+    const std::string name(key.str());
+    if (!value.is_table())
+      refuse(file, line_of(value),
+             fmt::format("A function is a table with a name: [function.{}].", name));
+    if (!std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) || c == '_'; }))
+      refuse(file, line_of(value),
+             fmt::format("A function's name is letters, digits and `_`, not `{}`.", name));
+    const Section table(file, "function." + name, value.as_table(), line_of(value), {"path"});
+    table.need("path");
+    pipeline.functions.push_back({name, path_of(table.text("path"))});
   }
 }
 

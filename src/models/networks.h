@@ -35,7 +35,8 @@ struct Network {
 
 /// Where a pre-trained model's weights come from.
 enum class Weights {
-  kPretrained,  // options.path
+  kPretrained,  // the path; a head of other labels is new
+  kWhole,       // the path, the head too
   kNone,        // whoever asks sets them
 };
 

@@ -17,6 +17,7 @@
 #include "models/lora.h"
 #include "models/networks.h"
 #include "models/tabular_loaders.h"
+#include "models/text_classifier.h"
 #include "nn/tabular_net.h"
 #include "tensor/loader.h"
 #include "train/checkpoint.h"
@@ -331,32 +332,35 @@ std::vector<float> TabularModel::State::predicted(const Encoder& encoder,
   return values;
 }
 
-ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) const {
+TabularModel::Predictor TabularModel::predictor(const ArrowSchema& schema,
+                                                const std::string& name) const {
   const bool is_text = label().task == Task::kMulticlass;
-  std::vector<AddedColumn> columns;
+  Predictor predictor;
   for (const auto& column : prediction_names(state_->specs, name))
-    columns.push_back({column, is_text ? AddedColumn::Kind::kText : AddedColumn::Kind::kDouble});
-  // Errors that can be known now are thrown as they are, not through the stream.
-  const auto encoder = std::make_shared<Encoder>(state_->specs, *rows.schema().get(), false);
-  const auto values = [state = state_, label = label(), encoder, is_text,
-                       count = columns.size()](const ArrowArray& batch) {
+    predictor.columns.push_back(
+        {column, is_text ? AddedColumn::Kind::kText : AddedColumn::Kind::kDouble});
+  const auto encoder = std::make_shared<Encoder>(state_->specs, schema, false);
+  predictor.values = [state = state_, label = label(), encoder, is_text,
+                      count = predictor.columns.size()](const ArrowArray& batch) {
     const auto scores = state->predicted(*encoder, batch);
     const auto outputs = is_text ? label.vocabulary.size() : count;
     std::vector<AddedValues> out(count);
     for (size_t row = 0; row < scores.size(); row += outputs) {
       const auto begin = scores.begin() + static_cast<int64_t>(row);
-      if (is_text) {
-        out[0].texts.push_back(
-            label.vocabulary[std::max_element(begin, begin + static_cast<int64_t>(outputs)) -
-                             begin]);
-      } else {
-        for (size_t place = 0; place < count; ++place)
-          out[place].numbers.push_back(begin[static_cast<int64_t>(place)]);
-      }
+      const auto best = std::max_element(begin, begin + static_cast<int64_t>(outputs)) - begin;
+      if (is_text) out[0].texts.push_back(label.vocabulary[static_cast<size_t>(best)]);
+      for (size_t place = 0; place < count && !is_text; ++place)
+        out[place].numbers.push_back(begin[static_cast<int64_t>(place)]);
     }
     return out;
   };
-  return with_added_columns(std::move(rows), std::move(columns), values);
+  return predictor;
+}
+
+ArrowStream TabularModel::transform(ArrowStream rows, const std::string& name) const {
+  // Errors that can be known now are thrown as they are, not through the stream.
+  auto made = predictor(*rows.schema().get(), name);
+  return with_added_columns(std::move(rows), std::move(made.columns), std::move(made.values));
 }
 
 namespace {
@@ -466,6 +470,13 @@ TabularModel TabularModel::load(const fs::path& folder) {
   const auto weights = folder / "model.safetensors";
   assign_weights(*model.state_->net.module, read_safetensors(weights).tensors, weights.string());
   return model;
+}
+
+TabularModel TabularModel::of_folder(const fs::path& folder) {
+  TabularOptions options;
+  options.kind = "hf";
+  options.path = folder.string();
+  return TabularModel(std::make_shared<State>(own_specs(folder), options, folder, Weights::kWhole));
 }
 
 EncodedRows encode_rows(const std::vector<EncoderSpec>& specs, const OpenRows& rows) {

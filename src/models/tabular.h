@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/added_columns.h"
 #include "base/arrow_stream.h"
 #include "base/named.h"
 #include "models/fine_tuning.h"
@@ -42,6 +43,8 @@ std::vector<std::string> pretrained_kinds();
 /// How many tokens of a text the model of a folder reads, special ones included. Throws as reading
 /// the folder does.
 int64_t text_length_max(const std::string& folder);
+/// Whether a Hugging Face folder holds a classifier of texts.
+bool is_text_classifier(const std::string& folder);
 /// Kinds that have a task of their own, which no other kind is for.
 constexpr Named<Task> kOwnTasks[] = {{Task::kRetrieval, "two_tower"},
                                      {Task::kReconstruction, "autoencoder"}};
@@ -85,6 +88,12 @@ class TabularModel {
   /// column `name_LABEL` each; of retrieval the product of the row's query and item. Reads as it is
   /// read. The stream shares the weights.
   ArrowStream transform(ArrowStream rows, const std::string& name = "prediction") const;
+  /// The columns that a prediction adds to rows of a schema, and how.
+  struct Predictor {
+    std::vector<AddedColumn> columns;
+    std::function<std::vector<AddedValues>(const ArrowArray& batch)> values;
+  };
+  Predictor predictor(const ArrowSchema& schema, const std::string& name = "prediction") const;
   /// Of each column that the model reads, on the first `rows_max` rows.
   std::vector<FeatureImportance> importance(const OpenRows& rows, const std::string& metric,
                                             int64_t rows_max, uint64_t seed) const;
@@ -92,6 +101,9 @@ class TabularModel {
   void save(const std::filesystem::path& folder) const;
   /// Throws INVALID_ARTIFACT.
   static TabularModel load(const std::filesystem::path& folder);
+  /// A classifier of texts of Hugging Face as it is, which reads the column `text` and predicts its
+  /// label's name. Throws UNSUPPORTED_MODEL, INVALID_ARTIFACT.
+  static TabularModel of_folder(const std::filesystem::path& folder);
 
   const std::vector<EncoderSpec>& specs() const;
   const TabularOptions& options() const;

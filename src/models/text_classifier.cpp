@@ -11,6 +11,7 @@
 #include "models/bert.h"
 #include "models/model_folder.h"
 #include "models/token_batches.h"
+#include "text/tokenizer.h"
 
 namespace firesteel {
 
@@ -126,12 +127,37 @@ std::string config_with(const std::string& text, const std::string& family,
 
 }  // namespace
 
+bool is_text_classifier(const std::string& folder) {
+  try {
+    const auto config = nlohmann::json::parse(read_file(fs::path(folder) / "config.json"));
+    const auto classes = config.value("architectures", std::vector<std::string>());
+    return std::ranges::any_of(
+        classes, [](const auto& name) { return name.ends_with("ForSequenceClassification"); });
+  } catch (const nlohmann::json::exception&) {
+    return false;  // Whoever reads the file says what is wrong with it.
+  }
+}
+
 int64_t text_length_max(const std::string& folder) {
   return read_bert_options(folder).tokens_max();
 }
 
-Network make_text_classifier(const TabularOptions& /*options*/, const std::vector<EncoderSpec>& specs,
-                             const fs::path& folder, Weights weights) {
+std::vector<EncoderSpec> own_specs(const fs::path& folder) {
+  const auto options = read_bert_options(folder);
+  const auto tokenizer = folder / "tokenizer.json";
+  EncoderSpec text{.column = "text", .kind = EncoderKind::kText};
+  text.length = options.tokens_max();
+  text.buckets = static_cast<int64_t>(Tokenizer(tokenizer).vocabulary_size());
+  text.tokenizer = tokenizer.string();
+  EncoderSpec label{.column = "label", .kind = EncoderKind::kLabel};
+  label.task = options.labels.size() == 1 ? Task::kRegression : Task::kMulticlass;
+  if (label.task == Task::kMulticlass) label.vocabulary = options.labels;
+  return {text, label};
+}
+
+Network make_text_classifier(const TabularOptions& /*options*/,
+                             const std::vector<EncoderSpec>& specs, const fs::path& folder,
+                             Weights weights) {
   auto shape = read_bert_options(folder);
   check_features(specs, shape);
   const auto labels = labels_of(specs);
@@ -143,10 +169,13 @@ Network make_text_classifier(const TabularOptions& /*options*/, const std::vecto
   network.head = {"classifier", "pre_classifier"};
   network.adapted = shape.family == "distilbert" ? std::vector<std::string>{"q_lin", "v_lin"}
                                                  : std::vector<std::string>{"query", "value"};
-  if (weights == Weights::kPretrained) {
+  if (weights != Weights::kNone) {
     const std::string pooler = shape.family + ".pooler";
-    auto may_be_new = network.head;
-    may_be_new.push_back(pooler);
+    std::vector<std::string> may_be_new;
+    if (weights == Weights::kPretrained) {
+      may_be_new = network.head;
+      may_be_new.push_back(pooler);
+    }
     const auto loaded = load_weights(*net.model, read_model_weights(folder), shape.family + ".",
                                      folder, may_be_new);
     if (std::any_of(loaded.kept.begin(), loaded.kept.end(),

@@ -1,4 +1,5 @@
 // The program of the commands that need libtorch; `firesteel` starts it.
+#include "models/model_function.h"
 #include "models_cli/commands.h"
 
 int main(int argc, char** argv) {
@@ -11,6 +12,10 @@ int main(int argc, char** argv) {
                       {"explain", explain_command},
                       {"tune", tune_command},
                       {"worker", worker_command},
-                      {"doctor", doctor_command}},
-                     nullptr);
+                      {"doctor", doctor_command},
+                      // With models as functions.
+                      {"sql", sql_command},
+                      {"server", server_command},
+                      {"pyspark", pyspark_command}},
+                     nullptr, firesteel::make_model_function);
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/arrow_stream.h"
+#include "base/native_function.h"
 #include "plan/types.h"
 
 namespace spark::connect {
@@ -33,6 +34,8 @@ class Executor {
   /// Rows from elsewhere as a plan. They are read now and held, on disk when they are many, until
   /// the executor ends.
   virtual spark::connect::Relation import(ArrowStream rows) = 0;
+  /// Plans may call the function by its name from now on, in place of one of the same name.
+  virtual void add_function(NativeFunction function) = 0;
   /// The plan and what it runs as. Modes are Spark's (simple, extended, codegen, cost, formatted),
   /// and `analyze`, which runs it and gives each operator's rows and time.
   virtual std::string explain(const spark::connect::Relation& relation, std::string_view mode) = 0;

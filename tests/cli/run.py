@@ -864,6 +864,39 @@ path = "model"
         self.good("run", "-q", "p.toml")
         self.assertGreater(self.metrics(self.folder / "model")["test"]["lstm"]["auc"], 0.9)
 
+    def test_models_as_functions(self):
+        embed = ["--function", f"embed={self.MODEL}"]
+        query = ("SELECT size(embed(text)) AS size, embed(NULL) IS NULL AS none, typeof(embed(text)) AS type, "
+                 "round(vector_cosine_similarity(embed(text), embed('the cat sat')), 3) AS alike "
+                 "FROM VALUES ('the cat sat'), (''), (NULL) AS t(text)")
+        rows = list(csv.DictReader(io.StringIO(self.good(*embed, "sql", "--format", "csv", query).out)))
+        self.assertEqual([row["size"] for row in rows], ["16", "16", ""])
+        self.assertEqual({(row["none"], row["type"]) for row in rows}, {("true", "array<float>")})
+        self.assertEqual([float(row["alike"] or 2) for row in rows][0], 1)
+        # Vectors as features; the artifact has the model with it.
+        path = self.text()
+        path.write_text(path.read_text().replace('text = ["text"]', 'vector = ["v"]')
+                        .replace('kind = "hf"', 'kind = "mlp"\nhidden = [8]').replace(f'path = "{self.MODEL}"\n', "")
+                        .replace("[split]", f'[function.embed]\npath = "base"\n[[step]]\nname = "vectors"\n'
+                                            'sql = "SELECT *, embed(text) AS v FROM rows ORDER BY other"\n[split]')
+                        .replace("[train]", "[train]\nbatch_size = 32"))
+        shutil.copytree(self.MODEL, self.folder / "base")
+        self.good("run", "-q", "p.toml")
+        shutil.rmtree(self.folder / "base")
+        self.assertGreater(self.metrics(self.folder / "model")["test"]["mlp"]["auc"], 0.9)
+        self.assertIn("400 rows", self.good("predict", "model", "--source", "rows=rows.parquet", "--out", "out").out)
+        # A fine-tuned model is a function too.
+        self.text(label="says")
+        self.good("run", "-q", "p.toml", "--output", "says")
+        rows = self.good("--function", "says=says", "sql", "--format", "csv",
+                         "SELECT says(text) > 0.5 AS meows, min(says) AS truth, count(*) AS n FROM parquet.`rows.parquet` "
+                         "GROUP BY 1 ORDER BY 1").out
+        self.assertEqual(rows.split(), ["meows,truth,n", "false,barks,200", "true,meows,200"])
+        self.refused("PATH_NOT_FOUND", "absent", call=["--function", "f=absent", "sql", "SELECT 1"])
+        self.refused("INVALID_OPTION", "name=path", call=["--function", "absent", "sql", "SELECT 1"])
+        self.refused("WRONG_NUM_ARGS", "embed", call=[*embed, "sql", "SELECT embed()"])
+        self.refused("UNSUPPORTED_MODEL", "more than one text", call=["--function", "f=model", "sql", "SELECT 1"])
+
     def wrong(self, condition, *names, **changes):
         self.text(**changes)
         self.refused(condition, *names, call=["run", "p.toml"])

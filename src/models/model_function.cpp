@@ -1,0 +1,81 @@
+// The model is made once; calls of several threads take turns, since each uses all cores.
+#include "models/model_function.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <mutex>
+
+#include "base/error.h"
+#include "models/sentence_encoder.h"
+#include "models/tabular.h"
+#include "tensor/arrow_values.h"
+
+namespace firesteel {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<std::string> texts_of(const ArrowArray& column) {
+  const arrow::Text<int32_t> text(column);
+  std::vector<std::string> texts;
+  for (int64_t i = column.offset; i < column.offset + column.length; ++i)
+    texts.emplace_back(text(i));
+  return texts;
+}
+
+NativeFunction encoder_function(const std::string& name, const fs::path& path,
+                                const std::string& device) {
+  const auto encoder = std::make_shared<SentenceEncoder>(path, device);
+  const auto mutex = std::make_shared<std::mutex>();
+  return {.name = name,
+          .arguments = {NativeFunction::Argument::kText},
+          .returns = {.kind = AddedColumn::Kind::kFloatList, .list_length = encoder->width()},
+          .call = [encoder, mutex](const ArrowArray& rows) {
+            const std::lock_guard lock(*mutex);
+            return AddedValues{.lists = encoder->encode(texts_of(*rows.children[0]))};
+          }};
+}
+
+NativeFunction prediction_function(const std::string& name, const fs::path& path,
+                                   TabularModel model) {
+  // One column by the name that the model knows.
+  const EncoderSpec* read = nullptr;
+  for (const auto& spec : model.specs()) {
+    if (spec.kind == EncoderKind::kLabel || spec.kind == EncoderKind::kWeight) continue;
+    if (read || spec.kind != EncoderKind::kText)
+      throw Error("UNSUPPORTED_MODEL",
+                  fmt::format("{} cannot be a function: its model reads more than one text.",
+                              path.string()));
+    read = &spec;
+  }
+  ArrowSchema column{.format = "u", .name = read->column.c_str()};
+  ArrowSchema* columns[] = {&column};
+  auto predictor = model.predictor(
+      ArrowSchema{.format = "+s", .name = "", .n_children = 1, .children = columns});
+  if (predictor.columns.size() != 1)
+    throw Error("UNSUPPORTED_MODEL", fmt::format("{} cannot be a function: it predicts {} columns.",
+                                                 path.string(), predictor.columns.size()));
+  const auto mutex = std::make_shared<std::mutex>();
+  return {.name = name,
+          .arguments = {NativeFunction::Argument::kText},
+          .returns = predictor.columns[0],
+          .call = [mutex, values = std::move(predictor.values)](const ArrowArray& rows) {
+            const std::lock_guard lock(*mutex);
+            return std::move(values(rows)[0]);
+          }};
+}
+
+}  // namespace
+
+NativeFunction make_model_function(const std::string& name, const fs::path& path,
+                                   const std::string& device) {
+  if (fs::exists(path / "model.json"))
+    return prediction_function(name, path, TabularModel::load(path));
+  if (is_text_classifier(path.string()))
+    return prediction_function(name, path, TabularModel::of_folder(path));
+  return encoder_function(name, path, device);
+}
+
+}  // namespace firesteel
