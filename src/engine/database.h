@@ -17,10 +17,10 @@
 namespace firesteel {
 
 struct DatabaseOptions {
-  std::string memory_limit;     // "4GB"; empty: 80% of the machine's memory
-  int threads = 0;              // 0: all cores
-  std::string temp_directory;   // where operators spill; empty: a folder of the system's
-  std::string temp_size_limit;  // "50GB"; empty: 90% of the free disk
+  std::string memory_limit;               // "4GB"; empty: 80% of the machine's memory
+  int threads = 0;                        // 0: all cores
+  std::string temp_directory;             // where operators spill; empty: a folder of the system's
+  std::string temp_size_limit;            // "50GB"; empty: 90% of the free disk
   std::vector<NativeFunction> functions;  // see Database::add_function
 };
 
