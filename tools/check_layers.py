@@ -12,6 +12,7 @@ root = pathlib.Path(sys.argv[1])
 SEES = {
     "base": [],
     "text": ["base"],
+    "images": ["base"],
     "plan": ["base"],
     "functions": ["base", "plan"],
     "sql": ["base", "plan", "functions"],
@@ -19,7 +20,7 @@ SEES = {
     "engine": ["base", "plan", "functions", "sql", "lower"],
     "connect": ["base", "plan", "functions", "sql", "lower", "engine"],
     "dataframe": ["base", "plan"],
-    "tensor": ["base"],
+    "tensor": ["base", "images"],
     "nn": ["base", "tensor"],
     "train": ["base", "tensor", "nn"],
     "models": ["base", "tensor", "nn", "train", "text"],
