@@ -4,15 +4,25 @@ image after the other with its file's name as comment) and what torchvision's v2
 usage: PYTHON tests/reference/record_images.py     (PYTHON has torch, torchvision and Pillow: packages/requirements-models.txt)
 """
 import io
+import json
 import pathlib
 import struct
 import sys
 import zlib
 
 import numpy as np
+import torch
 from PIL import Image, ImageOps
+from safetensors.torch import save_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "src" / "cli"))
+import export
+
+torchvision = export.import_torchvision()
+from torchvision.transforms import _presets, v2
+from torchvision.transforms.v2 import functional as F
+
 FOLDER = ROOT / "tests" / "data" / "images"
 
 
@@ -121,6 +131,101 @@ def record_files():
             expected.write(f"P6\n# {name}\n{pixels.shape[1]} {pixels.shape[0]}\n255\n".encode() + pixels.tobytes())
 
 
+# By the names that tests/unit/tensor/image_transforms_test.cpp has them.
+FUNCTIONS = {
+    "resize_shorter": lambda x: F.resize(x, [8]),
+    "resize_larger": lambda x: F.resize(x, [19]),
+    "resize_both": lambda x: F.resize(x, [9, 17]),
+    "resize_max": lambda x: F.resize(x, [8], max_size=9),
+    "resize_max_alone": lambda x: F.resize(x, None, max_size=9),
+    "resize_bilinear_aliased": lambda x: F.resize(x, [7], antialias=False),
+    "resize_bicubic": lambda x: F.resize(x, [8], v2.InterpolationMode.BICUBIC),
+    "resize_bicubic_larger": lambda x: F.resize(x, [15], v2.InterpolationMode.BICUBIC, antialias=False),
+    "resize_nearest": lambda x: F.resize(x, [7], v2.InterpolationMode.NEAREST),
+    "resize_nearest_exact": lambda x: F.resize(x, [7], v2.InterpolationMode.NEAREST_EXACT),
+    "center_crop": lambda x: F.center_crop(x, [7, 10]),
+    "center_crop_larger": lambda x: F.center_crop(x, [9, 18]),
+    "crop_outside": lambda x: F.crop(x, -2, 9, 8, 9),
+    "crop_elsewhere": lambda x: F.crop(x, 20, -30, 4, 5),
+    "pad": lambda x: F.pad(x, [1, 2, 3, 0], fill=0.25 if x.is_floating_point() else 40),
+    "pad_colors": lambda x: F.pad(x, [2, 1], fill=[1, 0, 1]),
+    "pad_reflect": lambda x: F.pad(x, [3, 2], padding_mode="reflect"),
+    "pad_edge": lambda x: F.pad(x, 2, padding_mode="edge"),
+    "pad_symmetric": lambda x: F.pad(x, [3, 1, 2, 4], padding_mode="symmetric"),
+    "affine": lambda x: F.affine(x, 20, [2, -1], 1.2, [10, 5]),
+    "affine_bilinear": lambda x: F.affine(x, -35, [0, 3], 0.8, [0, 15], interpolation=v2.InterpolationMode.BILINEAR, fill=[0.5], center=[2, 3]),
+    "rotate": lambda x: F.rotate(x, 33),
+    "rotate_filled": lambda x: F.rotate(x, -50, fill=[1, 0, 1]),
+    "rotate_half": lambda x: F.rotate(x, 180),
+    "rotate_quarter": lambda x: F.rotate(x, -90),
+    "grayscale": lambda x: F.rgb_to_grayscale(x, 3),
+    "brightness": lambda x: F.adjust_brightness(x, 1.4),
+    "contrast": lambda x: F.adjust_contrast(x, 1.7),
+    "saturation": lambda x: F.adjust_saturation(x, 0.3),
+    "hue": lambda x: F.adjust_hue(x, -0.2),
+    "sharpness": lambda x: F.adjust_sharpness(x, 1.8),
+    "autocontrast": F.autocontrast,
+    "equalize": F.equalize,
+    "invert": F.invert,
+    "posterize": lambda x: F.posterize(x, 3),
+    "solarize": lambda x: F.solarize(x, 0.5 if x.is_floating_point() else 130),
+    "to_byte": lambda x: F.to_dtype(x, torch.uint8, scale=True),
+    "to_float": lambda x: F.to_dtype(x, torch.float32, scale=True),
+    "normalize": lambda x: F.normalize(F.to_dtype(x, torch.float32, scale=True), [0.5, 0.4, 0.3], [0.2, 0.3, 0.1]),
+}
+PIPELINES = [
+    [{"RandomCrop": {"size": 9}}],
+    [{"RandomCrop": {"size": [14, 13], "padding": 2, "padding_mode": "reflect"}}],
+    [{"RandomCrop": {"size": 17, "pad_if_needed": True, "fill": 7}}],
+    [{"RandomResizedCrop": {"size": 10}}],
+    [{"RandomResizedCrop": {"size": [6, 9], "scale": [0.9, 1.0], "ratio": [4.0, 5.0], "interpolation": "bicubic"}}],
+    [{"RandomHorizontalFlip": {}}, {"RandomVerticalFlip": {"p": 0.3}}],
+    [{"ColorJitter": {"brightness": 0.4, "contrast": 0.3, "saturation": [0.5, 2.0], "hue": 0.1}}],
+    [{"ColorJitter": {"hue": [-0.3, 0.3]}}],
+    [{"RandomErasing": {"p": 0.8}}],
+    [{"RandomErasing": {"p": 1.0, "scale": [0.1, 0.2], "value": [10, 20, 30]}}],
+    [{"Pad": {"padding": 2}}, {"CenterCrop": {"size": 11}}, {"Resize": {"size": 8, "antialias": False}}],
+    [{"RandomResizedCrop": {"size": 8}}, {"RandomHorizontalFlip": {}}, {"RandAugment": {"num_ops": 1}}, {"ConvertImageDtype": {}},
+     {"Normalize": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}}, {"RandomErasing": {"p": 0.5, "value": "random"}}],
+]
+RAND_AUGMENTS = [{"RandAugment": {}}, {"RandAugment": {"num_ops": 3, "magnitude": 6, "num_magnitude_bins": 11, "interpolation": "bilinear", "fill": [9.0, 8.0, 7.0]}}]
+
+
+def pipeline_of(entries):
+    return v2.Compose([getattr(v2, name)(**options) for entry in entries for name, options in entry.items()])
+
+
+def record_transforms():
+    inputs = {"bytes": torch.from_numpy(scene(13, 10)).permute(2, 0, 1).contiguous(),
+              "batch": torch.from_numpy(np.stack([scene(13, 10, 1), scene(13, 10, 2)])).permute(0, 3, 1, 2).contiguous()}
+    inputs["floats"] = inputs["bytes"].float() / 255
+    saved, texts = dict(inputs), {}
+    for name, function in FUNCTIONS.items():
+        saved |= {f"{name}.{kind}": function(x) for kind, x in inputs.items()}
+    cases = [*((entries, 6) for entries in PIPELINES), *(([entry], 30) for entry in RAND_AUGMENTS)]
+    for number, (entries, seeds) in enumerate(cases):
+        outs = []
+        for seed in range(seeds):
+            torch.manual_seed(seed)
+            outs.append(pipeline_of(entries)(inputs["bytes"]))
+        saved[f"pipeline.{number}"] = torch.stack(outs)
+        texts[f"pipeline.{number}"] = json.dumps(entries).replace('"random"', "[]")
+    each = [{"RandomResizedCrop": {"size": 8}}, {"RandomHorizontalFlip": {}}]
+    torch.manual_seed(3)
+    saved["each"] = torch.stack([pipeline_of(each)(x) for x in inputs["batch"]])
+    texts["each"] = json.dumps(each)
+    floats = inputs["batch"].float() / 255
+    for name, mix, x in (("mix_up", v2.MixUp, floats), ("cut_mix", v2.CutMix, inputs["batch"])):
+        for seed, alpha in ((0, 1.0), (1, 0.2)):
+            torch.manual_seed(seed)
+            saved[f"{name}.{seed}"], saved[f"{name}.{seed}.labels"] = mix(alpha=alpha, num_classes=4)(x, torch.tensor([3, 1]))
+    photo = F.pil_to_tensor(Image.open(FOLDER / "baseline_420.jpg"))
+    for name, options in (("bilinear", {}), ("bicubic", {"interpolation": v2.InterpolationMode.BICUBIC}), ("aliased", {"antialias": False})):
+        saved[f"preset.{name}"] = _presets.ImageClassification(crop_size=24, resize_size=32, **options)(photo)
+    save_file({key: value.contiguous().clone() for key, value in saved.items()}, FOLDER / "transforms.safetensors", texts)
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     record_files()
+    record_transforms()
