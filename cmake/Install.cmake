@@ -18,6 +18,7 @@ foreach(header job metrics options progress schedule tabular)
   install(FILES ${CMAKE_SOURCE_DIR}/src/train/${header}.h DESTINATION include/firesteel/train)
 endforeach()
 install(FILES ${CMAKE_SOURCE_DIR}/src/text/encoding.h ${CMAKE_SOURCE_DIR}/src/text/tokenizer.h DESTINATION include/firesteel/text)
+install(FILES ${CMAKE_SOURCE_DIR}/src/images/decode.h DESTINATION include/firesteel/images)
 install(FILES ${CMAKE_SOURCE_DIR}/src/engine/engine.h ${CMAKE_SOURCE_DIR}/src/engine/database.h
   DESTINATION include/firesteel/engine)
 get_filename_component(torch_libraries ${TORCH_INSTALL_PREFIX}/lib ABSOLUTE)

@@ -190,8 +190,8 @@ torch::Tensor resize(const torch::Tensor& images, const Size& size,
   const auto type = batch.scalar_type();
   const bool as_it_is = type == at::kFloat || type == at::kDouble ||
                         (type == at::kByte && resizes_bytes(interpolation));
-  auto x = with_layout_kept(batch);
-  x = interpolated(as_it_is ? x : x.to(at::kFloat), {height, width}, interpolation, antialias);
+  auto x = !as_it_is ? batch.to(at::kFloat) : type == at::kByte ? with_layout_kept(batch) : batch;
+  x = interpolated(x, {height, width}, interpolation, antialias);
   if (!as_it_is) x = (at::isFloatingType(type) ? x : x.round_()).to(type);
   return shaped_as(x, images);
 }

@@ -331,9 +331,10 @@ torch::Tensor prepared(const Image& image, const ImagePreset& preset) {
   auto x = at::from_blob(const_cast<uint8_t*>(image.rgb.data()), {image.height, image.width, 3},
                          at::kByte)
                .permute({2, 0, 1});
-  // The presets resize as floats and round, also where ATen resizes bytes.
-  x = images::resize(x.to(at::kFloat), {preset.resize}, preset.interpolation, {}, preset.antialias);
-  x = images::center_crop(x, {preset.crop}).clamp(0, 255).round_().div_(255);
+  if (!preset.bytes) x = x.contiguous().to(at::kFloat);
+  x = images::resize(x, {preset.resize}, preset.interpolation, {}, preset.antialias);
+  x = images::center_crop(x, {preset.crop});
+  x = preset.bytes ? images::to_float(x) : x.clamp(0, 255).round_().div_(255);
   return images::normalize(x, preset.mean, preset.deviation).contiguous();
 }
 

@@ -196,6 +196,10 @@ TEST(ImageTransforms, PresetsPrepareAsTorchvisionDoes) {
   expect_same(prepared(image, {.resize = 32, .crop = 24, .interpolation = "bicubic"}),
               "preset.bicubic");
   expect_same(prepared(image, {.resize = 32, .crop = 24, .antialias = false}), "preset.aliased");
+  const auto off =
+      (prepared(image, {.resize = 32, .crop = 24, .bytes = true}) - recorded("preset.bilinear"))
+          .abs();
+  EXPECT_LE(off.max().item<double>(), 1.01 / 255 / 0.224);
   EXPECT_EQ(to_tensor(image)[1][2][3].item<int>(), image.rgb[3 * (2 * image.width + 3) + 1]);
 }
 
