@@ -17,7 +17,7 @@ SEES = {
     "functions": ["base", "plan"],
     "sql": ["base", "plan", "functions"],
     "lower": ["base", "plan", "functions"],
-    "engine": ["base", "plan", "functions", "sql", "lower"],
+    "engine": ["base", "images", "plan", "functions", "sql", "lower"],
     "connect": ["base", "plan", "functions", "sql", "lower", "engine"],
     "dataframe": ["base", "plan"],
     "tensor": ["base", "images"],

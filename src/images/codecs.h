@@ -8,17 +8,14 @@
 
 namespace firesteel {
 
-struct StoredImage {
-  Image image;
-  int orientation = 1;  // of Exif, 1 to 8
-};
-
 StoredImage decode_jpeg(ImageBytes bytes, int64_t pixels_max);
 StoredImage decode_png(ImageBytes bytes, int64_t pixels_max);
 StoredImage decode_webp(ImageBytes bytes, int64_t pixels_max);
 
+/// Throws when there are no pixels or more than the limit.
+void check_size(int64_t width, int64_t height, int64_t pixels_max);
 /// A black image, its size checked.
-Image blank_image(int64_t width, int64_t height, int64_t pixels_max);
+StoredImage blank_image(int64_t width, int64_t height, int64_t channels, int64_t pixels_max);
 
 Error malformed_image(std::string_view format, std::string_view what);
 
@@ -26,6 +23,6 @@ Error malformed_image(std::string_view format, std::string_view what);
 int exif_orientation(ImageBytes exif);
 
 /// Turned and mirrored so that it is shown as meant.
-Image upright(StoredImage stored);
+Image upright(Image image, int orientation);
 
 }  // namespace firesteel

@@ -21,6 +21,27 @@ bool holds(ImageBytes bytes, size_t offset, std::string_view text) {
          std::memcmp(bytes.data() + offset, text.data(), text.size()) == 0;
 }
 
+/// Grey three times, alpha left out.
+Image rgb_of(StoredImage stored) {
+  Image out{stored.width, stored.height, std::move(stored.pixels)};
+  if (stored.channels == 3) return out;
+  const auto pixels = std::move(out.rgb);
+  out.rgb.resize(out.width * out.height * 3);
+  const size_t step = stored.channels, next = step == 1 ? 0 : 1;
+  uint8_t* to = out.rgb.data();
+  for (const auto* from = pixels.data(); from != pixels.data() + pixels.size(); from += step)
+    for (size_t c = 0; c < 3; ++c) *to++ = from[c * next];
+  return out;
+}
+
+}  // namespace
+
+Image decode_image(ImageBytes bytes, int64_t pixels_max) {
+  auto stored = decode_stored(bytes, pixels_max);
+  const int orientation = stored.orientation;
+  return upright(rgb_of(std::move(stored)), orientation);
+}
+
 StoredImage decode_stored(ImageBytes bytes, int64_t pixels_max) {
   if (holds(bytes, 0, "\xff\xd8\xff")) return decode_jpeg(bytes, pixels_max);
   if (holds(bytes, 0, "\x89PNG\r\n\x1a\n")) return decode_png(bytes, pixels_max);
@@ -30,12 +51,6 @@ StoredImage decode_stored(ImageBytes bytes, int64_t pixels_max) {
   throw Error("MALFORMED_IMAGE",
               fmt::format("Neither JPEG, PNG nor WebP: the first of {} bytes are {:02x}.",
                           bytes.size(), fmt::join(first, " ")));
-}
-
-}  // namespace
-
-Image decode_image(ImageBytes bytes, int64_t pixels_max) {
-  return upright(decode_stored(bytes, pixels_max));
 }
 
 std::vector<std::variant<Image, Error>> decode_images(std::span<const ImageBytes> files,
@@ -61,14 +76,18 @@ std::vector<std::variant<Image, Error>> decode_images(std::span<const ImageBytes
   return out;
 }
 
-Image blank_image(int64_t width, int64_t height, int64_t pixels_max) {
+void check_size(int64_t width, int64_t height, int64_t pixels_max) {
   if (width < 1 || height < 1)
     throw Error("MALFORMED_IMAGE", fmt::format("An image of {} x {} pixels.", width, height));
   if (width > pixels_max / height)
     throw Error("MALFORMED_IMAGE",
                 fmt::format("An image of {} x {} pixels is over the limit of {}.", width, height,
                             pixels_max));
-  return {width, height, std::vector<uint8_t>(static_cast<size_t>(width * height * 3))};
+}
+
+StoredImage blank_image(int64_t width, int64_t height, int64_t channels, int64_t pixels_max) {
+  check_size(width, height, pixels_max);
+  return {width, height, channels, std::vector<uint8_t>(width * height * channels)};
 }
 
 Error malformed_image(std::string_view format, std::string_view what) {

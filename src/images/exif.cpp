@@ -45,16 +45,15 @@ int exif_orientation(ImageBytes exif) {
   return 1;
 }
 
-Image upright(StoredImage stored) {
-  auto& in = stored.image;
-  if (stored.orientation == 1) return std::move(in);
+Image upright(Image in, int orientation) {
+  if (orientation == 1) return in;
   // How to read the stored pixels: from which corner, and whether down the columns.
   struct Way {
     bool right, bottom, down;
   };
   constexpr Way kWays[] = {{0, 0, 0}, {1, 0, 0}, {1, 1, 0}, {0, 1, 0},
                            {0, 0, 1}, {0, 1, 1}, {1, 1, 1}, {1, 0, 1}};
-  const auto way = kWays[stored.orientation - 1];
+  const auto way = kWays[orientation - 1];
   int64_t step_x = way.right ? -1 : 1, step_y = way.bottom ? -in.width : in.width;
   const int64_t corner =
       (way.right ? in.width - 1 : 0) + (way.bottom ? (in.height - 1) * in.width : 0);

@@ -93,22 +93,23 @@ StoredImage decode_jpeg(ImageBytes bytes, int64_t pixels_max) {
     jpeg_save_markers(&state, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(&state, TRUE);
   });
-  auto image = blank_image(state.image_width, state.image_height, pixels_max);
-  const int orientation = orientation_of(state);  // The markers are gone at the end.
   const bool inks = state.num_components == 4;
+  auto image = blank_image(state.image_width, state.image_height, state.num_components == 1 ? 1 : 3,
+                           pixels_max);
+  image.orientation = orientation_of(state);  // The markers are gone at the end.
   std::vector<uint8_t> cmyk(inks ? image.width * 4 : 0);
   reader.run([&] {
-    state.out_color_space = inks ? JCS_CMYK : JCS_RGB;
+    state.out_color_space = inks ? JCS_CMYK : image.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_start_decompress(&state);
     while (state.output_scanline < state.output_height) {
-      auto* rgb = image.rgb.data() + state.output_scanline * image.width * 3;
-      auto* row = inks ? cmyk.data() : rgb;
+      auto* pixels = image.pixels.data() + state.output_scanline * image.width * image.channels;
+      auto* row = inks ? cmyk.data() : pixels;
       jpeg_read_scanlines(&state, &row, 1);
-      if (inks) rgb_of_cmyk(cmyk, rgb);
+      if (inks) rgb_of_cmyk(cmyk, pixels);
     }
     jpeg_finish_decompress(&state);
   });
-  return {std::move(image), orientation};
+  return image;
 }
 
 }  // namespace firesteel

@@ -58,9 +58,22 @@ class PngReader {
 };
 
 /// Pillow clips sixteen bits of grey, where of sixteen bits of a colour it takes the upper eight.
-void rgb_of_wide_grey(const std::vector<uint8_t>& grey, std::vector<uint8_t>& rgb) {
-  for (size_t i = 0; 2 * i < grey.size(); ++i)
-    std::memset(&rgb[3 * i], grey[2 * i] != 0 ? 255 : grey[2 * i + 1], 3);
+std::vector<uint8_t> clipped(const std::vector<uint8_t>& wide) {
+  std::vector<uint8_t> out(wide.size() / 2);
+  for (size_t i = 0; i < out.size(); ++i) out[i] = wide[2 * i] != 0 ? 255 : wide[2 * i + 1];
+  return out;
+}
+
+/// What the library is to make of the file's pixels. Grey of less than eight bits is colours, as a
+/// palette is, and grey has no alpha: so Spark has it, and RGB is the same either way.
+void choose_channels(png_structp png, png_infop info, bool wide_grey) {
+  if (wide_grey) return;
+  const bool grey = (png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR) == 0;
+  png_set_expand(png);
+  png_set_strip_16(png);
+  if (!grey) return;
+  png_set_strip_alpha(png);
+  if (png_get_bit_depth(png, info) < 8) png_set_gray_to_rgb(png);
 }
 
 }  // namespace
@@ -70,31 +83,32 @@ StoredImage decode_png(ImageBytes bytes, int64_t pixels_max) {
   auto* png = reader.png;
   auto* info = reader.info;
   reader.run([&] { png_read_info(png, info); });
-  auto image =
-      blank_image(png_get_image_width(png, info), png_get_image_height(png, info), pixels_max);
+  const int64_t width = png_get_image_width(png, info), height = png_get_image_height(png, info);
+  check_size(width, height, pixels_max);
   const bool wide_grey =
       png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(png, info) == 16;
-  std::vector<uint8_t> grey(wide_grey ? image.width * image.height * 2 : 0);
-  std::vector<png_bytep> rows(image.height);
-  for (int64_t y = 0; y < image.height; ++y)
-    rows[y] = wide_grey ? &grey[y * image.width * 2] : &image.rgb[y * image.width * 3];
-  int orientation = 1;
   reader.run([&] {
-    if (!wide_grey) {
-      png_set_expand(png);
-      png_set_strip_16(png);
-      png_set_strip_alpha(png);
-      png_set_gray_to_rgb(png);
-    }
+    choose_channels(png, info, wide_grey);
+    png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+  });
+  const int64_t channels = wide_grey ? 2 : png_get_channels(png, info);
+  auto image = blank_image(width, height, channels, pixels_max);
+  std::vector<png_bytep> rows(height);
+  for (int64_t y = 0; y < height; ++y) rows[y] = &image.pixels[y * width * channels];
+  reader.run([&] {
     png_read_image(png, rows.data());
     png_read_end(png, info);
     png_uint_32 size = 0;
     png_bytep exif = nullptr;
     if (png_get_eXIf_1(png, info, &size, &exif) != 0)
-      orientation = exif_orientation(std::as_bytes(std::span(exif, size)));
+      image.orientation = exif_orientation(std::as_bytes(std::span(exif, size)));
   });
-  if (wide_grey) rgb_of_wide_grey(grey, image.rgb);
-  return {std::move(image), orientation};
+  if (wide_grey) {
+    image.channels = 1;
+    image.pixels = clipped(image.pixels);
+  }
+  return image;
 }
 
 }  // namespace firesteel

@@ -28,19 +28,23 @@ StoredImage decode_webp(ImageBytes bytes, int64_t pixels_max) {
       WebPDemuxPartial(&data, &state), &WebPDemuxDelete);
   if (state == WEBP_DEMUX_PARSE_ERROR) throw malformed_image("WebP", "its chunks make no sense");
   if (state != WEBP_DEMUX_DONE) throw malformed_image("WebP", "it ends too early");
-  auto image = blank_image(WebPDemuxGetI(file.get(), WEBP_FF_CANVAS_WIDTH),
-                           WebPDemuxGetI(file.get(), WEBP_FF_CANVAS_HEIGHT), pixels_max);
   WebPIterator frame;
   if (WebPDemuxGetFrame(file.get(), 1, &frame) == 0)
     throw malformed_image("WebP", "there is no image in it");
+  const std::unique_ptr<WebPIterator, decltype(&WebPDemuxReleaseIterator)> released(
+      &frame, &WebPDemuxReleaseIterator);
+  const int channels = frame.has_alpha ? 4 : 3;
+  auto image = blank_image(WebPDemuxGetI(file.get(), WEBP_FF_CANVAS_WIDTH),
+                           WebPDemuxGetI(file.get(), WEBP_FF_CANVAS_HEIGHT), channels, pixels_max);
   // A frame lies within the canvas: the reader of chunks has checked that.
-  const int64_t row = image.width * 3, start = frame.y_offset * row + frame.x_offset * 3;
-  const auto* done =
-      WebPDecodeRGBInto(frame.fragment.bytes, frame.fragment.size, image.rgb.data() + start,
-                        image.rgb.size() - start, static_cast<int>(row));
-  WebPDemuxReleaseIterator(&frame);
-  if (!done) throw malformed_image("WebP", "its data are not those of an image");
-  return {std::move(image), orientation_of(file.get())};
+  const int64_t row = image.width * channels;
+  const int64_t start = frame.y_offset * row + frame.x_offset * channels;
+  const auto decode = frame.has_alpha ? WebPDecodeRGBAInto : WebPDecodeRGBInto;
+  if (!decode(frame.fragment.bytes, frame.fragment.size, image.pixels.data() + start,
+              image.pixels.size() - start, static_cast<int>(row)))
+    throw malformed_image("WebP", "its data are not those of an image");
+  image.orientation = orientation_of(file.get());
+  return image;
 }
 
 }  // namespace firesteel

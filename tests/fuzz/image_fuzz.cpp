@@ -15,6 +15,7 @@ constexpr int64_t kPixelsMax = 1 << 20;
 
 void decode(std::span<const uint8_t> bytes) {
   try {
+    decode_stored(std::as_bytes(bytes), kPixelsMax);
     const auto image = decode_image(std::as_bytes(bytes), kPixelsMax);
     if (image.rgb.size() != static_cast<size_t>(image.width * image.height * 3)) std::abort();
   } catch (const Error& error) {
