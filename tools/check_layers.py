@@ -33,6 +33,9 @@ FOREIGN = {
     "torch/": {"tensor", "nn", "train", "models"},
     "duckdb": {"engine"},
     "spark/connect/": {"plan", "functions", "sql", "lower", "engine", "dataframe", "ml", "connect", "proto"},
+    "jpeglib": {"images"},
+    "png.h": {"images"},
+    "webp/": {"images"},
     "grpcpp/": {"connect", "proto"},
 }
 BANNED_NAMES = re.compile(r"(^|[/_])(utils?|helpers?|common|misc)(\.|/|_|$)")

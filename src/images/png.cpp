@@ -1,4 +1,4 @@
-// PNG by libpng: palettes, bits of grey, sixteen bits and alpha become RGB as in Pillow.
+// PNG by libpng: palettes, grey of few bits and sixteen bits become bytes of colours as in Pillow.
 #include <png.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// WebP by libwebp: lossy, lossless, with alpha, which is left out, and the first of animations.
+// WebP by libwebp: lossy, lossless, with alpha, and the first image of animations.
 #include <webp/decode.h>
 #include <webp/demux.h>
 
