@@ -15,10 +15,11 @@ endforeach()
 # Of the torch layers, the headers that need no torch.
 install(FILES ${CMAKE_SOURCE_DIR}/src/tensor/encoder_spec.h ${CMAKE_SOURCE_DIR}/src/tensor/sampling.h DESTINATION include/firesteel/tensor)
 foreach(header train/metrics train/options train/progress train/schedule models/fine_tuning models/job models/tabular models/sentence_encoder
-    text/encoding text/tokenizer)
+    models/model_function text/encoding text/tokenizer)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${CMAKE_SOURCE_DIR}/src/${header}.h DESTINATION include/firesteel/${folder})
 endforeach()
+install(FILES ${CMAKE_SOURCE_DIR}/src/images/decode.h DESTINATION include/firesteel/images)
 install(FILES ${CMAKE_SOURCE_DIR}/src/engine/engine.h ${CMAKE_SOURCE_DIR}/src/engine/database.h
   DESTINATION include/firesteel/engine)
 get_filename_component(torch_libraries ${TORCH_INSTALL_PREFIX}/lib ABSOLUTE)

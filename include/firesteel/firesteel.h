@@ -7,6 +7,7 @@
 #include "dataframe/functions.h"
 #include "dataframe/session.h"
 #include "firesteel/session_builder.h"
+#include "images/decode.h"
 #include "ml/features.h"
 #include "ml/model.h"
 #include "ml/pipeline.h"

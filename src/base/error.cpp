@@ -26,6 +26,7 @@ constexpr ConditionState kStates[] = {
     {"INVALID_OPTION", "22023"},
     {"INVALID_PIPELINE", "42000"},
     {"IO_ERROR", "58030"},
+    {"MALFORMED_IMAGE", "22000"},
     {"MODEL_INPUT_INVALID", "22000"},
     {"MODEL_RUN_FAILED", "XX000"},
     {"OUT_OF_MEMORY", "53200"},

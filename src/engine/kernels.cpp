@@ -590,6 +590,7 @@ void register_kernels(duckdb::DatabaseInstance& database) {
   register_sketches(loader);
   register_records(loader);
   register_orc(loader);
+  register_images(loader);
   register_python(loader);
   register_text(loader);
   register_crypto(loader);

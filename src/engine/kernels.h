@@ -34,6 +34,7 @@ void register_xml(duckdb::ExtensionLoader& loader);
 void register_sketches(duckdb::ExtensionLoader& loader);
 void register_records(duckdb::ExtensionLoader& loader);
 void register_orc(duckdb::ExtensionLoader& loader);
+void register_images(duckdb::ExtensionLoader& loader);
 void register_python(duckdb::ExtensionLoader& loader);
 void register_python_rows(duckdb::ExtensionLoader& loader);
 

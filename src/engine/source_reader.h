@@ -71,6 +71,7 @@ Scan scan_orc(const SourceRequest& request, const SourceFiles& files, Database& 
 Scan scan_avro(const SourceRequest& request, const SourceFiles& files, Database& database);
 Scan scan_xml(const SourceRequest& request, const SourceFiles& files, Database& database);
 Scan scan_text(const SourceRequest& request, const SourceFiles& files);
+Scan scan_image(const SourceRequest& request, const SourceFiles& files);
 Scan scan_binary_file(const SourceRequest& request, const SourceFiles& files);
 
 }  // namespace firesteel

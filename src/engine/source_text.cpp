@@ -1,4 +1,4 @@
-// Text files by line or whole, and any files as bytes.
+// Text files by line or whole, any files as bytes, and images as pixels.
 #include <fmt/format.h>
 
 #include "engine/source_reader.h"
@@ -34,6 +34,24 @@ Scan scan_binary_file(const SourceRequest& request, const SourceFiles& files) {
                         {{"length", make_type(TypeKind::kLong), true}, "size"},
                         {{"content", make_type(TypeKind::kBinary), true}, "content"}},
             .file = "filename"};
+  add_partitions(scan, files, request);
+  return scan;
+}
+
+Scan scan_image(const SourceRequest& request, const SourceFiles& files) {
+  check_options(request);
+  const bool drops = flag_option(request, "dropinvalid", false);
+  Scan scan{
+      .from = fmt::format("(SELECT filename, spark_image(content) AS pixels FROM read_blob({})){}",
+                          path_list(files.paths), drops ? " WHERE pixels.nChannels > 0" : ""),
+      .columns = {{{"image",
+                    parse_type("struct<origin: string, height: int, width: int, nChannels: int, "
+                               "mode: int, data: binary>"),
+                    true},
+                   "struct_pack(origin := spark_file_uri(filename), height := pixels.height, width "
+                   ":= pixels.width, nChannels := pixels.nChannels, mode := pixels.mode, data := "
+                   "pixels.data)"}},
+      .file = "filename"};
   add_partitions(scan, files, request);
   return scan;
 }

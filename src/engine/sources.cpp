@@ -94,7 +94,8 @@ const std::vector<std::string>& known_options(const std::string& format) {
       {"parquet", all({"compression", "parquet.compression", "datetimerebasemode",
                        "int96rebasemode", "inferschema"},
                       {&common})},
-      {"orc", all({"compression", "orc.compress"}, {&common})}};
+      {"orc", all({"compression", "orc.compress"}, {&common})},
+      {"image", all({"dropinvalid"}, {&common})}};
   const auto found = formats.find(format);
   return found == formats.end() ? common : found->second;
 }
@@ -620,7 +621,8 @@ Scan scan_source(const SourceRequest& request, Database& database) {
   if (flag_option(request, "ignorecorruptfiles", false))
     leave_out_corrupt(request, files, database);
   if (files.paths.empty() && !request.schema.empty()) return no_rows(request.schema);
-  const bool lines = request.format == "text" || request.format == "binaryfile";
+  const bool lines =
+      request.format == "text" || request.format == "binaryfile" || request.format == "image";
   const bool given = !request.schema.empty() && request.format != "parquet";
   if (files.paths.empty() ||
       (!lines && !given && files.paths.size() == 1 && fs::file_size(files.paths[0]) == 0)) {
@@ -629,6 +631,7 @@ Scan scan_source(const SourceRequest& request, Database& database) {
   }
   if (request.format == "text") return scan_text(request, files);
   if (request.format == "binaryfile") return scan_binary_file(request, files);
+  if (request.format == "image") return scan_image(request, files);
   try {
     return scan_format(request, files, database);
   } catch (const Error& error) {

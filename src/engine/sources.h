@@ -24,8 +24,8 @@ struct SourceRequest {
   std::string records = {};       // in place of files: a query of texts, its column `record`
 };
 
-inline constexpr std::string_view kSourceFormats[] = {"parquet", "csv",  "json",       "text",
-                                                      "orc",     "avro", "binaryfile", "xml"};
+inline constexpr std::string_view kSourceFormats[] = {
+    "parquet", "csv", "json", "text", "orc", "avro", "binaryfile", "xml", "image"};
 bool is_source_format(std::string_view format);
 void check_options(const std::string& format, const std::map<std::string, std::string>& options);
 

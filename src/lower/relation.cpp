@@ -362,8 +362,8 @@ Query Resolver::named_table(const proto::Read& read, const proto::Relation& rela
     return view(*found);
   }
   // parquet.`path`: a file as a table.
-  static const std::vector<std::string> formats = {"parquet", "csv",  "json",      "text",
-                                                   "orc",     "avro", "binaryfile"};
+  static const std::vector<std::string> formats = {"parquet", "csv",  "json",       "text",
+                                                   "orc",     "avro", "binaryfile", "image"};
   if (parts.size() == 2 && std::any_of(formats.begin(), formats.end(), [&](const auto& format) {
         return equal_ignoring_case(parts[0], format);
       })) {
