@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-tokenizers models-sweep docs install clean
+.PHONY: setup peers build demo test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-vision bench-embed bench-tokenizers models-sweep docs install clean
 
 setup:
 	@tools/setup.sh
@@ -68,6 +68,10 @@ bench-training: build reference
 bench-programs: build
 	@tools/setup.sh models
 	@.deps/models/bin/python bench/programs/compare.py
+
+bench-vision: build
+	@tools/setup.sh models
+	@.deps/models/bin/python bench/vision/compare.py
 
 bench-embed: build
 	@tools/setup.sh models
