@@ -1,5 +1,5 @@
-// Times a network for images, channels last: inference, or training steps (cross entropy, SGD). Prints
-// milliseconds of the median pass.
+// Times a network for images, channels last: inference, or training steps (cross entropy, SGD).
+// Prints milliseconds of the median pass.
 #include <fmt/format.h>
 #include <torch/torch.h>
 
