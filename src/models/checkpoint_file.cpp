@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -23,13 +24,8 @@ using Kind = PickleValue::Kind;
 
 constexpr std::string_view kMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 constexpr int kDepthMax = 64;
-constexpr int64_t kVisitsMax =
-    10'000'000;  // of values; a small file may name one of them very often
-
-[[noreturn]] void refuse(const fs::path& origin, const std::string& what) {
-  throw Error("INVALID_ARTIFACT",
-              fmt::format("`{}` is no whole file of torch.save: {}.", origin.string(), what));
-}
+constexpr size_t kNameMax = 4096;
+constexpr int64_t kVisitsMax = 10'000'000;  // a small file may name one value very often
 
 /// Storages by key. All of them together are no larger than the file.
 class StorageTable {
@@ -47,7 +43,7 @@ class StorageTable {
     return storage;
   }
   void spend(uint64_t bytes) {
-    if (bytes > left_) refuse(origin_, "what it says it holds is larger than the file");
+    if (bytes > left_) refuse_checkpoint(origin_, "what it says it holds is larger than the file");
     left_ -= bytes;
   }
   const std::map<std::string, c10::Storage>& all() const { return storages_; }
@@ -65,7 +61,7 @@ class Flattener {
 
   NamedTensors tensors(const PickleValue& value) {
     add(part_with_tensors(value), "", 0);
-    if (out_.tensors.empty()) refuse(origin_, "it holds no tensors with names");
+    if (out_.tensors.empty()) refuse_checkpoint(origin_, "it holds no tensors with names");
     return std::move(out_);
   }
 
@@ -89,10 +85,11 @@ class Flattener {
   }
 
   void add(const PickleValue& value, const std::string& name, int depth) {
-    if (depth > kDepthMax || ++visits_ > kVisitsMax) refuse(origin_, "its containers are too deep");
+    if (depth > kDepthMax || name.size() > kNameMax || ++visits_ > kVisitsMax)
+      refuse_checkpoint(origin_, "its containers are too deep or too many");
     if (value.kind == Kind::kTensor) {
       if (!name.empty() && !out_.tensors.emplace(name, value.tensor).second)
-        refuse(origin_, fmt::format("it has two tensors with the name {}", name));
+        refuse_checkpoint(origin_, fmt::format("it has two tensors with the name {}", name));
       return;
     }
     const auto below = [&](const std::string& last, const PickleValue& item) {
@@ -115,8 +112,8 @@ class Flattener {
 
 NamedTensors read_archive(const fs::path& path, uint64_t file_bytes) {
   caffe2::serialize::PyTorchStreamReader reader(path.string());
-  if (reader.hasRecord("constants.pkl")) refuse(path, "it is a program of TorchScript");
-  if (!reader.hasRecord("data.pkl")) refuse(path, "it has no record data.pkl");
+  if (reader.hasRecord("constants.pkl")) refuse_checkpoint(path, "it is a program of TorchScript");
+  if (!reader.hasRecord("data.pkl")) refuse_checkpoint(path, "it has no record data.pkl");
   StorageTable storages(path, file_bytes);
   const auto read = [&](const std::string& name) {
     storages.spend(reader.getRecordSize(name));
@@ -125,7 +122,7 @@ NamedTensors read_archive(const fs::path& path, uint64_t file_bytes) {
   if (reader.hasRecord("byteorder")) {
     const auto [data, size] = read("byteorder");
     if (std::string_view(static_cast<const char*>(data.get()), size) != "little")
-      refuse(path, "it is of a machine whose numbers begin with their highest byte");
+      refuse_checkpoint(path, "it is of a machine whose numbers begin with their highest byte");
   }
   const auto [data, size] = read("data.pkl");
   CheckpointPickle pickle(
@@ -146,21 +143,22 @@ NamedTensors read_pickles(const fs::path& path, std::string_view file) {
                           c10::GetAllocator(c10::kCPU)->allocate(bytes));
     });
   });
-  if (pickle.next().text != kMagic) pickle.refuse("it does not begin with the magic number");
-  if (pickle.next().integer != 1001) pickle.refuse("its version is not 1001");
+  if (pickle.next().text != kMagic)
+    refuse_checkpoint(path, "it does not begin with the magic number");
+  if (pickle.next().integer != 1001) refuse_checkpoint(path, "its version is not 1001");
   pickle.next();  // the sizes of the machine's integers
   const auto& value = pickle.next();
-  size_t filled = 0;
+  std::set<std::string> filled;
   for (const auto* key : pickle.next().items) {
     const auto found = storages.all().find(key->text);
-    if (found == storages.all().end()) pickle.refuse("it has a storage of no tensor");
-    uint64_t count = 0;  // of elements, whose size the tensors say
-    std::memcpy(&count, pickle.take(8).data(), 8);
+    if (found == storages.all().end()) refuse_checkpoint(path, "it has a storage of no tensor");
+    pickle.take(8);  // the number of elements, which the tensors say too
     const auto bytes = pickle.take(found->second.nbytes());
     if (!bytes.empty()) std::memcpy(found->second.mutable_data(), bytes.data(), bytes.size());
-    ++filled;
+    filled.insert(key->text);
   }
-  if (filled != storages.all().size()) pickle.refuse("a tensor's storage is not in it");
+  if (filled.size() != storages.all().size())
+    refuse_checkpoint(path, "a tensor's storage is not in it");
   return Flattener(path).tensors(value);
 }
 
@@ -174,7 +172,7 @@ NamedTensors read_checkpoint(const fs::path& path) {
     return read_pickles(path, bytes);
   } catch (const c10::Error& error) {
     const std::string text = error.what_without_backtrace();
-    refuse(path, text.substr(0, text.find('\n')));
+    refuse_checkpoint(path, text.substr(0, text.find('\n')));
   }
 }
 

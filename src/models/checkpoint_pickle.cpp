@@ -65,7 +65,7 @@ struct FunctionName {
 };
 constexpr FunctionName kFunctions[] = {
     {"collections.OrderedDict", Function::kDict},
-    {"collections.Counter", Function::kDict},
+    {"collections.Counter", Function::kFirstArgument},
     {"builtins.set", Function::kFirstArgument},
     {"builtins.frozenset", Function::kFirstArgument},
     {"_codecs.encode", Function::kFirstArgument},
@@ -85,6 +85,11 @@ const FunctionName* function_named(std::string_view name) {
 }
 
 }  // namespace
+
+void refuse_checkpoint(const std::filesystem::path& origin, const std::string& what) {
+  throw Error("INVALID_ARTIFACT",
+              fmt::format("`{}` is no whole file of torch.save: {}.", origin.string(), what));
+}
 
 CheckpointPickle::CheckpointPickle(std::string_view bytes, std::filesystem::path origin,
                                    Storages storages)
@@ -170,11 +175,6 @@ void CheckpointPickle::step_with_objects(unsigned char operation) {
     default:
       refuse(fmt::format("it has the operation {:#04x}, which makes no tensor", operation));
   }
-}
-
-void CheckpointPickle::refuse(const std::string& what) const {
-  throw Error("INVALID_ARTIFACT",
-              fmt::format("`{}` is no whole file of torch.save: {}.", origin_.string(), what));
 }
 
 void CheckpointPickle::refuse_global(const std::string& name) const {
@@ -294,7 +294,10 @@ void CheckpointPickle::call(const PickleValue& function, const Items& arguments)
   if (row->function == Function::kDict) {
     make(Kind::kDict);
     if (arguments.empty()) return;
-    for (const auto* pair : arguments[0]->items) extend(Kind::kDict, pair->items);
+    for (const auto* pair : arguments[0]->items) {
+      if (pair->items.size() != 2) refuse("its values do not add up");
+      extend(Kind::kDict, pair->items);
+    }
     return;
   }
   if (arguments.empty()) refuse(fmt::format("{} lacks its argument", function.text));

@@ -16,6 +16,9 @@
 
 namespace firesteel {
 
+/// Throws INVALID_ARTIFACT: the file `origin` is damaged.
+[[noreturn]] void refuse_checkpoint(const std::filesystem::path& origin, const std::string& what);
+
 /// A value of a pickle. Dicts have keys and values in turn; a storage is a tensor over all of it.
 struct PickleValue {
   enum class Kind { kOther, kInteger, kText, kGlobal, kTuple, kList, kDict, kStorage, kTensor };
@@ -40,7 +43,6 @@ class CheckpointPickle {
   const PickleValue& next();
   /// The next bytes, which are no pickle.
   std::string_view take(uint64_t count);
-  [[noreturn]] void refuse(const std::string& what) const;
 
  private:
   using Kind = PickleValue::Kind;
@@ -48,6 +50,7 @@ class CheckpointPickle {
 
   void step(unsigned char operation);
   void step_with_objects(unsigned char operation);
+  [[noreturn]] void refuse(const std::string& what) const { refuse_checkpoint(origin_, what); }
   [[noreturn]] void refuse_global(const std::string& name) const;
 
   uint64_t number(size_t bytes);

@@ -7,9 +7,14 @@
 
 namespace firesteel {
 
+namespace {
+constexpr size_t kDimensionsMax = 64;
+}
+
 std::optional<uint64_t> storage_reach(torch::IntArrayRef sizes, torch::IntArrayRef strides,
                                       int64_t offset, torch::ScalarType type) {
-  if (sizes.size() != strides.size() || offset < 0) return std::nullopt;
+  if (sizes.size() != strides.size() || sizes.size() > kDimensionsMax || offset < 0)
+    return std::nullopt;
   int64_t last = offset;
   bool empty = false;
   for (size_t i = 0; i < sizes.size(); ++i) {
