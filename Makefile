@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo demo-text test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-tokenizers bench-images models-sweep docs install clean
+.PHONY: setup peers build demo demo-text test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-vision bench-tokenizers bench-images models-sweep docs install clean
 
 setup:
 	@tools/setup.sh
@@ -73,6 +73,10 @@ bench-training: build reference
 bench-programs: build
 	@tools/setup.sh models
 	@.deps/models/bin/python bench/programs/compare.py
+
+bench-vision: build
+	@tools/setup.sh models
+	@.deps/models/bin/python bench/vision/compare.py
 
 bench-embed: build
 	@tools/setup.sh models

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "models/checkpoint_file.h"
 
 namespace firesteel {
 
@@ -16,7 +17,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kIndex = "model.safetensors.index.json";
+constexpr const char* kFiles[] = {"model.safetensors", "pytorch_model.bin"};  // the better first
 constexpr size_t kNamedMax = 5;
 
 std::string named(const std::vector<std::string>& names) {
@@ -26,8 +27,7 @@ std::string named(const std::vector<std::string>& names) {
   return text;
 }
 
-NamedTensors read_shards(const fs::path& folder) {
-  const auto index = folder / kIndex;
+NamedTensors read_shards(const fs::path& folder, const fs::path& index) {
   std::map<std::string, std::vector<std::string>> names;  // by file
   try {
     const auto parsed = nlohmann::json::parse(read_file(index));
@@ -42,7 +42,7 @@ NamedTensors read_shards(const fs::path& folder) {
     if (fs::path(file).filename() != file)
       throw Error("INVALID_ARTIFACT",
                   fmt::format("{} names a file of another folder: {}", index.string(), file));
-    auto shard = read_safetensors(folder / file);
+    auto shard = read_weights(folder / file);
     for (const auto& name : wanted) {
       const auto found = shard.tensors.find(name);
       if (found == shard.tensors.end())
@@ -57,18 +57,19 @@ NamedTensors read_shards(const fs::path& folder) {
 }  // namespace
 
 NamedTensors read_model_weights(const fs::path& folder) {
-  if (fs::exists(folder / "model.safetensors"))
-    return read_safetensors(folder / "model.safetensors");
-  if (fs::exists(folder / kIndex)) return read_shards(folder);
+  for (const char* name : kFiles) {
+    const auto index = folder / fmt::format("{}.index.json", name);
+    if (fs::exists(folder / name)) return read_weights(folder / name);
+    if (fs::exists(index)) return read_shards(folder, index);
+  }
   std::vector<std::string> files;
   std::error_code absent;
   for (const auto& file : fs::directory_iterator(folder, absent))
     files.push_back(file.path().filename().string());
   std::sort(files.begin(), files.end());
   throw Error("PATH_NOT_FOUND",
-              fmt::format("{} has no model.safetensors{}. Other weights are to be saved as "
-                          "safetensors first (save_pretrained of transformers does).",
-                          folder.string(), files.empty() ? "" : ", but " + named(files)));
+              fmt::format("{} has no model.safetensors or pytorch_model.bin{}.", folder.string(),
+                          files.empty() ? "" : ", but " + named(files)));
 }
 
 torch::nn::Module& owner_of(torch::nn::Module& in, const std::string& name) {

@@ -1,4 +1,5 @@
-// A folder with a model as Hugging Face keeps it: config.json, and weights in safetensors files.
+// A folder with a model as Hugging Face keeps it: config.json, and weights in safetensors
+// files or pickles.
 #pragma once
 
 #include <torch/torch.h>
@@ -11,9 +12,10 @@
 
 namespace firesteel {
 
-/// model.safetensors, or the files that model.safetensors.index.json names. Throws PATH_NOT_FOUND
-/// when the folder has neither and says what it has; INVALID_ARTIFACT when a file is damaged or a
-/// tensor is missing from the file that the index says.
+/// model.safetensors, else the files that model.safetensors.index.json names, else
+/// pytorch_model.bin or those of its index. Throws PATH_NOT_FOUND when the folder has none and says
+/// what it has; INVALID_ARTIFACT when a file is damaged or a tensor is missing from the file that
+/// the index says.
 NamedTensors read_model_weights(const std::filesystem::path& folder);
 
 /// What a folder's weights had beside the module's own.

@@ -12,13 +12,13 @@
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "models/storage_reach.h"
 
 namespace firesteel {
 
@@ -88,30 +88,6 @@ json integers(torch::IntArrayRef values) {
   auto list = json::array();
   for (const int64_t value : values) list.push_back({{"as_int", value}});
   return list;
-}
-
-/// Bytes that a tensor reaches into its storage, or nothing when its numbers are out of bounds.
-std::optional<uint64_t> reach(const std::vector<int64_t>& sizes,
-                              const std::vector<int64_t>& strides, int64_t offset,
-                              torch::ScalarType type) {
-  if (sizes.size() != strides.size() || offset < 0) return std::nullopt;
-  int64_t last = offset;
-  bool empty = false;
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    int64_t step = 0;
-    if (sizes[i] < 0 || strides[i] < 0) return std::nullopt;
-    empty |= sizes[i] == 0;
-    if (__builtin_mul_overflow(sizes[i] - (sizes[i] > 0), strides[i], &step) ||
-        __builtin_add_overflow(last, step, &last)) {
-      return std::nullopt;
-    }
-  }
-  uint64_t bytes = 0;
-  if (__builtin_mul_overflow(static_cast<uint64_t>(empty ? 0 : last + 1), torch::elementSize(type),
-                             &bytes)) {
-    return std::nullopt;
-  }
-  return bytes;
 }
 
 json tensor_meta(const torch::Tensor& tensor, bool requires_grad) {
@@ -276,7 +252,7 @@ ArchivedTensors Pt2Archive::read_tensors(const std::string& folder) const {
       const auto type = archived_type(meta.at("dtype").get<int64_t>());
       const auto sizes = integers(meta.at("sizes")), strides = integers(meta.at("strides"));
       const auto offset = meta.at("storage_offset").at("as_int").get<int64_t>();
-      const auto bytes_needed = reach(sizes, strides, offset, type);
+      const auto bytes_needed = storage_reach(sizes, strides, offset, type);
       auto& storage = storages[record];
       if (!storage) {
         auto bytes = read(record);
