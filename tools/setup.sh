@@ -121,7 +121,7 @@ flights_data() {
 # Text and pre-trained models for the examples.
 example_data() {
   local name stamp
-  for name in reviews models; do
+  for name in reviews models photos; do
     stamp=$(stamp_of "$name" "tools/fetch_$name.sh")
     [ -e "$stamp" ] && continue
     say "data of the examples: $name"

@@ -24,6 +24,7 @@ struct Producer {
 struct Made {
   AddedValues values;
   std::vector<int32_t> offsets;
+  std::vector<uint8_t> validity;
   std::string text;
   const void* buffers[3] = {};
   std::vector<ArrowArray> arrays;
@@ -118,6 +119,19 @@ ArrowArray texts_of(const AddedValues& values, int64_t skipped) {
 
 /// `skipped` rows come first that the batch's offset passes over.
 ArrowArray array_of(const AddedColumn& column, AddedValues values, int64_t skipped) {
+  if (!values.missing.empty()) {
+    const auto missing = std::exchange(values.missing, {});
+    auto array = array_of(column, std::move(values), skipped);
+    auto* made = static_cast<Made*>(array.private_data);
+    made->validity.assign((static_cast<size_t>(skipped) + missing.size() + 7) / 8, 0xff);
+    for (size_t i = 0; i < missing.size(); ++i) {
+      const auto row = static_cast<size_t>(skipped) + i;
+      if (missing[i]) made->validity[row / 8] &= static_cast<uint8_t>(~(1u << (row % 8)));
+    }
+    made->buffers[0] = made->validity.data();
+    array.null_count = std::ranges::count(missing, true);
+    return array;
+  }
   switch (column.kind) {
     case AddedColumn::Kind::kDouble:
       return numbers_of(&AddedValues::numbers, std::move(values), skipped);

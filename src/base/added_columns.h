@@ -22,6 +22,8 @@ struct AddedValues {
   std::vector<double> numbers = {};
   std::vector<float> lists = {};  // one behind the other
   std::vector<std::string> texts = {};
+  std::vector<bool> missing =
+      {};  // rows without a value, which have some in the lists; empty: none
 };
 
 /// Errors that `values` throws are thrown by the stream as they are. Throws COLUMN_ALREADY_EXISTS.

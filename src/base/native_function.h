@@ -1,5 +1,5 @@
-// A function of this program that SQL calls by its name, as a model is: columns in, a value for each
-// row out. Knows the Arrow C data interface and nothing else.
+// A function of this program that SQL calls by its name, as a model is: columns in, a value for
+// each row out. Knows the Arrow C data interface and nothing else.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,8 @@ struct NativeFunction {
   std::vector<Argument> arguments;
   AddedColumn returns;  // its name is not looked at
   /// Values of a batch's rows, a struct of the arguments (utf8, binary), none of them null: a row
-  /// with a null has no value. Any thread may call it, several at once. Errors are the query's.
+  /// with a null has no value, nor has one that is missing from the values. Any thread may call it,
+  /// several at once. Errors are the query's.
   std::function<AddedValues(const ArrowArray& rows)> call;
 };
 

@@ -28,6 +28,8 @@ namespace firesteel {
 namespace {
 
 constexpr int64_t kBatchRows = 65536;
+/// Bytes may be files of megabytes, and a batch has 2 GB at most.
+constexpr int64_t kBatchRowsOfBytes = 256;
 
 DataType spark_type(const duckdb::LogicalType& type, const std::string& column) {
   using Id = duckdb::LogicalTypeId;
@@ -308,8 +310,10 @@ ArrowStream Database::query(const std::string& sql, const Schema& schema) {
     settings.print_progress_bar = false;
     auto result = running->connection->SendQuery(sql);
     if (result->HasError()) throw from_duckdb(result->GetError());
-    running->wrapper =
-        duckdb::make_uniq<duckdb::ResultArrowArrayStreamWrapper>(std::move(result), kBatchRows);
+    const bool bytes = std::ranges::any_of(
+        schema, [](const Field& field) { return field.type.kind == TypeKind::kBinary; });
+    running->wrapper = duckdb::make_uniq<duckdb::ResultArrowArrayStreamWrapper>(
+        std::move(result), bytes ? kBatchRowsOfBytes : kBatchRows);
     ArrowStream out({.get_schema = Stream::get_schema,
                      .get_next = Stream::get_next,
                      .get_last_error = Stream::get_last_error,

@@ -113,8 +113,10 @@ void execute(duckdb::DataChunk& input, duckdb::ExpressionState& state, Vector& r
     for (size_t at = 0; at < rows.size(); at += info.rows_at_once) {
       const auto part = std::span(rows).subspan(at, std::min(info.rows_at_once, rows.size() - at));
       const auto batch = batch_of(state.GetContext(), input, part);
-      set_values(result, part, function.returns, function.call(*batch.get()));
-      for (const auto row : part) validity.SetValid(row);
+      const auto values = function.call(*batch.get());
+      set_values(result, part, function.returns, values);
+      for (size_t i = 0; i < part.size(); ++i)
+        if (values.missing.empty() || !values.missing[i]) validity.SetValid(part[i]);
     }
   } catch (const Error& error) {
     raise(error.condition(), error.message());

@@ -226,7 +226,9 @@ BaselineResult run_baseline(const std::string& name, const BaselineRows& given,
                             const TrainerOptions& options, const BatchOptions& batches) {
   const auto start = std::chrono::steady_clock::now();
   BaselineRows rows = given;
-  std::erase_if(rows.specs, [](const EncoderSpec& spec) { return spec.is_sequence(); });
+  std::erase_if(rows.specs, [](const EncoderSpec& spec) {
+    return spec.is_sequence() || spec.kind == EncoderKind::kImage;
+  });
   if (!baseline_suits(name, label_of(rows).task)) {
     throw Error("INVALID_OPTION", fmt::format("The baseline {} is not for a {} task: leave it out.",
                                               name, task_name(label_of(rows).task)));

@@ -313,6 +313,12 @@ void FeatureFit::check_types() const {
           wrong("vector", "it must be an array of numbers");
         }
         break;
+      case EncoderKind::kImage:
+        if (type.kind != TypeKind::kBinary) {
+          wrong("image",
+                "it must be the bytes of image files, as the format binaryFile reads them");
+        }
+        break;
       case EncoderKind::kText:
         if (type.kind != TypeKind::kString) wrong("text", "it must be a string");
         break;
@@ -366,6 +372,14 @@ void FeatureFit::add_specs(const Features::Feature& feature) {
     return;
   }
   if (feature.is_array()) return add_array(feature);
+  if (feature.kind == EncoderKind::kImage) {
+    spec.length = feature.length;
+    spec.resize = feature.resize;
+    spec.interpolation = feature.interpolation;
+    spec.leave_out = feature.leave_out;
+    fitted.specs.push_back(std::move(spec));
+    return;
+  }
   if (feature.kind == EncoderKind::kText) return add_text(feature);
   if (feature.kind == EncoderKind::kHashed) {
     spec.buckets = feature.buckets;
@@ -505,9 +519,22 @@ Features& Features::vector(const std::vector<std::string>& columns) {
   return *this;
 }
 
-bool Features::has_text() const {
+Features& Features::image(const std::vector<std::string>& columns, int64_t resize, int64_t size,
+                          const std::string& interpolation, bool leave_out) {
+  if (size < 1 || resize < 1) throw Error("INVALID_OPTION", "The size of an image is at least 1.");
+  for (const auto& column : columns)
+    features_.push_back({.column = column,
+                         .kind = EncoderKind::kImage,
+                         .length = size,
+                         .resize = resize,
+                         .interpolation = interpolation,
+                         .leave_out = leave_out});
+  return *this;
+}
+
+bool Features::has(EncoderKind kind) const {
   return std::any_of(features_.begin(), features_.end(),
-                     [](const Feature& feature) { return feature.kind == EncoderKind::kText; });
+                     [&](const Feature& feature) { return feature.kind == kind; });
 }
 
 bool Features::has_sequences() const {
@@ -515,9 +542,10 @@ bool Features::has_sequences() const {
                      [](const Feature& feature) { return feature.is_sequence(); });
 }
 
-bool Features::has_other_than_sequences() const {
-  return std::any_of(features_.begin(), features_.end(),
-                     [](const Feature& feature) { return !feature.is_sequence(); });
+bool Features::has_plain_features() const {
+  return std::any_of(features_.begin(), features_.end(), [](const Feature& feature) {
+    return !feature.is_sequence() && feature.kind != EncoderKind::kImage;
+  });
 }
 
 Features& Features::label(const std::string& column) {

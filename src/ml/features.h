@@ -27,6 +27,10 @@ class Features {
   /// first `length`, special ones included; 0: what the tokenizer says, 512 at most.
   Features& text(const std::vector<std::string>& columns, const std::string& tokenizer,
                  int64_t length = 0);
+  /// Image files (BINARY): the shorter edge resized to `resize` pixels, then the middle, `size`
+  /// wide and high. `leave_out`: rows whose image cannot be read, in place of an error.
+  Features& image(const std::vector<std::string>& columns, int64_t resize, int64_t size,
+                  const std::string& interpolation = "bilinear", bool leave_out = false);
   /// Arrays of as many numbers in each row, like those that a model makes of a text: a feature
   /// each.
   Features& vector(const std::vector<std::string>& columns);
@@ -50,9 +54,10 @@ class Features {
   /// hash keeps groups whole.
   std::vector<std::string> hash_terms() const;
   bool has_features() const { return !features_.empty(); }
-  bool has_text() const;
+  bool has(EncoderKind kind) const;
   bool has_sequences() const;
-  bool has_other_than_sequences() const;
+  /// Those that all networks and baselines read: no sequences and images.
+  bool has_plain_features() const;
   const std::optional<Task>& task() const { return task_; }
   const std::string& group() const { return group_; }
   /// One, or those of a multilabel task.
@@ -68,6 +73,9 @@ class Features {
     int64_t buckets = 0;
     int64_t length = 0;
     std::string tokenizer = {};
+    int64_t resize = 0;
+    std::string interpolation = {};
+    bool leave_out = false;
     /// Whether an array is a kWordSequence or a kNumberSequence is known by its type.
     bool is_array() const {
       return kind == EncoderKind::kWordSequence || kind == EncoderKind::kVector;

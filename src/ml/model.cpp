@@ -57,6 +57,8 @@ FittedModel train(const DataFrame& rows, const Features& features, const ModelOp
   FittedModel result(TabularModel(fitted.specs, model, seed));
   auto trainer = options.trainer;
   trainer.rows = fitted.rows;
+  for (const auto& spec : fitted.specs)
+    if (spec.leave_out) trainer.rows = 0;  // The loader tells when it has read them.
   const auto columns = features.columns();
   const auto train_rows = opened(training, columns);
   const auto held_rows = held ? opened(*held, columns) : OpenRows();
@@ -118,7 +120,7 @@ void FittedModel::save(const std::string& folder) const {
 
 FittedModel FittedModel::load(const std::string& folder) {
   if (!std::filesystem::exists(std::filesystem::path(folder) / "model.json") &&
-      is_text_classifier(folder))
+      is_classifier_folder(folder))
     return FittedModel(TabularModel::of_folder(folder));
   check_artifact(folder);
   return FittedModel(TabularModel::load(folder));

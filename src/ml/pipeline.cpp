@@ -275,6 +275,9 @@ RunResult PipelineRun::run() {
                    : train(train_rows, pipeline.features, pipeline.model, train_options, held);
   result.task = model.features().task;
   result.training = model.training();
+  if (const auto left_out = result.training.left_out; left_out > 0)
+    log(fmt::format("{} rows are left out: their images cannot be read; the first: {}",
+                    grouped(left_out), result.training.left_out_first));
   BaselineResult own;
   own.name = model_name();
   own.metrics = model.evaluate(test_rows);

@@ -225,6 +225,7 @@ struct Parser {
   void features();
   void labels(const Section& table);
   void texts(const Section& table);
+  void images(const Section& table);
   void model();
   void fine_tuning(const Section& table);
   void training();
@@ -312,10 +313,11 @@ void Parser::run() {
       baselines.wrong("list", fmt::format("names the unknown baseline \"{}\".{}", name,
                                           suggestion(name, names)));
     }
-    if (name != "base_rate" && !pipeline.features.has_other_than_sequences()) {
-      baselines.wrong("list", fmt::format("names {}, which reads no sequences, and there is no "
-                                          "other feature",
-                                          name));
+    if (name != "base_rate" && !pipeline.features.has_plain_features()) {
+      baselines.wrong("list",
+                      fmt::format("names {}, which reads no sequences and images, and there is no "
+                                  "other feature",
+                                  name));
     }
     const auto task = pipeline.features.task();
     if (task && !baseline_suits(name, *task)) {
@@ -366,7 +368,8 @@ void Parser::sources() {
     PipelineSource source;
     source.name = name;
     source.path = path_of(table.text("path"));
-    source.format = table.choice("format", format_of(source.path), {"parquet", "csv", "json"});
+    source.format =
+        table.choice("format", format_of(source.path), {"parquet", "csv", "json", "binaryFile"});
     source.schema = table.text("schema");
     if (table.has("options")) {
       const auto* options = table.table()->get("options")->as_table();
@@ -551,13 +554,35 @@ void Parser::texts(const Section& table) {
   pipeline.features.text(columns, path_of(tokenizer).string(), length);
 }
 
+/// Images of the size that the network sees, or larger where it augments them.
+void Parser::images(const Section& table) {
+  const auto columns = table.list<std::string>("image");
+  for (const char* key : {"image_size", "image_resize", "on_bad_image"})
+    if (table.has(key) && columns.empty()) table.wrong(key, "is of no use without `image`");
+  if (columns.empty()) return;
+  const auto model = root["model"];
+  auto network = model["network"].value_or<std::string>("");
+  const auto path = model["path"].value_or<std::string>("");
+  if (network.empty() && !path.empty()) network = network_of(path_of(path).string());
+  ImageShape shape{.resize = 256, .size = 224, .interpolation = "bilinear"};
+  if (!network.empty()) shape = image_shape(network);
+  const auto size = table.integer("image_size", shape.size, 1);
+  const auto resize = table.integer("image_resize", size * shape.resize / shape.size, 1);
+  const bool skip = table.choice("on_bad_image", "error", {"error", "skip"}) == "skip";
+  pipeline.model.network = network;
+  pipeline.model.image_size = size;
+  pipeline.features.image(columns, resize, model["augment"] ? std::max(resize, size) : size,
+                          shape.interpolation, skip);
+}
+
 void Parser::features() {
-  const auto table =
-      section("features",
-              {"label", "labels", "numeric", "categorical", "hashed", "buckets", "date", "sequence",
-               "sequence_length", "text", "text_length", "tokenizer", "vector", "weight", "group",
-               "from", "task", "max_categories"},
-              true);
+  const auto table = section(
+      "features", {"label",        "labels",        "numeric",  "categorical",     "hashed",
+                   "buckets",      "date",          "sequence", "sequence_length", "text",
+                   "text_length",  "tokenizer",     "vector",   "image",           "image_size",
+                   "image_resize", "on_bad_image",  "weight",   "group",           "from",
+                   "task",         "max_categories"},
+      true);
   auto& features = pipeline.features;
   labels(table);
   features.numeric(table.list<std::string>("numeric"));
@@ -573,14 +598,15 @@ void Parser::features() {
   }
   features.sequence(sequences, table.integer("sequence_length", 50, 1));
   texts(table);
+  images(table);
   features.vector(table.list<std::string>("vector"));
   features.weight(table.text("weight"));
   features.max_categories(table.integer("max_categories", 10'000, 1));
   const auto columns = features.columns();
   if (!features.has_features()) {
     refuse(file, table.line("label"),
-           "[features] names no feature: add numeric, categorical, hashed, date, sequence, text "
-           "or vector.");
+           "[features] names no feature: add numeric, categorical, hashed, date, sequence, text, "
+           "vector or image.");
   }
   std::set<std::string> seen;
   for (const auto& name : columns) {
@@ -602,10 +628,10 @@ void belongs(const Section& table, const char* key, const char* of, const char* 
 }
 
 void Parser::model() {
-  const auto table =
-      section("model", {"kind", "hidden", "dropout", "activation", "embedding_dimension",
-                        "batch_norm", "blocks", "heads", "ensemble", "item", "path", "fine_tune",
-                        "lora_rank", "lora_alpha", "lora_dropout", "lora_targets"});
+  const auto table = section(
+      "model", {"kind", "hidden", "dropout", "activation", "embedding_dimension", "batch_norm",
+                "blocks", "heads", "ensemble", "item", "path", "fine_tune", "network", "augment",
+                "lora_rank", "lora_alpha", "lora_dropout", "lora_targets"});
   auto& model = pipeline.model;
   auto kinds = tabular_kinds();
   kinds.emplace_back("linear");
@@ -618,8 +644,8 @@ void Parser::model() {
   if (kind != "linear") model.kind = kind;
   is_pretrained = std::find(pretrained.begin(), pretrained.end(), kind) != pretrained.end();
   if (is_pretrained) return fine_tuning(table);
-  for (const char* key :
-       {"path", "fine_tune", "lora_rank", "lora_alpha", "lora_dropout", "lora_targets"}) {
+  for (const char* key : {"path", "fine_tune", "network", "augment", "lora_rank", "lora_alpha",
+                          "lora_dropout", "lora_targets"}) {
     if (table.has(key))
       table.wrong(
           key, fmt::format("is read by pre-trained models alone: {}", fmt::join(pretrained, ", ")));
@@ -672,10 +698,24 @@ void Parser::fine_tuning(const Section& table) {
     if (table.has(key)) table.wrong(key, "is not read by a pre-trained model");
   }
   auto& model = pipeline.model;
-  if (!pipeline.features.has_text())
-    table.wrong("kind", fmt::format("is \"{}\", which needs [features] `text`", model.kind));
-  table.need("path");
-  model.path = path_of(table.text("path")).string();
+  const bool vision = model.kind == "vision";
+  if (!pipeline.features.has(vision ? EncoderKind::kImage : EncoderKind::kText))
+    table.wrong("kind", fmt::format("is \"{}\", which needs [features] `{}`", model.kind,
+                                    vision ? "image" : "text"));
+  if (!vision) table.need("path");  // a network for images may be new
+  if (table.has("path")) model.path = path_of(table.text("path")).string();
+  for (const char* key : {"network", "augment"}) belongs(table, key, "kind", "vision");
+  if (vision && model.network.empty()) table.need("network");
+  if (table.has("augment")) {
+    std::ostringstream json;
+    json << toml::json_formatter{*table.table()->get("augment")};
+    model.augment = json.str();
+    try {
+      check_transforms(model.augment);
+    } catch (const Error& error) {
+      table.wrong("augment", fmt::format("cannot be used: {}", error.message()));
+    }
+  }
   auto& tuning = model.fine_tuning;
   tuning.of = value_named(kFineTunings, "fine-tuning",
                           table.choice("fine_tune", "all", {"all", "head", "lora"}));
@@ -750,7 +790,9 @@ void Parser::training() {
   options.epochs = table.integer("epochs", options.epochs, 1);
   if (is_pretrained) {
     train.batches.rows = 32;
-    if (pipeline.model.fine_tuning.of == FineTuning::Of::kAll) options.learning_rate = 5e-5;
+    const auto& model = pipeline.model;
+    if (model.fine_tuning.of == FineTuning::Of::kAll && !model.path.empty())
+      options.learning_rate = model.kind == "vision" ? 1e-4 : 5e-5;
   }
   train.batches.rows = table.integer("batch_size", train.batches.rows, 1);
   train.batches.elements = table.integer("batch_elements", 0, 0);

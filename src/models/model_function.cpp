@@ -40,17 +40,18 @@ NativeFunction encoder_function(const std::string& name, const fs::path& path,
 
 NativeFunction prediction_function(const std::string& name, const fs::path& path,
                                    TabularModel model) {
+  std::vector<EncoderSpec> read = model.specs();
+  std::erase_if(read, [](const auto& spec) {
+    return spec.kind == EncoderKind::kLabel || spec.kind == EncoderKind::kWeight;
+  });
+  const bool image = !read.empty() && read[0].kind == EncoderKind::kImage;
+  if (read.size() != 1 || (!image && read[0].kind != EncoderKind::kText))
+    throw Error("UNSUPPORTED_MODEL",
+                fmt::format("{} cannot be a function: its model reads something else than one text "
+                            "or image.",
+                            path.string()));
   // One column by the name that the model knows.
-  const EncoderSpec* read = nullptr;
-  for (const auto& spec : model.specs()) {
-    if (spec.kind == EncoderKind::kLabel || spec.kind == EncoderKind::kWeight) continue;
-    if (read || spec.kind != EncoderKind::kText)
-      throw Error("UNSUPPORTED_MODEL",
-                  fmt::format("{} cannot be a function: its model reads more than one text.",
-                              path.string()));
-    read = &spec;
-  }
-  ArrowSchema column{.format = "u", .name = read->column.c_str()};
+  ArrowSchema column{.format = image ? "z" : "u", .name = read[0].column.c_str()};
   ArrowSchema* columns[] = {&column};
   auto predictor = model.predictor(
       ArrowSchema{.format = "+s", .name = "", .n_children = 1, .children = columns});
@@ -59,7 +60,7 @@ NativeFunction prediction_function(const std::string& name, const fs::path& path
                                                  path.string(), predictor.columns.size()));
   const auto mutex = std::make_shared<std::mutex>();
   return {.name = name,
-          .arguments = {NativeFunction::Argument::kText},
+          .arguments = {image ? NativeFunction::Argument::kBytes : NativeFunction::Argument::kText},
           .returns = predictor.columns[0],
           .call = [mutex, values = std::move(predictor.values)](const ArrowArray& rows) {
             const std::lock_guard lock(*mutex);
@@ -73,7 +74,7 @@ NativeFunction make_model_function(const std::string& name, const fs::path& path
                                    const std::string& device) {
   if (fs::exists(path / "model.json"))
     return prediction_function(name, path, TabularModel::load(path));
-  if (is_text_classifier(path.string()))
+  if (is_classifier_folder(path.string()))
     return prediction_function(name, path, TabularModel::of_folder(path));
   return encoder_function(name, path, device);
 }

@@ -10,8 +10,8 @@ namespace firesteel {
 
 /// Of what `path` holds:
 ///   a sentence encoder's folder: text → its vector, an array of floats;
-///   a classifier of texts of Hugging Face: text → its label;
-///   an artifact whose model reads one text: text → what `predict` says of it.
+///   a classifier's folder (TabularModel::of_folder): text or image file → its label;
+///   an artifact whose model reads one text or image: → what `predict` says of it.
 /// `device`: auto, cpu or cuda. Throws PATH_NOT_FOUND, INVALID_ARTIFACT, UNSUPPORTED_MODEL.
 NativeFunction make_model_function(const std::string& name, const std::filesystem::path& path,
                                    const std::string& device = "auto");

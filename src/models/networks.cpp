@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "models/image_classifier.h"
 #include "models/text_classifier.h"
 #include "nn/tabular_net.h"
 
@@ -95,6 +98,7 @@ struct PretrainedKind {
 };
 constexpr PretrainedKind kPretrainedKinds[] = {
     {"hf", make_text_classifier},
+    {"vision", make_image_classifier},
 };
 
 }  // namespace
@@ -104,6 +108,20 @@ Network make_network(const TabularOptions& options, const std::vector<EncoderSpe
   for (const auto& row : kPretrainedKinds)
     if (row.name == options.kind) return row.make(options, specs, path, weights);
   return make_tabular(options, specs);
+}
+
+bool is_classifier_folder(const std::string& folder) {
+  const auto file = std::filesystem::path(folder) / "config.json";
+  if (!std::filesystem::exists(file)) return false;
+  try {
+    const auto config = nlohmann::json::parse(read_file(file));
+    const auto classes = config.value("architectures", std::vector<std::string>());
+    return config.contains("architecture") || std::ranges::any_of(classes, [](const auto& name) {
+             return name.ends_with("ForSequenceClassification");
+           });
+  } catch (const nlohmann::json::exception&) {
+    return false;  // Whoever reads the file says what is wrong with it.
+  }
 }
 
 std::vector<std::string> pretrained_kinds() {

@@ -14,6 +14,7 @@
 #include "base/added_columns.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "models/image_classifier.h"
 #include "models/lora.h"
 #include "models/networks.h"
 #include "models/tabular_loaders.h"
@@ -58,16 +59,24 @@ struct TabularModel::State {
     const auto logits = net.forward_rows(batch);
     return task() == Task::kRetrieval ? logits.to(torch::kFloat32) : scores_of(logits, task());
   }
+  /// Of a batch that nobody asked to be of some size: images are large.
+  int64_t batch_rows() const {
+    constexpr int64_t kBatchBytes = int64_t{64} << 20;
+    const auto bytes = static_cast<int64_t>(RecordLayout(specs, true).record_bytes);
+    return std::clamp<int64_t>(kBatchBytes / std::max<int64_t>(bytes, 1), 1,
+                               LoaderOptions().batch_rows);
+  }
   /// Streamed once: nothing is kept.
   std::unique_ptr<Loader> in_order(const OpenRows& rows) const {
     LoaderOptions order;
     order.shuffle = false;
     order.end_epoch = 1;
     order.memory_bytes_max = 0;
+    order.batch_rows = batch_rows();
     return std::make_unique<Loader>(rows, specs, order);
   }
-  /// The outputs of each row of a batch of columns, in the label's own units.
-  std::vector<float> predicted(const Encoder& encoder, const ArrowArray& batch) const;
+  /// The outputs of each row, in the label's own units.
+  std::vector<float> predicted(const Batch& batch) const;
   /// To the label's own units.
   void restore_units(std::vector<float>* values) const {
     if (task() != Task::kRegression) return;
@@ -157,8 +166,9 @@ TrainResult TabularModel::train(const OpenRows& rows, const OpenRows& validation
   OpenLoader open_validation;
   if (validation) {
     open_validation = [&](LoaderStart) {
-      return std::make_unique<Loader>(validation, state_->specs,
-                                      validation_loader(batches, options));
+      auto loader = validation_loader(batches, options);
+      loader.batch_rows = state_->batch_rows();
+      return std::make_unique<Loader>(validation, state_->specs, loader);
     };
   }
   auto& net = state_->net;
@@ -192,6 +202,7 @@ Batch rows_of(const Batch& batch, int64_t begin, int64_t end) {
     part.sequences.push_back(
         {sequence.values.slice(0, begin, end), sequence.lengths.slice(0, begin, end)});
   }
+  for (const auto& images : batch.images) part.images.push_back(images.slice(0, begin, end));
   return part;
 }
 
@@ -315,22 +326,39 @@ std::vector<std::string> prediction_names(const std::vector<EncoderSpec>& specs,
 
 }  // namespace
 
-std::vector<float> TabularModel::State::predicted(const Encoder& encoder,
-                                                  const ArrowArray& batch) const {
+std::vector<float> TabularModel::State::predicted(const Batch& batch) const {
   torch::NoGradGuard no_grad;
   net.module->eval();
-  const Batch tensors = encoder.encode(batch);
   // In parts of one size: what some networks keep of a row is much larger than the row.
-  const int64_t rows = tensors.rows(), parts = std::max<int64_t>(1, rows / net.rows_at_once);
+  const int64_t rows = batch.rows(), parts = std::max<int64_t>(1, rows / net.rows_at_once);
   std::vector<float> values;
   for (int64_t part = 0; part < parts; ++part) {
     const auto scores =
-        to_vector(row_scores(rows_of(tensors, rows * part / parts, rows * (part + 1) / parts)));
+        to_vector(row_scores(rows_of(batch, rows * part / parts, rows * (part + 1) / parts)));
     values.insert(values.end(), scores.begin(), scores.end());
   }
   restore_units(&values);
   return values;
 }
+
+namespace {
+
+/// Values with empty ones at the places that were left out.
+template <typename Value>
+void spread(std::vector<Value>* values, const std::vector<int64_t>& left_out, size_t rows) {
+  std::vector<Value> all(rows);
+  auto next = left_out.begin();
+  for (size_t row = 0, from = 0; row < rows; ++row) {
+    if (next != left_out.end() && *next == static_cast<int64_t>(row)) {
+      ++next;
+    } else {
+      all[row] = std::move((*values)[from++]);
+    }
+  }
+  *values = std::move(all);
+}
+
+}  // namespace
 
 TabularModel::Predictor TabularModel::predictor(const ArrowSchema& schema,
                                                 const std::string& name) const {
@@ -342,7 +370,8 @@ TabularModel::Predictor TabularModel::predictor(const ArrowSchema& schema,
   const auto encoder = std::make_shared<Encoder>(state_->specs, schema, false);
   predictor.values = [state = state_, label = label(), encoder, is_text,
                       count = predictor.columns.size()](const ArrowArray& batch) {
-    const auto scores = state->predicted(*encoder, batch);
+    Encoder::LeftOut left_out;
+    const auto scores = state->predicted(encoder->encode(batch, &left_out));
     const auto outputs = is_text ? label.vocabulary.size() : count;
     std::vector<AddedValues> out(count);
     for (size_t row = 0; row < scores.size(); row += outputs) {
@@ -351,6 +380,14 @@ TabularModel::Predictor TabularModel::predictor(const ArrowSchema& schema,
       if (is_text) out[0].texts.push_back(label.vocabulary[static_cast<size_t>(best)]);
       for (size_t place = 0; place < count && !is_text; ++place)
         out[place].numbers.push_back(begin[static_cast<int64_t>(place)]);
+    }
+    if (left_out.rows.empty()) return out;
+    for (auto& values : out) {
+      const auto rows = static_cast<size_t>(batch.length);
+      is_text ? spread(&values.texts, left_out.rows, rows)
+              : spread(&values.numbers, left_out.rows, rows);
+      values.missing.assign(rows, false);
+      for (const auto row : left_out.rows) values.missing[static_cast<size_t>(row)] = true;
     }
     return out;
   };
@@ -399,6 +436,9 @@ TabularOptions options_from(const nlohmann::json& json) {
     tuning.lora.alpha = json.at("lora_alpha");
     tuning.lora.dropout = json.at("lora_dropout");
     tuning.lora.targets = json.at("lora_targets").get<std::vector<std::string>>();
+    options.network = json.at("network");
+    options.image_size = json.at("image_size");
+    options.augment = json.at("augment");
     return options;
   }
   const auto kinds = nn::tabular_net_kinds();
@@ -438,7 +478,10 @@ void TabularModel::save(const fs::path& folder) const {
              {"lora_rank", tuning.lora.rank},
              {"lora_alpha", tuning.lora.alpha},
              {"lora_dropout", tuning.lora.dropout},
-             {"lora_targets", tuning.lora.targets}};
+             {"lora_targets", tuning.lora.targets},
+             {"network", options.network},
+             {"image_size", options.image_size},
+             {"augment", options.augment}};
   }
   write_file_aside(folder / "model.json", model.dump(1) + "\n");
   write_file_aside(folder / "encoders.json",
@@ -474,9 +517,13 @@ TabularModel TabularModel::load(const fs::path& folder) {
 
 TabularModel TabularModel::of_folder(const fs::path& folder) {
   TabularOptions options;
-  options.kind = "hf";
   options.path = folder.string();
-  return TabularModel(std::make_shared<State>(own_specs(folder), options, folder, Weights::kWhole));
+  const auto images = read_vision_folder(folder);
+  options.kind = images ? "vision" : "hf";
+  if (images) options.network = images->architecture;
+  auto specs = images ? image_specs(*images, folder) : text_specs(folder);
+  return TabularModel(
+      std::make_shared<State>(std::move(specs), std::move(options), folder, Weights::kWhole));
 }
 
 EncodedRows encode_rows(const std::vector<EncoderSpec>& specs, const OpenRows& rows) {

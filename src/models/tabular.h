@@ -34,6 +34,10 @@ struct TabularOptions {
   /// Of pre-trained kinds: the model's folder or file, and what of it is trained.
   std::string path;
   FineTuning fine_tuning;
+  /// Of vision: the network's name, pixels of an edge that it sees (0: as its public weights want),
+  /// and what is done to images in training (image_transforms.h), as JSON.
+  std::string network, augment;
+  int64_t image_size = 0;
 };
 /// The kinds there are, and those of them that read sequences.
 std::vector<std::string> tabular_kinds();
@@ -43,8 +47,19 @@ std::vector<std::string> pretrained_kinds();
 /// How many tokens of a text the model of a folder reads, special ones included. Throws as reading
 /// the folder does.
 int64_t text_length_max(const std::string& folder);
-/// Whether a Hugging Face folder holds a classifier of texts.
-bool is_text_classifier(const std::string& folder);
+/// What a network of `vision` sees of an image, as its public weights want it.
+struct ImageShape {
+  int64_t resize, size;
+  std::string interpolation;
+};
+ImageShape image_shape(const std::string& network);
+/// Throws INVALID_OPTION when JSON text names no transforms of images (image_transforms.h).
+void check_transforms(const std::string& json);
+/// The network that a folder with weights of one is for; empty when it does not say.
+std::string network_of(const std::string& folder);
+/// Whether a folder holds a classifier that needs no training: of texts, as Hugging Face keeps it,
+/// or of images, as timm does.
+bool is_classifier_folder(const std::string& folder);
 /// Kinds that have a task of their own, which no other kind is for.
 constexpr Named<Task> kOwnTasks[] = {{Task::kRetrieval, "two_tower"},
                                      {Task::kReconstruction, "autoencoder"}};
@@ -101,8 +116,8 @@ class TabularModel {
   void save(const std::filesystem::path& folder) const;
   /// Throws INVALID_ARTIFACT.
   static TabularModel load(const std::filesystem::path& folder);
-  /// A classifier of texts of Hugging Face as it is, which reads the column `text` and predicts its
-  /// label's name. Throws UNSUPPORTED_MODEL, INVALID_ARTIFACT.
+  /// A classifier's folder as it is, which reads the column `text`, or image files in the column
+  /// `content`, and predicts the label's name. Throws UNSUPPORTED_MODEL, INVALID_ARTIFACT.
   static TabularModel of_folder(const std::filesystem::path& folder);
 
   const std::vector<EncoderSpec>& specs() const;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "models/bert.h"
+#include "models/class_labels.h"
 #include "models/model_folder.h"
 #include "models/token_batches.h"
 #include "text/tokenizer.h"
@@ -20,36 +21,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int64_t kRowsAtOnce = 1024;  // a token each, they make a few batches
-
-struct TextLabels {
-  Task task = Task::kBinary;
-  std::vector<std::string> names;
-};
-
-TextLabels labels_of(const std::vector<EncoderSpec>& specs) {
-  TextLabels labels;
-  for (const auto& spec : specs) {
-    if (spec.kind != EncoderKind::kLabel) continue;
-    labels.task = spec.task;
-    switch (spec.task) {
-      case Task::kMulticlass:
-        return {spec.task, spec.vocabulary};
-      case Task::kBinary:
-        if (!spec.vocabulary.empty()) return {spec.task, spec.vocabulary};
-        return {spec.task, {"0", "1"}};
-      case Task::kRegression:
-      case Task::kMultilabel:
-        labels.names.push_back(spec.column);
-        break;
-      case Task::kRetrieval:
-      case Task::kRanking:
-      case Task::kReconstruction:
-        throw Error("INVALID_OPTION",
-                    fmt::format("The network `hf` is not for a {} task.", task_name(spec.task)));
-    }
-  }
-  return labels;
-}
 
 void check_features(const std::vector<EncoderSpec>& specs, const BertOptions& options) {
   int texts = 0;
@@ -76,7 +47,7 @@ void check_features(const std::vector<EncoderSpec>& specs, const BertOptions& op
 /// A classifier and what it is for.
 struct TextNet {
   BertClassifier model;
-  Task task;
+  ClassLabels labels;
 
   torch::Tensor forward(const Batch& batch) const {
     const auto& tokens = batch.sequences.at(0);
@@ -86,9 +57,8 @@ struct TextNet {
   torch::Tensor logits(const torch::Tensor& values, const torch::Tensor& lengths) const {
     const auto mask =
         torch::arange(values.size(1), lengths.options()).unsqueeze(0) < lengths.unsqueeze(1);
-    auto out = model.ptr()->forward(
-        {values.masked_fill(mask.logical_not(), model->options.padding), mask});
-    return task == Task::kBinary ? out.slice(1, 1, 2) - out.slice(1, 0, 1) : out;
+    return labels.outputs(model.ptr()->forward(
+        {values.masked_fill(mask.logical_not(), model->options.padding), mask}));
   }
   /// Texts of like length together: what is not trained is not bound to batches.
   torch::Tensor by_length(const SequenceBatch& tokens) const {
@@ -108,7 +78,7 @@ struct TextNet {
 
 /// The model's own config.json with the labels of the head that it has now.
 std::string config_with(const std::string& text, const std::string& family,
-                        const TextLabels& labels) {
+                        const ClassLabels& labels) {
   auto config = nlohmann::ordered_json::parse(text);
   nlohmann::ordered_json by_id, by_name;
   for (size_t i = 0; i < labels.names.size(); ++i) {
@@ -127,22 +97,11 @@ std::string config_with(const std::string& text, const std::string& family,
 
 }  // namespace
 
-bool is_text_classifier(const std::string& folder) {
-  try {
-    const auto config = nlohmann::json::parse(read_file(fs::path(folder) / "config.json"));
-    const auto classes = config.value("architectures", std::vector<std::string>());
-    return std::ranges::any_of(
-        classes, [](const auto& name) { return name.ends_with("ForSequenceClassification"); });
-  } catch (const nlohmann::json::exception&) {
-    return false;  // Whoever reads the file says what is wrong with it.
-  }
-}
-
 int64_t text_length_max(const std::string& folder) {
   return read_bert_options(folder).tokens_max();
 }
 
-std::vector<EncoderSpec> own_specs(const fs::path& folder) {
+std::vector<EncoderSpec> text_specs(const fs::path& folder) {
   const auto options = read_bert_options(folder);
   const auto tokenizer = folder / "tokenizer.json";
   EncoderSpec text{.column = "text", .kind = EncoderKind::kText};
@@ -160,9 +119,9 @@ Network make_text_classifier(const TabularOptions& /*options*/,
                              Weights weights) {
   auto shape = read_bert_options(folder);
   check_features(specs, shape);
-  const auto labels = labels_of(specs);
+  const auto labels = class_labels(specs, "hf");
   shape.labels = labels.names;
-  TextNet net{BertClassifier(shape, BertHead::kSequence), labels.task};
+  TextNet net{BertClassifier(shape, BertHead::kSequence), labels};
   Network network{net.model.ptr(), [net](const Batch& batch) { return net.forward(batch); },
                   [net](const Batch& batch) { return net.forward(batch); }};
   network.rows_at_once = kRowsAtOnce;

@@ -9,7 +9,7 @@
 namespace firesteel {
 
 /// Features and labels of a folder's classifier as it is: the text is the column `text`.
-std::vector<EncoderSpec> own_specs(const std::filesystem::path& folder);
+std::vector<EncoderSpec> text_specs(const std::filesystem::path& folder);
 
 /// `folder`: Hugging Face's, with or without a head; one of other labels is replaced by a new one.
 /// Two classes have two logits, as in transformers, whose difference is the row's.

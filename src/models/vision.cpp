@@ -56,7 +56,8 @@ std::shared_ptr<VisionNet> make_vision_net(const std::string& name, int64_t clas
 }
 
 LoadedWeights load_vision_weights(VisionNet& net, NamedTensors weights,
-                                  const std::filesystem::path& origin) {
+                                  const std::filesystem::path& origin,
+                                  const std::vector<std::string>& may_be_new) {
   std::map<std::string, torch::Tensor> renamed;
   for (auto& [name, tensor] : weights.tensors) {
     auto now = name;
@@ -67,7 +68,7 @@ LoadedWeights load_vision_weights(VisionNet& net, NamedTensors weights,
   for (const auto& item : net.named_buffers())
     if (item.key().ends_with(".num_batches_tracked")) renamed.try_emplace(item.key(), item.value());
   weights.tensors = std::move(renamed);
-  return load_weights(net, weights, "", origin);
+  return load_weights(net, weights, "", origin, may_be_new);
 }
 
 }  // namespace firesteel

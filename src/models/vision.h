@@ -42,6 +42,7 @@ std::shared_ptr<VisionNet> make_vision_net(const std::string& name, int64_t clas
 /// Copies weights into a network as `load_weights` does. As in TorchVision, they may be of before
 /// PyTorch counted the batches of norms, or have the older names of ViT's layers.
 LoadedWeights load_vision_weights(VisionNet& net, NamedTensors weights,
-                                  const std::filesystem::path& origin);
+                                  const std::filesystem::path& origin,
+                                  const std::vector<std::string>& may_be_new = {});
 
 }  // namespace firesteel

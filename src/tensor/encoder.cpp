@@ -13,11 +13,16 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <map>
+#include <mutex>
+#include <span>
 #include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
+#include "images/decode.h"
 #include "tensor/arrow_values.h"
+#include "tensor/image_functions.h"
 #include "text/tokenizer.h"
 
 namespace firesteel {
@@ -45,6 +50,9 @@ enum class Storage {
   kDateDays,
   kDateMilliseconds,
   kTimestamp,
+  kBytes,
+  kLargeBytes,
+  kBytesView,
   kNull,
 };
 
@@ -94,6 +102,7 @@ struct ColumnType {
   int64_t units_per_second = 1;
 
   bool is_text() const { return storage >= Storage::kText && storage <= Storage::kTextView; }
+  bool is_bytes() const { return storage >= Storage::kBytes && storage <= Storage::kBytesView; }
   bool is_integer() const { return storage <= Storage::kUint64; }
   bool is_number() const { return storage <= Storage::kDecimal; }
   bool is_time() const { return storage >= Storage::kDateDays && storage <= Storage::kTimestamp; }
@@ -137,6 +146,10 @@ ColumnType column_type(const ArrowSchema& schema, const EncoderSpec& spec) {
         return {Storage::kText};
       case 'U':
         return {Storage::kLargeText};
+      case 'z':
+        return {Storage::kBytes};
+      case 'Z':
+        return {Storage::kLargeBytes};
       case 'n':
         return {Storage::kNull};
       default:
@@ -144,6 +157,7 @@ ColumnType column_type(const ArrowSchema& schema, const EncoderSpec& spec) {
     }
   }
   if (format == "vu") return {Storage::kTextView};
+  if (format == "vz") return {Storage::kBytesView};
   if (format == "tdD") return {Storage::kDateDays};
   if (format == "tdm") return {Storage::kDateMilliseconds, 1, 1000};
   if (format.starts_with("ts") && format.size() >= 4) {
@@ -215,16 +229,30 @@ void with_numbers(const ColumnType& type, const ArrowArray& array, Use use) {
     case Storage::kText:
     case Storage::kLargeText:
     case Storage::kTextView:
+    case Storage::kBytes:
+    case Storage::kLargeBytes:
+    case Storage::kBytesView:
     case Storage::kNull:
       return;
   }
 }
 
+/// The same for texts and bytes, which lie alike.
 template <typename Use>
 void with_texts(const ColumnType& type, const ArrowArray& array, Use use) {
-  if (type.storage == Storage::kText) return use(arrow::Text<int32_t>(array));
-  if (type.storage == Storage::kLargeText) return use(arrow::Text<int64_t>(array));
-  if (type.storage == Storage::kTextView) return use(arrow::TextView(array));
+  switch (type.storage) {
+    case Storage::kText:
+    case Storage::kBytes:
+      return use(arrow::Text<int32_t>(array));
+    case Storage::kLargeText:
+    case Storage::kLargeBytes:
+      return use(arrow::Text<int64_t>(array));
+    case Storage::kTextView:
+    case Storage::kBytesView:
+      return use(arrow::TextView(array));
+    default:
+      return;
+  }
 }
 
 /// Word → id, by open addressing. Holds views of the vocabulary.
@@ -435,6 +463,7 @@ int64_t EncoderSpec::cardinality() const {
     case EncoderKind::kNumeric:
     case EncoderKind::kNumberSequence:
     case EncoderKind::kVector:
+    case EncoderKind::kImage:
     case EncoderKind::kGroup:
     case EncoderKind::kLabel:
     case EncoderKind::kWeight:
@@ -472,6 +501,10 @@ RecordLayout::RecordLayout(const std::vector<EncoderSpec>& specs, bool with_labe
       slot = {offset, 4 + element * static_cast<uint32_t>(spec.length)};
       offset += slot.width;
       sequences.push_back({slot, element, spec.cardinality(), spec.length});
+    } else if (spec.kind == EncoderKind::kImage) {
+      slot = {offset, static_cast<uint32_t>(3 * spec.length * spec.length)};
+      offset += slot.width;
+      images.push_back({slot, spec.length});
     } else if (with_label && spec.kind == EncoderKind::kLabel && label_width(spec) > 0) {
       has_label = true;
       task = spec.task;
@@ -538,6 +571,14 @@ void RecordLayout::unpack(const std::byte* const* records, int64_t rows, Batch* 
   for (const auto& sequence : sequences) {
     batch->sequences.push_back(unpack_sequence(sequence, records, rows));
   }
+  batch->images.clear();
+  for (const auto& image : images) {
+    auto pixels = torch::empty({rows, 3, image.size, image.size}, torch::kUInt8);
+    auto* to = pixels.data_ptr<uint8_t>();
+    for (int64_t row = 0; row < rows; ++row, to += image.slot.width)
+      std::memcpy(to, records[row] + image.slot.offset, image.slot.width);
+    batch->images.push_back(std::move(pixels));
+  }
 }
 
 SequenceBatch RecordLayout::unpack_sequence(const Sequence& sequence,
@@ -597,6 +638,9 @@ void RecordLayout::unpack_label(const std::byte* record, int64_t row, void* to) 
   }
 }
 
+/// Rows that cannot be read, and why.
+using Unread = std::map<int64_t, std::string>;
+
 /// One column: its place in the batch, its type, and its tables.
 struct Encoder::Column {
   EncoderSpec spec;
@@ -611,7 +655,8 @@ struct Encoder::Column {
   std::unique_ptr<Tokenizer> tokenizer;
   size_t stride = 0;
 
-  void encode(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  void encode(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out,
+              Unread* unread) const;
   void encode_numeric(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   void encode_label(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   void encode_weight(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
@@ -619,6 +664,8 @@ struct Encoder::Column {
   void encode_sequence(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   void encode_vector(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
   void encode_text(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out) const;
+  void encode_images(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out,
+                     Unread* unread) const;
   template <typename Value, typename Read>
   void encode_elements(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out,
                        Read read) const;
@@ -698,6 +745,11 @@ void Encoder::Column::check_type(std::string_view format) const {
     case EncoderKind::kVector:
       if (!type.is_number()) unsuitable(spec, format, "the elements of this array are numbers");
       return;
+    case EncoderKind::kImage:
+      if (!type.is_bytes()) {
+        unsuitable(spec, format, "an image is the bytes of its file: BINARY");
+      }
+      return;
     case EncoderKind::kText:
       if (!type.is_text() || is_dictionary) {
         unsuitable(spec, format, "a text feature needs strings: cast it to string");
@@ -743,31 +795,47 @@ void Encoder::Column::check_type(std::string_view format) const {
   }
 }
 
-void Encoder::encode(const ArrowArray& batch, int64_t begin, int64_t count, std::byte* out) const {
+Encoder::LeftOut Encoder::encode(const ArrowArray& batch, int64_t begin, int64_t count,
+                                 std::byte* out) const {
   // Blocks that stay in the cache while every column writes into them.
   constexpr int64_t kBlock = 1024;
+  LeftOut left_out;
   for (int64_t done = 0; done < count; done += kBlock) {
     const int64_t rows = std::min(kBlock, count - done);
+    Unread unread;  // of the block
     for (const auto& column : columns_) {
-      column.encode(*batch.children[column.place], batch.offset + begin + done, rows,
-                    out + done * layout_.record_bytes);
+      column.encode(*batch.children[column.place], batch.offset + begin + done, rows, out, &unread);
     }
+    int64_t kept = rows;
+    for (auto row = unread.rbegin(); row != unread.rend(); ++row) {
+      std::byte* at = out + row->first * layout_.record_bytes;
+      std::memmove(at, at + layout_.record_bytes,
+                   static_cast<size_t>(--kept - row->first) * layout_.record_bytes);
+    }
+    for (const auto& [row, why] : unread) {
+      if (left_out.rows.empty()) left_out.first = why;
+      left_out.rows.push_back(begin + done + row);
+    }
+    out += kept * layout_.record_bytes;
   }
+  return left_out;
 }
 
-Batch Encoder::encode(const ArrowArray& batch) const {
+Batch Encoder::encode(const ArrowArray& batch, LeftOut* left_out) const {
   const auto bytes =
       std::make_unique_for_overwrite<std::byte[]>(batch.length * layout_.record_bytes + 1);
-  encode(batch, 0, batch.length, bytes.get());
-  std::vector<const std::byte*> records(batch.length);
-  for (int64_t i = 0; i < batch.length; ++i) records[i] = bytes.get() + i * layout_.record_bytes;
-  Batch tensors = layout_.make_batch(batch.length);
-  layout_.unpack(records.data(), batch.length, &tensors);
+  auto without = encode(batch, 0, batch.length, bytes.get());
+  const auto rows = batch.length - static_cast<int64_t>(without.rows.size());
+  std::vector<const std::byte*> records(rows);
+  for (int64_t i = 0; i < rows; ++i) records[i] = bytes.get() + i * layout_.record_bytes;
+  Batch tensors = layout_.make_batch(rows);
+  layout_.unpack(records.data(), rows, &tensors);
+  if (left_out) *left_out = std::move(without);
   return tensors;
 }
 
-void Encoder::Column::encode(const ArrowArray& array, int64_t begin, int64_t count,
-                             std::byte* out) const {
+void Encoder::Column::encode(const ArrowArray& array, int64_t begin, int64_t count, std::byte* out,
+                             Unread* unread) const {
   begin += array.offset;
   switch (spec.kind) {
     case EncoderKind::kNumeric:
@@ -785,6 +853,8 @@ void Encoder::Column::encode(const ArrowArray& array, int64_t begin, int64_t cou
       return encode_vector(array, begin, count, out + slot.offset);
     case EncoderKind::kText:
       return encode_text(array, begin, count, out + slot.offset);
+    case EncoderKind::kImage:
+      return encode_images(array, begin, count, out + slot.offset, unread);
     case EncoderKind::kCategorical:
     case EncoderKind::kHashed:
     case EncoderKind::kDate:
@@ -988,6 +1058,37 @@ void Encoder::Column::encode_text(const ArrowArray& array, int64_t begin, int64_
       at += stride;
     }
   });
+}
+
+/// Each file is read and resized by one of the threads.
+void Encoder::Column::encode_images(const ArrowArray& array, int64_t begin, int64_t count,
+                                    std::byte* out, Unread* unread) const {
+  const arrow::Validity validity(array);
+  std::mutex mutex;
+  with_texts(type, array, [&](const auto& bytes) {
+    at::parallel_for(0, count, 1, [&](int64_t from, int64_t to) {
+      const torch::NoGradGuard no_grad;
+      for (int64_t i = from; i < to; ++i) {
+        try {
+          if (!validity.valid(begin + i)) throw Error("MALFORMED_IMAGE", "It is null.");
+          const auto file = bytes(begin + i);
+          auto pixels = images::to_tensor(decode_image(std::as_bytes(std::span(file))));
+          pixels = images::resize(pixels, {spec.resize}, spec.interpolation);
+          pixels = images::center_crop(pixels, {spec.length}).contiguous();
+          std::memcpy(out + i * stride, static_cast<const uint8_t*>(pixels.const_data_ptr()), slot.width);
+        } catch (const Error& error) {
+          const std::lock_guard lock(mutex);
+          (*unread)[i] = error.message();
+        }
+      }
+    });
+  });
+  if (unread->empty() || spec.leave_out) return;
+  const auto& [row, why] = *unread->begin();
+  throw Error("MALFORMED_IMAGE",
+              fmt::format("The image `{}` cannot be read in {} of {} rows read together, the first "
+                          "of them row {}: {} Leave such rows out with on_bad_image = \"skip\".",
+                          spec.column, unread->size(), count, row + 1, why));
 }
 
 void Encoder::Column::encode_label(const ArrowArray& array, int64_t begin, int64_t count,

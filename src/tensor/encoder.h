@@ -31,6 +31,7 @@ struct SequenceBatch {
 struct Batch {
   torch::Tensor numeric, categorical, label, weight;
   std::vector<SequenceBatch> sequences;
+  std::vector<torch::Tensor> images;  // [B, 3, S, S] bytes
   /// Of a loader's batch over all processes that share it: rows, and the sum of their weights.
   int64_t total_rows = 0;
   double total_weight = 0;
@@ -38,8 +39,8 @@ struct Batch {
 };
 
 /// Where each feature lies in a packed record: float32 numerics, then ids of 1, 2 or 4 bytes, then
-/// sequences (their length in 4 bytes, and room for all elements), the label and the weight, in the
-/// order of the specs.
+/// sequences (their length in 4 bytes, and room for all elements), images, the label and the
+/// weight, in the order of the specs.
 struct RecordLayout {
   struct Slot {
     uint32_t offset = 0;
@@ -60,6 +61,11 @@ struct RecordLayout {
   std::vector<Slot> categorical;
   std::vector<int64_t> cardinalities;  // of each categorical feature
   std::vector<Sequence> sequences;
+  struct Picture {
+    Slot slot;
+    int64_t size = 0;  // pixels of an edge
+  };
+  std::vector<Picture> images;
   std::vector<std::string> names;  // numerics, then categoricals
   bool has_label = false, has_weight = false;
   Task task = Task::kBinary;
@@ -88,10 +94,16 @@ class Encoder {
   ~Encoder();
 
   const RecordLayout& layout() const { return layout_; }
-  /// Writes rows [begin, begin + count) of `batch` as records to `out`.
-  void encode(const ArrowArray& batch, int64_t begin, int64_t count, std::byte* out) const;
-  /// A whole batch as tensors.
-  Batch encode(const ArrowArray& batch) const;
+  /// What rows were left out for.
+  struct LeftOut {
+    std::vector<int64_t> rows;  // of the batch, in order
+    std::string first;          // what is wrong with the first
+  };
+  /// Writes rows [begin, begin + count) of `batch` as records to `out`, one behind the other; those
+  /// left out are told.
+  LeftOut encode(const ArrowArray& batch, int64_t begin, int64_t count, std::byte* out) const;
+  /// A whole batch as tensors, but for the rows left out.
+  Batch encode(const ArrowArray& batch, LeftOut* left_out = nullptr) const;
 
  private:
   struct Column;

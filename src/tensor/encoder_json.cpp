@@ -30,6 +30,7 @@ constexpr Name<EncoderKind> kKinds[] = {
     {EncoderKind::kNumberSequence, "number_sequence"},
     {EncoderKind::kText, "text"},
     {EncoderKind::kVector, "vector"},
+    {EncoderKind::kImage, "image"},
     {EncoderKind::kGroup, "group"},
 };
 constexpr Name<DatePart> kParts[] = {
@@ -103,6 +104,12 @@ std::string encoders_to_json(const std::vector<EncoderSpec>& specs) {
         row["length"] = spec.length;
         row["vocabulary"] = spec.vocabulary;
         break;
+      case EncoderKind::kImage:
+        row["length"] = spec.length;
+        row["resize"] = spec.resize;
+        row["interpolation"] = spec.interpolation;
+        row["leave_out"] = spec.leave_out;
+        break;
       case EncoderKind::kText:
         row["length"] = spec.length;
         row["ids"] = spec.buckets;
@@ -137,13 +144,17 @@ std::vector<EncoderSpec> encoders_from_json(std::string_view text) {
       spec.vocabulary = row.value("vocabulary", std::vector<std::string>());
       spec.buckets = row.value("buckets", row.value("ids", int64_t{0}));
       spec.tokenizer = row.value("tokenizer", std::string());
+      spec.resize = row.value("resize", int64_t{0});
+      spec.interpolation = row.value("interpolation", std::string());
+      spec.leave_out = row.value("leave_out", false);
       spec.length = row.value("length", int64_t{0});
       if (row.contains("part")) spec.part = value_of(kParts, row["part"].get<std::string>());
       if (row.contains("task")) spec.task = value_of(kTasks, row["task"].get<std::string>());
       if (!std::isfinite(spec.mean) || !(spec.deviation > 0) ||
           ((spec.kind == EncoderKind::kHashed || spec.kind == EncoderKind::kText) &&
            spec.buckets < 1) ||
-          ((spec.is_sequence() || spec.kind == EncoderKind::kVector) && spec.length < 1)) {
+          ((spec.is_sequence() || spec.kind == EncoderKind::kVector) && spec.length < 1) ||
+          (spec.kind == EncoderKind::kImage && (spec.length < 1 || spec.resize < 1))) {
         throw Error("INVALID_ARTIFACT", fmt::format("The encoder of `{}` has statistics that no "
                                                     "column can have.",
                                                     spec.column));

@@ -19,6 +19,7 @@ enum class EncoderKind {
   kWordSequence,    // an array's elements as kCategorical: the last ones, up to `length`
   kNumberSequence,  // an array's elements as kNumeric
   kText,            // the tokens of a text: the first ones, up to `length`
+  kImage,           // an image file's bytes: its middle, `length` pixels wide and high
   kVector,          // an array of `length` numbers, all of one mean and deviation: so many features
   kGroup,           // of a ranking: rows with the same value are ranked among each other
 };
@@ -54,6 +55,11 @@ struct EncoderSpec {
   Task task = Task::kBinary;         // kLabel
   int64_t length = 0;                // sequences: elements kept; kVector: of each row
   std::string tokenizer = {};        // kText: path of a tokenizer.json
+  /// kImage: what the shorter edge is resized to before, and how; rows whose image cannot be read
+  /// are left out, or are an error.
+  int64_t resize = 0;
+  std::string interpolation = {};
+  bool leave_out = false;
 
   /// Float features this column becomes.
   int64_t numeric_count() const;

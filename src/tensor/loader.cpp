@@ -191,6 +191,10 @@ class Loader::Worker {
 
   int64_t epoch() const { return epoch_; }
   double waited_seconds() const { return waited_; }
+  LeftOutRows left_out() {
+    const std::lock_guard lock(mutex_);
+    return left_out_;
+  }
   double packing_seconds() {
     wait_for_rows();
     return packing_;
@@ -321,9 +325,9 @@ class Loader::Worker {
       if (batch_at_ == batch_.rows() && !next_arrow_batch()) return;
       auto [count, out] =
           store_.room(std::min(batch_.rows() - batch_at_, rows_max_ - store_.rows()));
-      encoder_->encode(*batch_.get(), batch_at_, count, out);
+      const auto kept = encode(count, out);
       batch_at_ += count;
-      store_.add(count);
+      store_.add(kept);
     }
     // One look ahead tells a source that just fits from one that does not.
     if (batch_at_ == batch_.rows()) next_arrow_batch();
@@ -338,10 +342,21 @@ class Loader::Worker {
     while (stream_) {
       if (batch_at_ == batch_.rows() && !next_arrow_batch()) break;
       const int64_t count = std::min(kStagedRows, batch_.rows() - batch_at_);
-      encoder_->encode(*batch_.get(), batch_at_, count, staged.get());
+      const auto kept = encode(count, staged.get());
       batch_at_ += count;
-      use(staged.get(), count);
+      use(staged.get(), kept);
     }
+  }
+
+  /// The next rows of the batch as records: how many there are without those left out.
+  int64_t encode(int64_t count, std::byte* out) {
+    const auto without = encoder_->encode(*batch_.get(), batch_at_, count, out);
+    const auto number = static_cast<int64_t>(without.rows.size());
+    if (number == 0) return count;
+    const std::lock_guard lock(mutex_);
+    if (left_out_.rows == 0) left_out_.first = without.first;
+    left_out_.rows += number;
+    return count - number;
   }
 
   bool next_arrow_batch() {
@@ -600,6 +615,7 @@ class Loader::Worker {
     for (auto& sequence : batch.sequences) {
       sequence = {sequence.values.pin_memory(), sequence.lengths.pin_memory()};
     }
+    for (auto& images : batch.images) images = images.pin_memory();
     return batch;
   }
 
@@ -643,6 +659,7 @@ class Loader::Worker {
 
   // Both's, under the mutex; the background thread alone changes them.
   std::mutex mutex_;
+  LeftOutRows left_out_;
   std::condition_variable filled_, room_;
   std::deque<std::optional<Batch>> queue_;  // nothing: the end of an epoch
   bool stopping_ = false, done_ = false;
@@ -665,6 +682,7 @@ std::optional<int64_t> Loader::rows() { return worker_->rows(); }
 std::optional<int64_t> Loader::batches() { return worker_->batches(); }
 const RecordLayout& Loader::layout() const { return worker_->layout(); }
 double Loader::waited_seconds() const { return worker_->waited_seconds(); }
+LeftOutRows Loader::left_out() const { return worker_->left_out(); }
 double Loader::packing_seconds() const { return worker_->packing_seconds(); }
 
 std::string_view sampling_name(Sampling sampling) { return name_of(kSamplings, sampling); }

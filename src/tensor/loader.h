@@ -49,6 +49,12 @@ struct LoaderOptions {
   int64_t end_epoch = std::numeric_limits<int64_t>::max();
 };
 
+/// Rows that could not be read, and what was wrong with the first.
+struct LeftOutRows {
+  int64_t rows = 0;
+  std::string first = {};
+};
+
 /// The same seed gives identical batches whatever the timing; an epoch's order depends on the seed
 /// and the number of the epoch alone, given a source whose order is stable. One consumer thread.
 /// The destructor stops and joins the background thread. Errors of the source appear in `next`.
@@ -78,6 +84,8 @@ class Loader {
   /// packed; and that time.
   double waited_seconds() const;
   double packing_seconds() const;
+  /// Of the rows packed so far, by this loader.
+  LeftOutRows left_out() const;
 
  private:
   class Worker;

@@ -173,6 +173,9 @@ struct TrainResult {
   /// Waited for batches; of which the rows' packing, before the first.
   double seconds = 0, waited_seconds = 0, packing_seconds = 0;
   std::string metric;
+  /// Training rows that could not be read, and what was wrong with the first.
+  int64_t left_out = 0;
+  std::string left_out_first;
 };
 
 }  // namespace firesteel

@@ -92,7 +92,7 @@ void from_json(const json& in, EpochRecord& record) {
 FIRESTEEL_JSON(TrainProgress, epoch, epochs, rows_done, rows_total, loss, rows_per_second,
                seconds_left, waited_share, metric)
 FIRESTEEL_JSON(TrainResult, history, best_epoch, stopped_early, paused, resumed_from, resumed_batch,
-               rows, seconds, waited_seconds, packing_seconds, metric)
+               rows, seconds, waited_seconds, packing_seconds, metric, left_out, left_out_first)
 
 std::string resume_settings(const TrainerOptions& trainer) {
   json settings = trainer;

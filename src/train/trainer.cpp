@@ -124,6 +124,7 @@ Batch to_device(Batch batch, torch::Device device) {
   for (auto& sequence : batch.sequences) {
     sequence = {sequence.values.to(device), sequence.lengths.to(device)};
   }
+  for (auto& images : batch.images) images = images.to(device);
   return batch;
 }
 
@@ -204,6 +205,9 @@ void Run::train(const OpenLoader& open_rows) {
     }
     result.waited_seconds = loader->waited_seconds();
     result.packing_seconds = loader->packing_seconds();
+    const auto left_out = loader->left_out();
+    result.left_out = left_out.rows;
+    result.left_out_first = left_out.first;
   }
   if (!best_weights.empty()) {
     assign_weights(*model.module, best_weights, "the best epoch");

@@ -895,7 +895,7 @@ path = "model"
         self.refused("PATH_NOT_FOUND", "absent", call=["--function", "f=absent", "sql", "SELECT 1"])
         self.refused("INVALID_OPTION", "name=path", call=["--function", "absent", "sql", "SELECT 1"])
         self.refused("WRONG_NUM_ARGS", "embed", call=[*embed, "sql", "SELECT embed()"])
-        self.refused("UNSUPPORTED_MODEL", "more than one text", call=["--function", "f=model", "sql", "SELECT 1"])
+        self.refused("UNSUPPORTED_MODEL", "one text or image", call=["--function", "f=model", "sql", "SELECT 1"])
 
     def wrong(self, condition, *names, **changes):
         self.text(**changes)
