@@ -507,7 +507,7 @@ Report PipelineRun::report(const FittedModel& fitted, const OpenRows& test) cons
   page.models = result.models;
   page.training = result.training;
   page.importance_metric = importance_metric(result.task);
-  if (pipeline.model.path.empty()) {  // A pre-trained model reads one feature.
+  if (!is_pretrained(pipeline.model.kind)) {  // Those read one feature.
     page.importance = fitted.model().importance(test, page.importance_metric, kImportanceRows,
                                                 pipeline.train.trainer.seed);
   }

@@ -211,7 +211,6 @@ struct Parser {
   const fs::path& file;
   Pipeline pipeline;
   toml::table root;
-  bool is_pretrained = false;
 
   void run();
   Section section(const std::string& name, std::vector<std::string> keys, bool needed = false);
@@ -642,8 +641,7 @@ void Parser::model() {
     table.wrong("hidden", "contradicts kind = \"linear\"");
   }
   if (kind != "linear") model.kind = kind;
-  is_pretrained = std::find(pretrained.begin(), pretrained.end(), kind) != pretrained.end();
-  if (is_pretrained) return fine_tuning(table);
+  if (is_pretrained(kind)) return fine_tuning(table);
   for (const char* key : {"path", "fine_tune", "network", "augment", "lora_rank", "lora_alpha",
                           "lora_dropout", "lora_targets"}) {
     if (table.has(key))
@@ -788,7 +786,7 @@ void Parser::training() {
   auto& options = train.trainer;
   constexpr double kNoEnd = std::numeric_limits<double>::infinity();
   options.epochs = table.integer("epochs", options.epochs, 1);
-  if (is_pretrained) {
+  if (is_pretrained(pipeline.model.kind)) {
     train.batches.rows = 32;
     const auto& model = pipeline.model;
     if (model.fine_tuning.of == FineTuning::Of::kAll && !model.path.empty())

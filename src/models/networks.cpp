@@ -124,6 +124,10 @@ bool is_classifier_folder(const std::string& folder) {
   }
 }
 
+bool is_pretrained(const std::string& kind) {
+  return std::ranges::any_of(kPretrainedKinds, [&](const auto& row) { return row.name == kind; });
+}
+
 std::vector<std::string> pretrained_kinds() {
   std::vector<std::string> names;
   for (const auto& row : kPretrainedKinds) names.emplace_back(row.name);

@@ -217,6 +217,8 @@ Batch joined(const std::vector<Batch>& batches) {
   whole.numeric = all([](const Batch& batch) { return batch.numeric; });
   whole.categorical = all([](const Batch& batch) { return batch.categorical; });
   if (batches[0].label.defined()) whole.label = all([](const Batch& batch) { return batch.label; });
+  for (size_t i = 0; i < batches[0].images.size(); ++i)
+    whole.images.push_back(all([&](const Batch& batch) { return batch.images[i]; }));
   for (size_t i = 0; i < batches[0].sequences.size(); ++i) {
     int64_t longest = 0;
     for (const auto& batch : batches) {
@@ -418,11 +420,6 @@ std::vector<EncoderSpec> with_tokenizer(std::vector<EncoderSpec> specs, const fs
     spec.tokenizer = kTokenizerFile;
   }
   return specs;
-}
-
-bool is_pretrained(const std::string& kind) {
-  const auto kinds = pretrained_kinds();
-  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
 }
 
 /// Of model.json.

@@ -44,6 +44,7 @@ std::vector<std::string> tabular_kinds();
 std::vector<std::string> sequence_kinds();
 /// Kinds that are read from files: of those above none.
 std::vector<std::string> pretrained_kinds();
+bool is_pretrained(const std::string& kind);
 /// How many tokens of a text the model of a folder reads, special ones included. Throws as reading
 /// the folder does.
 int64_t text_length_max(const std::string& folder);

@@ -24,6 +24,7 @@ import termios
 import time
 import unittest
 import zipfile
+import zlib
 
 PROGRAM = ""
 SHARED = None  # a folder of inputs made once: d.parquet, big.parquet, d.csv and a trained model
@@ -127,6 +128,19 @@ def tensor(file, name):
     header = 8 + int.from_bytes(content[:8], "little")
     begin, end = json.loads(content[8:header])[name]["data_offsets"]
     return content[header + begin:header + end]
+
+
+def png(shape, number):
+    """A grey picture of 40 x 36 pixels: lines across or stripes down, at a place that the number says."""
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    def pixel(x, y):
+        return 40 + (number * 3) % 90 if ((y if shape == "lines" else x) + number) % 8 < 4 else 200
+
+    rows = b"".join(b"\0" + bytes(pixel(x, y) for x in range(40)) for y in range(36))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 40, 36, 8, 0, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 class Case(unittest.TestCase):
@@ -923,6 +937,99 @@ path = "model"
         self.wrong("INVALID_ARTIFACT", "model.safetensors", model="damaged")
         (folder / "tokenizer.json").write_text("{}")
         self.wrong("INVALID_ARTIFACT", "tokenizer.json", model="damaged")
+
+
+class Images(Case):
+    """An image column through a network for images. The files are made here."""
+
+    PIPELINE = """
+[source.files]
+path = "pictures"
+format = "binaryFile"
+options = {{ recursiveFileLookup = true }}
+[[step]]
+name = "pictures"
+sql = "SELECT path, content, regexp_extract(path, 'pictures/([a-z]+)', 1) AS shape FROM files ORDER BY path"
+[features]
+image = ["content"]
+image_size = 32
+label = "shape"
+{features}
+[model]
+kind = "vision"
+network = "mobilenet_v3_small"
+{options}
+[train]
+epochs = {epochs}
+batch_size = 16
+[output]
+path = "model"
+"""
+
+    def setUp(self):
+        super().setUp()
+        for shape in ("lines", "stripes"):
+            folder = self.folder / "pictures" / shape
+            folder.mkdir(parents=True)
+            for number in range(40):
+                (folder / f"{number}.png").write_bytes(png(shape, number))
+
+    def text(self, features="", options="", epochs=1, **changes):
+        path = self.folder / "p.toml"
+        text = self.PIPELINE.format(features=features, options=options, epochs=epochs)
+        for old, new in changes.values():
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        path.write_text(text)
+        return path
+
+    def test_run_and_go_on(self):
+        self.text(options='augment = ["RandomVerticalFlip", { RandomResizedCrop = { size = 32, scale = [0.8, 1.0] } }]')
+        self.good("run", "-q", "p.toml", "--output", "first")
+        self.assertIn("80 rows", self.good("predict", "first", "--source", "files=pictures", "--out", "out").out)
+        # The same seed gives the same bits, resumed or in two processes to rounding.
+        self.good("run", "-q", "p.toml", "--output", "second")
+        self.assertEqual((self.folder / "first/model.safetensors").read_bytes(), (self.folder / "second/model.safetensors").read_bytes())
+        self.good("run", "-q", "p.toml", "--output", "third", "--workers", "2")
+        # Its weights, and another head.
+        self.text(features="", options='path = "first/model.safetensors"\nfine_tune = "head"')
+        self.good("run", "-q", "p.toml")
+        name = "features.0.0.weight"
+        self.assertEqual(tensor(self.folder / "model/model.safetensors", name), tensor(self.folder / "first/model.safetensors", name))
+        said = self.good("--function", "shape=model", "sql", "--format", "csv",
+                         "SELECT count(shape(content)) AS n FROM binaryFile.`pictures/lines`").out
+        self.assertEqual(said.split(), ["n", "40"])
+
+    def test_bad_images(self):
+        bad = self.folder / "pictures/lines/bad.png"
+        bad.write_bytes((self.folder / "pictures/lines/1.png").read_bytes()[:60])
+        self.text()
+        self.refused("MALFORMED_IMAGE", "`content`", "1 of", "on_bad_image", call=["run", "p.toml"])
+        self.text(features='on_bad_image = "skip"')
+        result = self.good("run", "p.toml")
+        self.good("predict", "model", "--source", "files=pictures", "--out", "out")
+        rows = self.sql_rows("SELECT count(*) AS n, count(prediction) AS good, max(if(prediction IS NULL, path, '')) AS bad FROM parquet.`out`")
+        self.assertEqual((rows[0]["n"], rows[0]["good"]), ("81", "80"))
+        self.assertTrue(rows[0]["bad"].endswith("lines/bad.png"))
+        if "81 rows" not in result.err and "left out: their images" not in result.err:
+            self.assertRegex(result.err, "rows to train on")  # The bad one was no training row.
+
+    def wrong(self, condition, *names, **changes):
+        self.text(**changes)
+        self.refused(condition, *names, call=["run", "p.toml"])
+
+    def test_mistakes(self):
+        self.wrong("INVALID_OPTION", "resnet18", network=('"mobilenet_v3_small"', '"resnet81"'))
+        self.wrong("INVALID_PIPELINE", "`network`", network=('network = "mobilenet_v3_small"', ""))
+        self.wrong("INVALID_PIPELINE", "RandomHorizontalFlip", options='augment = ["RandomHorizontalFlop"]')
+        self.wrong("INVALID_PIPELINE", "`image_size`", image=('image = ["content"]', 'categorical = ["path"]'))
+        self.wrong("INVALID_PIPELINE", "`kind`", "`image`", image=('image = ["content"]\nimage_size = 32', 'categorical = ["path"]'))
+        self.wrong("INVALID_OPTION", "no adapters", options='fine_tune = "lora"')
+        self.wrong("INVALID_OPTION", "one image", features='categorical = ["path"]')
+        self.wrong("TRAINING_DATA_INVALID", "`path`", "binaryFile", image=('["content"]', '["path"]'))
+        self.wrong("PATH_NOT_FOUND", "absent.pth", options='path = "absent.pth"')
+        (self.folder / "text.pth").write_text("no weights")
+        self.wrong("INVALID_ARTIFACT", "text.pth", options='path = "text.pth"')
 
 
 class Log(Case):
