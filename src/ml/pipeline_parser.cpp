@@ -630,7 +630,7 @@ void Parser::model() {
   const auto table = section(
       "model", {"kind", "hidden", "dropout", "activation", "embedding_dimension", "batch_norm",
                 "blocks", "heads", "ensemble", "item", "path", "fine_tune", "network", "augment",
-                "lora_rank", "lora_alpha", "lora_dropout", "lora_targets"});
+                "inputs", "lora_rank", "lora_alpha", "lora_dropout", "lora_targets"});
   auto& model = pipeline.model;
   auto kinds = tabular_kinds();
   kinds.emplace_back("linear");
@@ -642,8 +642,8 @@ void Parser::model() {
   }
   if (kind != "linear") model.kind = kind;
   if (is_pretrained(kind)) return fine_tuning(table);
-  for (const char* key : {"path", "fine_tune", "network", "augment", "lora_rank", "lora_alpha",
-                          "lora_dropout", "lora_targets"}) {
+  for (const char* key : {"path", "fine_tune", "network", "augment", "inputs", "lora_rank",
+                          "lora_alpha", "lora_dropout", "lora_targets"}) {
     if (table.has(key))
       table.wrong(
           key, fmt::format("is read by pre-trained models alone: {}", fmt::join(pretrained, ", ")));
@@ -697,12 +697,20 @@ void Parser::fine_tuning(const Section& table) {
   }
   auto& model = pipeline.model;
   const bool vision = model.kind == "vision";
-  if (!pipeline.features.has(vision ? EncoderKind::kImage : EncoderKind::kText))
+  const bool program = model.kind == "pt2";  // on any features
+  if (!program && !pipeline.features.has(vision ? EncoderKind::kImage : EncoderKind::kText))
     table.wrong("kind", fmt::format("is \"{}\", which needs [features] `{}`", model.kind,
                                     vision ? "image" : "text"));
   if (!vision) table.need("path");  // a network for images may be new
   if (table.has("path")) model.path = path_of(table.text("path")).string();
   for (const char* key : {"network", "augment"}) belongs(table, key, "kind", "vision");
+  belongs(table, "inputs", "kind", "pt2");
+  if (table.has("inputs")) {
+    const auto* inputs = table.table()->get("inputs")->as_table();
+    if (!inputs) table.wrong("inputs", "must be a table: { input_ids = \"sequence\" }");
+    for (const auto& [name, part] : *inputs)
+      model.inputs[std::string(name.str())] = part.value_or<std::string>("");
+  }
   if (vision && model.network.empty()) table.need("network");
   if (table.has("augment")) {
     std::ostringstream json;

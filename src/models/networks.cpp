@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "models/image_classifier.h"
+#include "models/program_network.h"
 #include "models/text_classifier.h"
 #include "nn/tabular_net.h"
 
@@ -99,6 +100,7 @@ struct PretrainedKind {
 constexpr PretrainedKind kPretrainedKinds[] = {
     {"hf", make_text_classifier},
     {"vision", make_image_classifier},
+    {"pt2", make_program_network},
 };
 
 }  // namespace

@@ -436,6 +436,7 @@ TabularOptions options_from(const nlohmann::json& json) {
     options.network = json.at("network");
     options.image_size = json.at("image_size");
     options.augment = json.at("augment");
+    options.inputs = json.at("inputs").get<std::map<std::string, std::string>>();
     return options;
   }
   const auto kinds = nn::tabular_net_kinds();
@@ -478,7 +479,8 @@ void TabularModel::save(const fs::path& folder) const {
              {"lora_targets", tuning.lora.targets},
              {"network", options.network},
              {"image_size", options.image_size},
-             {"augment", options.augment}};
+             {"augment", options.augment},
+             {"inputs", options.inputs}};
   }
   write_file_aside(folder / "model.json", model.dump(1) + "\n");
   write_file_aside(folder / "encoders.json",

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,9 @@ struct TabularOptions {
   /// and what is done to images in training (image_transforms.h), as JSON.
   std::string network, augment;
   int64_t image_size = 0;
+  /// Of pt2: what each of the program's inputs is, where its name does not say so: numeric,
+  /// categorical, sequence, mask, lengths or image.
+  std::map<std::string, std::string> inputs;
 };
 /// The kinds there are, and those of them that read sequences.
 std::vector<std::string> tabular_kinds();

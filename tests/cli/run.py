@@ -939,6 +939,64 @@ path = "model"
         self.wrong("INVALID_ARTIFACT", "tokenizer.json", model="damaged")
 
 
+class Programs(Case):
+    """A program of torch.export as a pipeline's model: tests/reference/record_pt2.py exported it."""
+
+    PROGRAM = pathlib.Path(__file__).parents[1] / "data/pt2/tabular.pt2"
+
+    def text(self, model="", numeric='"a", "b", "c", "d"', label="y", train=""):
+        path = self.folder / "p.toml"
+        path.write_text(f'''
+[source.rows]
+path = "rows.parquet"
+[features]
+numeric = [{numeric}]
+label = "{label}"
+[model]
+kind = "pt2"
+path = "{self.PROGRAM}"
+{model}
+[train]
+epochs = 6
+learning_rate = 0.01
+{train}
+[output]
+path = "model"
+''')
+
+    def setUp(self):
+        super().setUp()
+        self.good("sql", "SELECT a, b, c, d, CAST(a + b > c AS INT) AS y, CAST(CAST(id % 3 AS INT) AS STRING) AS three FROM (SELECT id, "
+                  "randn(1) AS a, randn(2) AS b, randn(3) AS c, randn(4) AS d FROM range(2000))", "--format", "parquet", "-o", "rows.parquet")
+
+    def test_run(self):
+        self.text()
+        self.good("run", "-q", "p.toml")
+        self.assertGreater(self.metrics(self.folder / "model")["test"]["pt2"]["auc"], 0.9)
+        self.assertTrue(zipfile.is_zipfile(self.folder / "model/model.pt2"))
+        self.assertIn("2000 rows", self.good("predict", "model", "--in", "rows.parquet", "--out", "out").out)
+        self.assertEqual(self.sql_rows("SELECT round(corr(y, prediction), 0) AS r FROM parquet.`out`")[0]["r"], "1.0")
+        self.good("sql", "SELECT * FROM parquet.`rows.parquet` LIMIT 1", "--format", "parquet", "-o", "one.parquet")
+        self.assertIn("1 rows", self.good("predict", "model", "--in", "one.parquet", "--out", "one").out)
+        self.text(model='inputs = { x = "numeric" }', train='frozen = ["first."]')  # and another way to say it
+        self.good("run", "-q", "p.toml")
+
+    def wrong(self, condition, *names, **changes):
+        self.text(**changes)
+        self.refused(condition, *names, call=["run", "p.toml"])
+
+    def test_mistakes(self):
+        self.wrong("INVALID_OPTION", "`x`", "numeric", model='inputs = { x = "image" }')
+        self.wrong("INVALID_OPTION", "no input `y`", model='inputs = { y = "numeric" }')
+        self.wrong("INVALID_OPTION", "frozen", model='fine_tune = "head"')
+        self.wrong("MODEL_INPUT_INVALID", "x", numeric='"a", "b"')
+        self.wrong("MODEL_RUN_FAILED", "3 labels", label="three")
+        self.text()
+        path = self.folder / "p.toml"
+        path.write_text(path.read_text().replace(str(self.PROGRAM), "absent.pt2"))
+        self.refused("PATH_NOT_FOUND", "absent.pt2", call=["run", "p.toml"])
+
+
 class Images(Case):
     """An image column through a network for images. The files are made here."""
 
