@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo demo-text test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-vision bench-tokenizers bench-images models-sweep docs install clean
+.PHONY: setup peers build demo demo-text demo-images test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-vision bench-tokenizers bench-images models-sweep docs install clean
 
 setup:
 	@tools/setup.sh
@@ -26,6 +26,12 @@ demo: build
 demo-text: build
 	@tools/setup.sh examples
 	@$(FIRESTEEL) run examples/reviews/pipeline.toml
+
+# Photographs classified by EfficientNet-lite0, which is then fine-tuned to read handwritten digits.
+demo-images: build
+	@tools/setup.sh examples
+	@$(FIRESTEEL) --function classify=data/models/efficientnet-lite0 sql --whole -f examples/photos/classify.sql
+	@$(FIRESTEEL) run examples/digits/pipeline.toml
 
 test: build peers
 	@ctest --test-dir $(BUILD) --output-on-failure -LE long

@@ -742,8 +742,10 @@ void Encoder::Column::check_type(std::string_view format) const {
       }
       return;
     case EncoderKind::kNumberSequence:
+      if (!type.is_number()) unsuitable(spec, format, "the elements of this sequence are numbers");
+      return;
     case EncoderKind::kVector:
-      if (!type.is_number()) unsuitable(spec, format, "the elements of this array are numbers");
+      if (!type.is_number()) unsuitable(spec, format, "the elements of a vector are numbers");
       return;
     case EncoderKind::kImage:
       if (!type.is_bytes()) {

@@ -6,9 +6,13 @@
 
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "arrow_fixture.h"
 #include "base/error.h"
+#include "base/file.h"
+#include "images/decode.h"
+#include "tensor/image_functions.h"
 
 namespace firesteel {
 namespace {
@@ -265,6 +269,73 @@ TEST(Encoder, SequencesHonourOffsets) {
   const ArrowBatch batch(array);
   const auto tensors = Encoder({sequence({"a", "b"}, 4)}, *schema.get()).encode(*batch.get());
   EXPECT_EQ(integers(tensors.sequences[0].values), (std::vector<int64_t>{3, 3}));
+}
+
+TEST(Encoder, TextsAreTheTokensOfTheirTokenizer) {
+  // [CLS] the cat sat [SEP], cut to four; a null is an empty text.
+  EncoderSpec text{.column = "x", .kind = EncoderKind::kText};
+  text.tokenizer = FIRESTEEL_SOURCE_DIR "/tests/data/bert/sentences/tokenizer.json";
+  text.length = 4;
+  text.buckets = 16;
+  for (const auto* format : {"u", "U", "vu"}) {
+    const auto batch = encode({text}, {testing::texts("x", format, {"The cat sat", std::nullopt})});
+    EXPECT_EQ(integers(batch.sequences[0].lengths), (std::vector<int64_t>{4, 2}));
+    EXPECT_EQ(integers(batch.sequences[0].values), (std::vector<int64_t>{2, 4, 5, 3, 2, 3, 0, 0}));
+  }
+  EXPECT_NE(error_of({text}, {testing::numbers<int32_t>("x", "i", {1})}).find("needs strings"),
+            std::string::npos);
+  text.buckets = 5;
+  EXPECT_NE(error_of({text}, {testing::texts("x", "u", {"cat"})}).find("beyond its vocabulary"),
+            std::string::npos);
+  EXPECT_EQ(encoders_from_json(encoders_to_json({text})), std::vector<EncoderSpec>{text});
+}
+
+TEST(Encoder, VectorsAreManyNumbers) {
+  EncoderSpec vector{.column = "x", .kind = EncoderKind::kVector};
+  vector.length = 2;
+  vector.mean = 1;
+  vector.deviation = 2;
+  const auto column = [](std::vector<std::optional<int64_t>> lengths) {
+    return testing::lists("x", "+l", lengths,
+                          testing::numbers<float>("element", "f", {1, 5, 3, std::nullopt}));
+  };
+  const auto batch = encode({vector}, {column({2, std::nullopt, 2})});
+  EXPECT_EQ(floats(batch.numeric), (std::vector<float>{0, 2, 0, 0, 1, 0}));
+  EXPECT_NE(error_of({vector}, {column({2, 1})}).find("has 1 numbers"), std::string::npos);
+  EXPECT_EQ(RecordLayout({vector}, false).names, (std::vector<std::string>{"x[0]", "x[1]"}));
+  EXPECT_EQ(encoders_from_json(encoders_to_json({vector})), std::vector<EncoderSpec>{vector});
+}
+
+TEST(Encoder, ImagesThatCannotBeReadAreLeftOut) {
+  EncoderSpec image{.column = "x", .kind = EncoderKind::kImage};
+  image.length = 4;
+  image.resize = 6;
+  image.interpolation = "bilinear";
+  const auto file = read_file(FIRESTEEL_SOURCE_DIR "/tests/data/images/rgb.png");
+  const auto numbers = testing::numbers<float>("n", "f", {0, 1, 2, 3});
+  auto files = testing::texts("x", "u", {file, "no image", std::nullopt, file});
+  files.format = "z";
+  EncoderSpec number = numeric();
+  number.column = "n";
+  EXPECT_NE(
+      error_of({image}, {files}).find("in 2 of 4 rows read together, the first of them row 2"),
+      std::string::npos)
+      << error_of({image}, {files});
+  image.leave_out = true;
+  ArrowSchemaHandle schema;
+  const ArrowColumns columns = {numbers, files};
+  *schema.out() = testing::struct_schema(columns);
+  const ArrowBatch rows(testing::struct_array(columns));
+  Encoder::LeftOut left_out;
+  const auto batch = Encoder({number, image}, *schema.get()).encode(*rows.get(), &left_out);
+  EXPECT_EQ(left_out.rows, (std::vector<int64_t>{1, 2}));
+  EXPECT_FALSE(left_out.first.empty());
+  EXPECT_EQ(floats(batch.numeric), (std::vector<float>{0, 3}));
+  ASSERT_EQ(batch.images[0].sizes(), (std::vector<int64_t>{2, 3, 4, 4}));
+  auto pixels = images::to_tensor(decode_image(std::as_bytes(std::span(file))));
+  pixels = images::center_crop(images::resize(pixels, {6}), {4});
+  EXPECT_TRUE(torch::equal(batch.images[0][1], pixels));
+  EXPECT_EQ(encoders_from_json(encoders_to_json({image})), std::vector<EncoderSpec>{image});
 }
 
 TEST(Encoder, SaysWhatIsWrongWithSequences) {
