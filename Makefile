@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo demo-text demo-images test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-vision bench-tokenizers bench-images models-sweep docs install clean
+.PHONY: setup peers build demo demo-text demo-images test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-finetune bench-vision bench-tokenizers bench-images models-sweep docs install clean
 
 setup:
 	@tools/setup.sh
@@ -91,6 +91,11 @@ bench-embed: build
 bench-images: build
 	@tools/setup.sh models
 	@.deps/models/bin/python bench/images/compare.py
+
+bench-finetune: build
+	@tools/setup.sh models
+	@tools/setup.sh examples
+	@.deps/models/bin/python bench/finetune/compare.py
 
 # Every TorchVision classification model and 70 Hugging Face architectures against Python, one at a time: some 90 minutes.
 # Goes on where a cut one stopped; docs/models.md is printed at its end.

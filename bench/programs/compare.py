@@ -1,5 +1,6 @@
 """Exported programs run by Firesteel against their modules in Python, eager, in the same run: forward passes and
-training steps (SGD) of small and middle models, batches of 1 and 32. Rounds alternate; the best median of each counts.
+training steps (SGD) of small and middle models, batches of 1 and 32; then the same models as packages of AOTInductor, called
+from here and from there. Rounds alternate; the best median of each counts.
 
 usage: compare.py [THREADS]        after a build and `tools/setup.sh models`; of one thread unless said otherwise
 """
@@ -78,6 +79,24 @@ def python_us(module, inputs, trains):
     return median_us(step)
 
 
+def compare_package(name, module, inputs_of, folder):
+    """The call of the same machine code, from C++ and from Python."""
+    for rows in (1, 32):
+        inputs = inputs_of(rows)
+        program = torch.export.export(module.eval(), (), inputs)
+        path = torch._inductor.aoti_compile_and_package(program, package_path=f"{folder}/package{rows}.pt2")
+        package = torch._inductor.aoti_load_package(path)
+        pt2_expected.write_safetensors(f"{folder}/inputs.safetensors", {f"input{i}": v for i, v in enumerate(inputs.values())}, {})
+        ours, theirs = [], []
+        with torch.no_grad():
+            for _ in range(ROUNDS):
+                done = subprocess.run([BENCH, path, f"{folder}/inputs.safetensors", "package", str(SECONDS)],
+                                      capture_output=True, text=True, check=True)
+                ours.append(float(done.stdout))
+                theirs.append(median_us(lambda: package(**inputs)))
+        print(f"| {name}, AOTInductor | {rows} | {min(ours):.0f} | {min(theirs):.0f} | {min(theirs) / min(ours):.2f} |", flush=True)
+
+
 def main():
     threads = sys.argv[1] if len(sys.argv) > 1 else "1"
     # libgomp reads these as it is loaded. Threads that spin while they wait slow down both sides on a busy machine.
@@ -101,6 +120,7 @@ def main():
                         ours.append(float(done.stdout))
                         theirs.append(python_us(module, inputs, mode == "train"))
                     print(f"| {name}, {mode} | {rows} | {min(ours):.0f} | {min(theirs):.0f} | {min(theirs) / min(ours):.2f} |", flush=True)
+            compare_package(name, module, inputs_of, folder)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "dataframe/session.h"
 #include "ml/artifact.h"
+#include "models/pretrained.h"
 
 namespace firesteel {
 

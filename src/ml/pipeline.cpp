@@ -15,6 +15,7 @@
 #include "ml/artifact.h"
 #include "ml/report.h"
 #include "models/model_function.h"
+#include "models/pretrained.h"
 #include "plan/print.h"
 
 namespace firesteel {

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "ml/pipeline.h"
+#include "models/pretrained.h"
 
 namespace firesteel {
 
@@ -757,6 +758,7 @@ void Parser::training() {
   const auto table = section("train", {"epochs",
                                        "batch_size",
                                        "batch_elements",
+                                       "by_length",
                                        "groups",
                                        "learning_rate",
                                        "optimizer",
@@ -802,6 +804,9 @@ void Parser::training() {
   }
   train.batches.rows = table.integer("batch_size", train.batches.rows, 1);
   train.batches.elements = table.integer("batch_elements", 0, 0);
+  train.batches.by_length = table.flag("by_length", pipeline.model.kind == "hf");
+  if (train.batches.by_length && !pipeline.features.has_sequences())
+    table.wrong("by_length", "needs [features] `text` or `sequence`");
   options.learning_rate = table.number("learning_rate", options.learning_rate, 1e-12, kNoEnd);
   auto& optimizer = options.optimizer;
   optimizer.kind =

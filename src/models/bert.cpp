@@ -89,6 +89,9 @@ BertOptions read_bert_options(const std::filesystem::path& folder) {
     read(config, {"classifier_dropout", "seq_classif_dropout"}, out.head_dropout);
     read(config, {"layer_norm_eps"}, out.norm_epsilon);
     read(config, {"initializer_range"}, out.new_deviation);
+    std::string problem;
+    read(config, {"problem_type"}, problem);
+    out.several_labels = problem == "multi_label_classification";
     std::map<std::string, std::string> labels;
     read(config, {"id2label"}, labels);
     int64_t count = labels.empty() ? 2 : static_cast<int64_t>(labels.size());

@@ -31,6 +31,7 @@ struct BertOptions {
   double norm_epsilon = 1e-12;      // layer_norm_eps
   double new_deviation = 0.02;      // initializer_range: of a new head's weights
   std::vector<std::string> labels;  // id2label
+  bool several_labels = false;      // problem_type: multi_label_classification
 
   /// How many tokens a text may have, special ones included.
   int64_t tokens_max() const { return family == "roberta" ? positions - padding - 1 : positions; }

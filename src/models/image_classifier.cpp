@@ -11,6 +11,7 @@
 #include "models/checkpoint_file.h"
 #include "models/class_labels.h"
 #include "models/model_folder.h"
+#include "models/pretrained.h"
 #include "models/vision.h"
 #include "tensor/image_transforms.h"
 
@@ -139,6 +140,12 @@ Network make_image_classifier(const TabularOptions& options, const std::vector<E
     load_vision_weights(*images.net, weights_at(path), path,
                         weights == Weights::kWhole ? std::vector<std::string>() : network.head);
   make_channels_last(*images.net);
+  const nlohmann::ordered_json said = {{"architecture", options.network},
+                                       {"label_names", labels.names}};
+  network.save = [text = said.dump(1, ' ', false, nlohmann::json::error_handler_t::replace)](
+                     const fs::path& folder) {
+    write_file_aside(folder / "config.json", text + "\n");
+  };
   return network;
 }
 

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "models/pretrained.h"
 #include "models/sentence_encoder.h"
 #include "models/tabular.h"
 #include "tensor/arrow_values.h"

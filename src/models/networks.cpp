@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "models/image_classifier.h"
+#include "models/pretrained.h"
 #include "models/program_network.h"
 #include "models/text_classifier.h"
 #include "nn/tabular_net.h"

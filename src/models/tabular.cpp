@@ -17,6 +17,7 @@
 #include "models/image_classifier.h"
 #include "models/lora.h"
 #include "models/networks.h"
+#include "models/pretrained.h"
 #include "models/tabular_loaders.h"
 #include "models/text_classifier.h"
 #include "nn/tabular_net.h"
@@ -106,6 +107,7 @@ LoaderOptions training_loader(const BatchOptions& batches, const TrainerOptions&
   auto loader = loader_options(batches, options, "training.records");
   loader.batch_rows = batches.rows;
   loader.batch_elements = batches.elements;
+  loader.by_length = batches.by_length;
   loader.sampling = batches.sampling;
   loader.memory_bytes_max = batches.memory_bytes_max / 4 * (validated ? 3 : 4);
   loader.seed = options.seed;
@@ -154,9 +156,10 @@ TrainResult TabularModel::train(const OpenRows& rows, const OpenRows& validation
   TrainerOptions options = given;
   options.task = state_->task();
   // What the order of the rows depends on, beside the rows and the seed.
-  options.data += fmt::format("{}batches of {}, {} elements, {}, {} MB",
-                              options.data.empty() ? "" : ", ", batches.rows, batches.elements,
-                              sampling_name(batches.sampling), batches.memory_bytes_max >> 20);
+  options.data +=
+      fmt::format("{}batches of {}{}, {} elements, {}, {} MB", options.data.empty() ? "" : ", ",
+                  batches.rows, batches.by_length ? " by length" : "", batches.elements,
+                  sampling_name(batches.sampling), batches.memory_bytes_max >> 20);
   const OpenLoader open_rows = [&](LoaderStart start) {
     auto loader = training_loader(batches, options, static_cast<bool>(validation));
     loader.start_epoch = start.epoch;

@@ -46,25 +46,6 @@ struct TabularOptions {
 /// The kinds there are, and those of them that read sequences.
 std::vector<std::string> tabular_kinds();
 std::vector<std::string> sequence_kinds();
-/// Kinds that are read from files: of those above none.
-std::vector<std::string> pretrained_kinds();
-bool is_pretrained(const std::string& kind);
-/// How many tokens of a text the model of a folder reads, special ones included. Throws as reading
-/// the folder does.
-int64_t text_length_max(const std::string& folder);
-/// What a network of `vision` sees of an image, as its public weights want it.
-struct ImageShape {
-  int64_t resize, size;
-  std::string interpolation;
-};
-ImageShape image_shape(const std::string& network);
-/// Throws INVALID_OPTION when JSON text names no transforms of images (image_transforms.h).
-void check_transforms(const std::string& json);
-/// The network that a folder with weights of one is for; empty when it does not say.
-std::string network_of(const std::string& folder);
-/// Whether a folder holds a classifier that needs no training: of texts, as Hugging Face keeps it,
-/// or of images, as timm does.
-bool is_classifier_folder(const std::string& folder);
 /// Kinds that have a task of their own, which no other kind is for.
 constexpr Named<Task> kOwnTasks[] = {{Task::kRetrieval, "two_tower"},
                                      {Task::kReconstruction, "autoencoder"}};

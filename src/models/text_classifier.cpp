@@ -11,6 +11,7 @@
 #include "models/bert.h"
 #include "models/class_labels.h"
 #include "models/model_folder.h"
+#include "models/pretrained.h"
 #include "models/token_batches.h"
 #include "text/tokenizer.h"
 
@@ -108,10 +109,17 @@ std::vector<EncoderSpec> text_specs(const fs::path& folder) {
   text.length = options.tokens_max();
   text.buckets = static_cast<int64_t>(Tokenizer(tokenizer).vocabulary_size());
   text.tokenizer = tokenizer.string();
+  std::vector<EncoderSpec> specs = {text};
+  if (options.several_labels) {
+    for (const auto& name : options.labels)
+      specs.push_back({.column = name, .kind = EncoderKind::kLabel, .task = Task::kMultilabel});
+    return specs;
+  }
   EncoderSpec label{.column = "label", .kind = EncoderKind::kLabel};
   label.task = options.labels.size() == 1 ? Task::kRegression : Task::kMulticlass;
   if (label.task == Task::kMulticlass) label.vocabulary = options.labels;
-  return {text, label};
+  specs.push_back(std::move(label));
+  return specs;
 }
 
 Network make_text_classifier(const TabularOptions& /*options*/,

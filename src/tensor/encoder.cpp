@@ -1077,7 +1077,8 @@ void Encoder::Column::encode_images(const ArrowArray& array, int64_t begin, int6
           auto pixels = images::to_tensor(decode_image(std::as_bytes(std::span(file))));
           pixels = images::resize(pixels, {spec.resize}, spec.interpolation);
           pixels = images::center_crop(pixels, {spec.length}).contiguous();
-          std::memcpy(out + i * stride, static_cast<const uint8_t*>(pixels.const_data_ptr()), slot.width);
+          std::memcpy(out + i * stride, static_cast<const uint8_t*>(pixels.const_data_ptr()),
+                      slot.width);
         } catch (const Error& error) {
           const std::lock_guard lock(mutex);
           (*unread)[i] = error.message();

@@ -388,9 +388,36 @@ class Loader::Worker {
       std::iota(order_.begin(), order_.end(), 0);
       random.shuffle(&order_);
     }
-    if (grouped_) return emit_groups([&](uint32_t row) { return record(row); });
+    const auto record_of = [&](uint32_t row) { return record(row); };
+    if (grouped_) return emit_groups(record_of);
+    order_by_length(record_of, random);
     for (int64_t i = std::exchange(skip_, 0); i < rows; ++i) {
       emit(record(order_.empty() ? i : order_[i]));
+    }
+  }
+
+  /// Brings rows of like length together, where that is asked for.
+  template <typename RecordOf>
+  void order_by_length(RecordOf record_of, Random& random) {
+    constexpr size_t kBatches = 64;
+    if (!options_.by_length || !options_.shuffle) return;
+    const auto batch = static_cast<size_t>(options_.batch_rows);
+    for (size_t begin = 0; begin < order_.size(); begin += kBatches * batch) {
+      const auto end = std::min(order_.size(), begin + kBatches * batch);
+      std::vector<std::pair<int64_t, uint32_t>> rows;  // by length; the order settles ties
+      for (size_t i = begin; i < end; ++i)
+        rows.emplace_back(elements_of(record_of(order_[i])), order_[i]);
+      std::stable_sort(rows.begin(), rows.end(),
+                       [](const auto& a, const auto& b) { return a.first < b.first; });
+      // A last batch that is not full stays the last.
+      std::vector<size_t> batches(rows.size() / batch);
+      std::iota(batches.begin(), batches.end(), 0);
+      random.shuffle(&batches);
+      auto to = order_.begin() + static_cast<int64_t>(begin);
+      const size_t rest = rows.size() % batch;
+      for (const auto number : batches)
+        for (size_t i = 0; i < batch; ++i) *to++ = rows[rest + number * batch + i].second;
+      for (size_t i = 0; i < rest; ++i) *to++ = rows[i].second;
     }
   }
 
@@ -498,13 +525,13 @@ class Loader::Worker {
       for (size_t i = end; i < std::min(blocks.size(), end + window); ++i) {
         file_->will_need(blocks[i]);
       }
-      if (options_.shuffle) {
-        Random(options_.seed, static_cast<uint64_t>(epoch), begin + 1).shuffle(&order_);
-      }
+      Random random(options_.seed, static_cast<uint64_t>(epoch), begin + 1);
+      if (options_.shuffle) random.shuffle(&order_);
       const auto record_of = [&](uint32_t row) { return records.get() + row * bytes; };
       if (grouped_) {
         emit_groups(record_of);
       } else {
+        order_by_length(record_of, random);
         for (const uint32_t row : order_) emit(record_of(row));
       }
     }

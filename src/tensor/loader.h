@@ -22,6 +22,9 @@ struct LoaderOptions {
   int64_t batch_rows = 8192;
   /// Above 0: a batch ends before its sequences have more elements than this, together.
   int64_t batch_elements = 0;
+  /// Shuffled rows of like length are put into one batch, of 64 batches' rows at a time: less of a
+  /// batch of sequences is padding, and the batches come in a random order.
+  bool by_length = false;
   bool shuffle = true;
   Sampling sampling = Sampling::kEach;
   uint64_t seed = 0;

@@ -77,6 +77,7 @@ struct BatchOptions {
   int64_t rows = 8192;  // of a batch, over all processes
   /// Above 0: a batch ends before its sequences have more elements than this, together.
   int64_t elements = 0;
+  bool by_length = false;  // see LoaderOptions
   Sampling sampling = Sampling::kEach;
   /// Of packed training rows, kept for the next epochs.
   int64_t memory_bytes_max = int64_t{1} << 30;

@@ -58,8 +58,8 @@ FIRESTEEL_JSON(LossOptions, kind, positive_weight, class_weights, label_smoothin
                huber_delta, quantile)
 FIRESTEEL_JSON(ScheduleOptions, kind, warm_up, power, plateau_patience, plateau_factor)
 FIRESTEEL_JSON(GroupOptions, rank, world, rendezvous, serves, interface, timeout_seconds)
-FIRESTEEL_JSON(BatchOptions, rows, elements, sampling, memory_bytes_max, records, records_key,
-               share_records)
+FIRESTEEL_JSON(BatchOptions, rows, elements, by_length, sampling, memory_bytes_max, records,
+               records_key, share_records)
 FIRESTEEL_JSON(TrainerOptions, epochs, learning_rate, optimizer, loss, schedule, rows, accumulate,
                clip_norm, precision, average, patience, metric, seed, checkpoints,
                checkpoint_seconds, checkpoint_steps, checkpoints_kept, best_kept, pause_after,

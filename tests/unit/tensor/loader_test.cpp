@@ -241,34 +241,65 @@ TEST_F(LoaderFile, AWindowedShuffleMixesSortedRows) {
   EXPECT_LT(std::abs(covariance / (std::sqrt(variance) * count / std::sqrt(12.0))), 0.5);
 }
 
+/// 1,000 rows; row i has i % 10 words.
+ArrowStream stream_of_words() {
+  return StreamOf::open([](int64_t index) -> ArrowColumns {
+    if (index > 0) return {};
+    std::vector<std::optional<int64_t>> ids;
+    std::vector<std::optional<int64_t>> lengths;
+    std::vector<std::optional<std::string>> words;
+    std::vector<std::optional<bool>> labels;
+    for (int64_t i = 0; i < 1'000; ++i) {
+      ids.push_back(i);
+      lengths.push_back(i % 10);
+      words.insert(words.end(), i % 10, "a");
+      labels.push_back(i % 2 == 0);
+    }
+    return {testing::numbers<int64_t>("id", "l", ids),
+            testing::lists("words", "+l", lengths, testing::texts("element", "u", words)),
+            testing::booleans("label", labels)};
+  });
+}
+
+std::vector<EncoderSpec> specs_of_words() {
+  return {{.column = "id"},
+          {.column = "words", .kind = EncoderKind::kWordSequence, .vocabulary = {"a"}, .length = 9},
+          {.column = "label", .kind = EncoderKind::kLabel}};
+}
+
+TEST(Loader, BatchesByLengthHoldEveryRowOnce) {
+  auto options = small(30);  // 33 batches and a row less than half of one
+  options.by_length = true;
+  options.end_epoch = 2;
+  Loader loader(stream_of_words, specs_of_words(), options);
+  std::vector<int64_t> orders[2], firsts;
+  for (auto& ids : orders) {
+    double padding = 0;
+    std::vector<int64_t> longest;
+    while (const auto batch = loader.next()) {
+      const auto& words = batch->sequences[0];
+      padding += static_cast<double>(words.values.numel() - words.lengths.sum().item<int64_t>());
+      longest.push_back(words.values.size(1));
+      for (int64_t i = 0; i < batch->rows(); ++i)
+        ids.push_back(static_cast<int64_t>(batch->numeric[i][0].item<float>()));
+      firsts.push_back(ids[ids.size() - static_cast<size_t>(batch->rows())]);
+    }
+    EXPECT_LT(padding, 250);  // of 4,500 words; 4,400 in a random order
+    EXPECT_FALSE(std::is_sorted(longest.begin(), longest.end()));
+    expect_all_once(ids, 1'000);
+  }
+  EXPECT_NE(orders[0], orders[1]);
+  options.start_epoch = 1;
+  options.start_batch = 5;
+  Loader resumed(stream_of_words, specs_of_words(), options);
+  EXPECT_EQ(static_cast<int64_t>(resumed.next()->numeric[0][0].item<float>()), firsts[34 + 5]);
+}
+
 TEST(Loader, BatchesOfSoManyElements) {
-  // Row i has i % 10 words.
-  const auto source = [] {
-    return StreamOf::open([](int64_t index) -> ArrowColumns {
-      if (index > 0) return {};
-      std::vector<std::optional<int64_t>> ids;
-      std::vector<std::optional<int64_t>> lengths;
-      std::vector<std::optional<std::string>> words;
-      std::vector<std::optional<bool>> labels;
-      for (int64_t i = 0; i < 1'000; ++i) {
-        ids.push_back(i);
-        lengths.push_back(i % 10);
-        words.insert(words.end(), i % 10, "a");
-        labels.push_back(i % 2 == 0);
-      }
-      return {testing::numbers<int64_t>("id", "l", ids),
-              testing::lists("words", "+l", lengths, testing::texts("element", "u", words)),
-              testing::booleans("label", labels)};
-    });
-  };
-  const std::vector<EncoderSpec> columns = {
-      {.column = "id"},
-      {.column = "words", .kind = EncoderKind::kWordSequence, .vocabulary = {"a"}, .length = 9},
-      {.column = "label", .kind = EncoderKind::kLabel}};
   auto options = small(100);
   options.batch_elements = 90;
   options.end_epoch = 1;
-  Loader loader(source, columns, options);
+  Loader loader(stream_of_words, specs_of_words(), options);
   EXPECT_EQ(loader.batches(), 50);  // of 4,500 elements
   std::vector<int64_t> first_ids;
   int64_t rows = 0;
@@ -285,7 +316,7 @@ TEST(Loader, BatchesOfSoManyElements) {
   EXPECT_EQ(rows, 1'000);
   EXPECT_LT(static_cast<int64_t>(first_ids.size()), 60);
   options.start_batch = 7;
-  Loader resumed(source, columns, options);
+  Loader resumed(stream_of_words, specs_of_words(), options);
   EXPECT_EQ(static_cast<int64_t>(resumed.next()->numeric[0][0].item<float>()), first_ids[7]);
   Loader without([] { return stream_of(10); }, specs(), options);
   EXPECT_THROW(without.next(), Error);
