@@ -16,6 +16,8 @@ namespace firesteel {
 /// as a new linear layer's weight, B at zero.
 struct DenseImpl : torch::nn::LinearImpl {
   using torch::nn::LinearImpl::LinearImpl;
+  /// The weight is kept as [in, out] from here on, as GPT-2's files have it.
+  void transpose();
   torch::Tensor forward(const torch::Tensor& x);
   void adapt(const LoraOptions& options);
   /// The adapter's product goes into the weight, and the adapter goes.
@@ -23,6 +25,7 @@ struct DenseImpl : torch::nn::LinearImpl {
 
   torch::nn::Linear lora_a{nullptr}, lora_b{nullptr};
   double scale = 1, dropout = 0;
+  bool transposed = false;
 };
 TORCH_MODULE(Dense);
 

@@ -128,14 +128,7 @@ std::string config_with(const std::string& text, const std::string& family,
 }  // namespace
 
 bool is_text_classifier(const std::string& folder) {
-  try {
-    const auto config = nlohmann::json::parse(read_file(fs::path(folder) / "config.json"));
-    const auto classes = config.value("architectures", std::vector<std::string>());
-    return std::ranges::any_of(
-        classes, [](const auto& name) { return name.ends_with("ForSequenceClassification"); });
-  } catch (const nlohmann::json::exception&) {
-    return false;  // Whoever reads the file says what is wrong with it.
-  }
+  return has_architecture(folder, {"ForSequenceClassification"});
 }
 
 int64_t text_length_max(const std::string& folder) {
