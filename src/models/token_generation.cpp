@@ -11,14 +11,35 @@ namespace firesteel {
 
 namespace {
 
+/// Tokens [B, T] and where they are, undefined when everywhere.
+std::pair<torch::Tensor, torch::Tensor> padded(std::span<const std::vector<int64_t>> prompts,
+                                               int64_t padding) {
+  size_t longest = 0, shortest = SIZE_MAX;
+  for (const auto& prompt : prompts) {
+    longest = std::max(longest, prompt.size());
+    shortest = std::min(shortest, prompt.size());
+  }
+  const auto rows = static_cast<int64_t>(prompts.size()), width = static_cast<int64_t>(longest);
+  auto tokens = torch::full({rows, width}, padding, torch::kInt64);
+  auto mask = torch::ones({rows, width}, torch::kBool);
+  for (int64_t row = 0; row < rows; ++row) {
+    const auto& prompt = prompts[static_cast<size_t>(row)];
+    const auto before = width - static_cast<int64_t>(prompt.size());
+    std::ranges::copy(prompt, tokens.data_ptr<int64_t>() + row * width + before);
+    std::fill_n(mask.data_ptr<bool>() + row * width, before, false);
+  }
+  return {tokens, shortest < longest ? mask : torch::Tensor()};
+}
+
 /// Chooses among [B, vocabulary] scores as transformers does, in its order.
 class Chooser {
  public:
-  Chooser(const GenerationOptions& options, const torch::Tensor& prompts, int64_t vocabulary)
+  Chooser(const GenerationOptions& options, const torch::Tensor& prompts, const torch::Tensor& mask,
+          int64_t vocabulary)
       : options_(options) {
     if (options.repetition_penalty == 1) return;
     used_ = torch::zeros({prompts.size(0), vocabulary}, prompts.options().dtype(torch::kBool));
-    used_.scatter_(1, prompts, true);
+    use(mask.defined() ? torch::where(mask, prompts, prompts.slice(1, -1)) : prompts);
   }
 
   torch::Tensor choose(torch::Tensor scores) const {
@@ -54,26 +75,6 @@ class Chooser {
   torch::Tensor used_;
 };
 
-/// Tokens [B, T] and where they are, undefined when everywhere.
-std::pair<torch::Tensor, torch::Tensor> padded(std::span<const std::vector<int64_t>> prompts,
-                                               int64_t padding) {
-  size_t longest = 0, shortest = SIZE_MAX;
-  for (const auto& prompt : prompts) {
-    longest = std::max(longest, prompt.size());
-    shortest = std::min(shortest, prompt.size());
-  }
-  const auto rows = static_cast<int64_t>(prompts.size()), width = static_cast<int64_t>(longest);
-  auto tokens = torch::full({rows, width}, padding, torch::kInt64);
-  auto mask = torch::ones({rows, width}, torch::kBool);
-  for (int64_t row = 0; row < rows; ++row) {
-    const auto& prompt = prompts[static_cast<size_t>(row)];
-    const auto before = width - static_cast<int64_t>(prompt.size());
-    std::ranges::copy(prompt, tokens.data_ptr<int64_t>() + row * width + before);
-    std::fill_n(mask.data_ptr<bool>() + row * width, before, false);
-  }
-  return {tokens, shortest < longest ? mask : torch::Tensor()};
-}
-
 /// How many tokens may follow each prompt.
 std::vector<int64_t> rooms(std::span<const std::vector<int64_t>> prompts,
                            const GenerationOptions& options, int64_t positions) {
@@ -103,7 +104,7 @@ std::vector<std::vector<int64_t>> generate_tokens(Decoder& model,
   auto [tokens, mask] = padded(prompts, options.padding);
   tokens = tokens.to(device);
   if (mask.defined()) mask = mask.to(device);
-  Chooser chooser(options, tokens, model.options.vocabulary);
+  Chooser chooser(options, tokens, mask, model.options.vocabulary);
   KeyValueCache cache;
   std::vector<std::vector<int64_t>> out(prompts.size());
   std::vector<bool> over(prompts.size());

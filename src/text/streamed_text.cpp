@@ -30,7 +30,8 @@ std::string StreamedText::add(int64_t id) {
   const auto text = decoded(context_, ids_.size());
   const auto known = decoded(context_, given_);
   if (text.ends_with(kReplacement) || !text.starts_with(known)) return {};
-  context_ = given_;
+  // A decoder may take a blank from the beginning: what is there must have a text.
+  if (!decoded(given_, ids_.size()).empty()) context_ = given_;
   given_ = ids_.size();
   return without_stops(text.substr(known.size()), false);
 }
