@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo demo-text test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-tokenizers models-sweep docs install clean
+.PHONY: setup peers build demo demo-text test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-generate bench-tokenizers models-sweep docs install clean
 
 setup:
 	@tools/setup.sh
@@ -77,6 +77,10 @@ bench-programs: build
 bench-embed: build
 	@tools/setup.sh models
 	@.deps/models/bin/python bench/embed/compare.py
+
+bench-generate: build
+	@tools/setup.sh models
+	@.deps/models/bin/python bench/generate/compare.py
 
 # Every TorchVision classification model and 70 Hugging Face architectures against Python, one at a time: some 90 minutes.
 # Goes on where a cut one stopped; docs/models.md is printed at its end.

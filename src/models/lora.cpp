@@ -14,7 +14,7 @@ namespace firesteel {
 namespace nn = torch::nn;
 
 void DenseImpl::transpose() {
-  weight.set_data(weight.t().contiguous());
+  weight.set_data(weight.t());
   transposed = !transposed;
 }
 
