@@ -141,7 +141,7 @@ def main():
         out.loss.backward()
         saved = {"tokens": tokens, "mask": mask, "labels": labels, "output": out.logits.detach(), "loss": out.loss.detach()}
         saved |= {"grad." + key: parameter.grad.clone() for key, parameter in model.named_parameters()}
-        saved["losses"] = learn(model, given, lambda ps: torch.optim.SGD(ps, lr=0.005))
+        saved["losses"] = learn(model, given, lambda ps: torch.optim.SGD(ps, lr=0.001))
         save_file({key: value.contiguous() for key, value in saved.items()}, folder / "expected.safetensors")
         if name in ADAPTED:
             tune(folder, ADAPTED[name], given)

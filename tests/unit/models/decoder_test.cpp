@@ -58,7 +58,7 @@ TEST_P(Decoders, AnswerAndLearnAsInPython) {
   }
   for (const auto& [name, tensor] : expected) gradients -= name.starts_with("grad.");
   EXPECT_EQ(gradients, 0u);
-  torch::optim::SGD optimizer(model->parameters(), 0.005);
+  torch::optim::SGD optimizer(model->parameters(), 0.001);
   std::vector<float> losses;
   for (int step = 0; step < 20; ++step) {
     optimizer.zero_grad();
