@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo demo-text demo-images test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-finetune bench-vision bench-tokenizers bench-images models-sweep docs install clean
+.PHONY: setup peers build demo demo-text demo-images test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-generate bench-finetune bench-vision bench-tokenizers bench-images models-sweep docs install clean
 
 setup:
 	@tools/setup.sh
@@ -87,6 +87,10 @@ bench-vision: build
 bench-embed: build
 	@tools/setup.sh models
 	@.deps/models/bin/python bench/embed/compare.py
+
+bench-generate: build
+	@tools/setup.sh models
+	@.deps/models/bin/python bench/generate/compare.py
 
 bench-images: build
 	@tools/setup.sh models

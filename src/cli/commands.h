@@ -63,6 +63,12 @@ inline constexpr CommandRow kCommands[] = {
      "IS NULL\""},
     {"embed", "Turn texts into vectors with a sentence encoder of Hugging Face",
      "firesteel embed all-MiniLM-L6-v2 --in reviews.parquet --column text --out vectors"},
+    {"generate",
+     "Go on from a prompt, or from the texts of rows, with a language model of Hugging Face",
+     "firesteel generate gpt2 \"Once upon a time\"\nfiresteel generate qwen2 \"The capital of "
+     "France\" "
+     "--temperature 0.7 --seed 1\nfiresteel generate gpt2 --in titles.parquet --column title --out "
+     "stories"},
     {"sql", "Run Spark SQL, or open a shell",
      "firesteel sql \"SELECT carrier, count(*) FROM parquet.`flights.parquet` GROUP BY "
      "1\"\nfiresteel sql --format csv \"SELECT 1\"\nfiresteel sql"},

@@ -3,10 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "base/file.h"
+#include "models/config_values.h"
 #include "models/model_folder.h"
 
 namespace firesteel {
@@ -38,17 +37,6 @@ nn::LayerNorm layer_norm(const BertOptions& options) {
   return nn::LayerNorm(nn::LayerNormOptions({options.width}).eps(options.norm_epsilon));
 }
 
-/// The value of the first key that is there and not null.
-template <typename Value>
-void read(const json& config, std::initializer_list<const char*> keys, Value& value) {
-  for (const char* key : keys) {
-    const auto found = config.find(key);
-    if (found == config.end() || found->is_null()) continue;
-    found->get_to(value);
-    return;
-  }
-}
-
 void check(const BertOptions& options, const json& config, const std::string& file) {
   const auto unsupported = [&](const std::string& what) {
     throw Error("UNSUPPORTED_MODEL", fmt::format("{}: {}", file, what));
@@ -72,30 +60,31 @@ BertOptions read_bert_options(const std::filesystem::path& folder) {
   BertOptions out;
   try {
     const auto config = json::parse(read_file(file));
-    read(config, {"model_type"}, out.family);
+    read_value(config, {"model_type"}, out.family);
     if (out.family == "distilbert") out.types = 0;
-    read(config, {"vocab_size"}, out.vocabulary);
-    read(config, {"hidden_size", "dim"}, out.width);
-    read(config, {"num_hidden_layers", "n_layers"}, out.layers);
-    read(config, {"num_attention_heads", "n_heads"}, out.heads);
-    read(config, {"intermediate_size", "hidden_dim"}, out.inner);
-    read(config, {"max_position_embeddings"}, out.positions);
-    read(config, {"type_vocab_size"}, out.types);
-    read(config, {"pad_token_id"}, out.padding);
-    read(config, {"hidden_act", "activation"}, out.activation);
-    read(config, {"hidden_dropout_prob", "dropout"}, out.dropout);
-    read(config, {"attention_probs_dropout_prob", "attention_dropout"}, out.attention_dropout);
+    read_value(config, {"vocab_size"}, out.vocabulary);
+    read_value(config, {"hidden_size", "dim"}, out.width);
+    read_value(config, {"num_hidden_layers", "n_layers"}, out.layers);
+    read_value(config, {"num_attention_heads", "n_heads"}, out.heads);
+    read_value(config, {"intermediate_size", "hidden_dim"}, out.inner);
+    read_value(config, {"max_position_embeddings"}, out.positions);
+    read_value(config, {"type_vocab_size"}, out.types);
+    read_value(config, {"pad_token_id"}, out.padding);
+    read_value(config, {"hidden_act", "activation"}, out.activation);
+    read_value(config, {"hidden_dropout_prob", "dropout"}, out.dropout);
+    read_value(config, {"attention_probs_dropout_prob", "attention_dropout"},
+               out.attention_dropout);
     out.head_dropout = out.dropout;
-    read(config, {"classifier_dropout", "seq_classif_dropout"}, out.head_dropout);
-    read(config, {"layer_norm_eps"}, out.norm_epsilon);
-    read(config, {"initializer_range"}, out.new_deviation);
+    read_value(config, {"classifier_dropout", "seq_classif_dropout"}, out.head_dropout);
+    read_value(config, {"layer_norm_eps"}, out.norm_epsilon);
+    read_value(config, {"initializer_range"}, out.new_deviation);
     std::string problem;
-    read(config, {"problem_type"}, problem);
+    read_value(config, {"problem_type"}, problem);
     out.several_labels = problem == "multi_label_classification";
     std::map<std::string, std::string> labels;
-    read(config, {"id2label"}, labels);
+    read_value(config, {"id2label"}, labels);
     int64_t count = labels.empty() ? 2 : static_cast<int64_t>(labels.size());
-    read(config, {"num_labels"}, count);
+    read_value(config, {"num_labels"}, count);
     for (int64_t i = 0; i < count; ++i) {
       const auto found = labels.find(std::to_string(i));
       out.labels.push_back(found == labels.end() ? fmt::format("LABEL_{}", i) : found->second);

@@ -13,8 +13,13 @@ namespace firesteel {
 
 namespace nn = torch::nn;
 
+void DenseImpl::transpose() {
+  weight.set_data(weight.t());
+  transposed = !transposed;
+}
+
 torch::Tensor DenseImpl::forward(const torch::Tensor& x) {
-  const auto y = LinearImpl::forward(x);
+  const auto y = torch::linear(x, transposed ? weight.t() : weight, bias);
   if (!lora_a) return y;
   const auto seen = dropout > 0 ? torch::dropout(x, dropout, is_training()) : x;
   return y + lora_b(lora_a(seen)) * scale;
@@ -37,7 +42,8 @@ void DenseImpl::adapt(const LoraOptions& given) {
 void DenseImpl::merge() {
   if (!lora_a) return;
   const torch::NoGradGuard no_grad;
-  weight.add_(lora_b->weight.mm(lora_a->weight), scale);
+  const auto product = lora_b->weight.mm(lora_a->weight);
+  weight.add_(transposed ? product.t() : product, scale);
   unregister_module("lora_A");
   unregister_module("lora_B");
   lora_a = nn::Linear(nullptr);

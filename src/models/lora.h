@@ -16,6 +16,9 @@ namespace firesteel {
 /// as a new linear layer's weight, B at zero.
 struct DenseImpl : torch::nn::LinearImpl {
   using torch::nn::LinearImpl::LinearImpl;
+  /// The weight has the shape [in, out] from here on, as GPT-2's files have it. In memory it stays
+  /// as it is: a product of one row with the other way takes some ten times as long.
+  void transpose();
   torch::Tensor forward(const torch::Tensor& x);
   void adapt(const LoraOptions& options);
   /// The adapter's product goes into the weight, and the adapter goes.
@@ -23,6 +26,7 @@ struct DenseImpl : torch::nn::LinearImpl {
 
   torch::nn::Linear lora_a{nullptr}, lora_b{nullptr};
   double scale = 1, dropout = 0;
+  bool transposed = false;
 };
 TORCH_MODULE(Dense);
 

@@ -72,6 +72,18 @@ NamedTensors read_model_weights(const fs::path& folder) {
                           files.empty() ? "" : ", but " + named(files)));
 }
 
+bool has_architecture(const fs::path& folder, std::initializer_list<std::string_view> endings) {
+  try {
+    const auto config = nlohmann::json::parse(read_file(folder / "config.json"));
+    const auto classes = config.value("architectures", std::vector<std::string>());
+    return std::ranges::any_of(classes, [&](const std::string& name) {
+      return std::ranges::any_of(endings, [&](auto ending) { return name.ends_with(ending); });
+    });
+  } catch (const nlohmann::json::exception&) {
+    return false;
+  }
+}
+
 torch::nn::Module& owner_of(torch::nn::Module& in, const std::string& name) {
   const auto dot = name.find('.');
   if (dot == std::string::npos) return in;

@@ -5,7 +5,9 @@
 #include <torch/torch.h>
 
 #include <filesystem>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "train/safetensors.h"
@@ -17,6 +19,11 @@ namespace firesteel {
 /// what it has; INVALID_ARTIFACT when a file is damaged or a tensor is missing from the file that
 /// the index says.
 NamedTensors read_model_weights(const std::filesystem::path& folder);
+
+/// Whether config.json says that the folder holds a model of a class that ends in one of these, as
+/// "ForSequenceClassification". Not when the file is damaged: whoever reads it says so.
+bool has_architecture(const std::filesystem::path& folder,
+                      std::initializer_list<std::string_view> endings);
 
 /// What a folder's weights had beside the module's own.
 struct LoadedWeights {

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "models/generation.h"
 #include "models/pretrained.h"
 #include "models/sentence_encoder.h"
 #include "models/tabular.h"
@@ -36,6 +37,21 @@ NativeFunction encoder_function(const std::string& name, const fs::path& path,
           .call = [encoder, mutex](const ArrowArray& rows) {
             const std::lock_guard lock(*mutex);
             return AddedValues{.lists = encoder->encode(texts_of(*rows.children[0]))};
+          }};
+}
+
+NativeFunction generator_function(const std::string& name, const fs::path& path,
+                                  const std::string& device) {
+  const auto generator = std::make_shared<TextGenerator>(path, device);
+  auto options = generator->defaults();
+  options.sample = false;  // The same text each time.
+  const auto mutex = std::make_shared<std::mutex>();
+  return {.name = name,
+          .arguments = {NativeFunction::Argument::kText},
+          .returns = {.kind = AddedColumn::Kind::kText},
+          .call = [generator, options, mutex](const ArrowArray& rows) {
+            const std::lock_guard lock(*mutex);
+            return AddedValues{.texts = generator->generate(texts_of(*rows.children[0]), options)};
           }};
 }
 
@@ -77,6 +93,7 @@ NativeFunction make_model_function(const std::string& name, const fs::path& path
     return prediction_function(name, path, TabularModel::load(path));
   if (is_classifier_folder(path.string()))
     return prediction_function(name, path, TabularModel::of_folder(path));
+  if (is_text_generator(path)) return generator_function(name, path, device);
   return encoder_function(name, path, device);
 }
 

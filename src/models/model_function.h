@@ -10,6 +10,7 @@ namespace firesteel {
 
 /// Of what `path` holds:
 ///   a sentence encoder's folder: text → its vector, an array of floats;
+///   a decoder of Hugging Face: text → what follows it, of the most probable tokens;
 ///   a classifier's folder (TabularModel::of_folder): text or image file → its label;
 ///   an artifact whose model reads one text or image: → what `predict` says of it.
 /// `device`: auto, cpu or cuda. Throws PATH_NOT_FOUND, INVALID_ARTIFACT, UNSUPPORTED_MODEL.

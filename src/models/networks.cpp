@@ -4,11 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "models/image_classifier.h"
+#include "models/model_folder.h"
 #include "models/pretrained.h"
 #include "models/program_network.h"
 #include "models/text_classifier.h"
@@ -114,17 +113,7 @@ Network make_network(const TabularOptions& options, const std::vector<EncoderSpe
 }
 
 bool is_classifier_folder(const std::string& folder) {
-  const auto file = std::filesystem::path(folder) / "config.json";
-  if (!std::filesystem::exists(file)) return false;
-  try {
-    const auto config = nlohmann::json::parse(read_file(file));
-    const auto classes = config.value("architectures", std::vector<std::string>());
-    return config.contains("architecture") || std::ranges::any_of(classes, [](const auto& name) {
-             return name.ends_with("ForSequenceClassification");
-           });
-  } catch (const nlohmann::json::exception&) {
-    return false;  // Whoever reads the file says what is wrong with it.
-  }
+  return has_architecture(folder, {"ForSequenceClassification"}) || !network_of(folder).empty();
 }
 
 bool is_pretrained(const std::string& kind) {

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/added_columns.h"
@@ -12,8 +11,8 @@
 #include "base/file.h"
 #include "models/bert.h"
 #include "models/model_folder.h"
+#include "models/text_column.h"
 #include "models/token_batches.h"
-#include "tensor/arrow_values.h"
 #include "text/tokenizer.h"
 #include "train/trainer.h"
 
@@ -30,17 +29,6 @@ json read_json(const fs::path& file) {
   } catch (const json::exception& error) {
     throw Error("INVALID_ARTIFACT", fmt::format("{} is damaged: {}", file.string(), error.what()));
   }
-}
-
-/// Texts of a column, null as empty.
-template <typename Text>
-std::vector<std::string> texts_of(const ArrowArray& column, Text text) {
-  const arrow::Validity validity(column);
-  std::vector<std::string> texts;
-  texts.reserve(static_cast<size_t>(column.length));
-  for (int64_t i = column.offset; i < column.offset + column.length; ++i)
-    texts.emplace_back(validity.valid(i) ? text(i) : std::string_view());
-  return texts;
 }
 
 }  // namespace
@@ -169,29 +157,12 @@ std::vector<float> SentenceEncoder::encode(std::span<const std::string> texts) {
 
 ArrowStream SentenceEncoder::transform(ArrowStream rows, const std::string& text,
                                        const std::string& name) {
-  const auto schema = rows.schema();
-  int64_t place = -1;
-  std::string names;
-  for (int64_t i = 0; i < schema.get()->n_children; ++i) {
-    const std::string column = schema.get()->children[i]->name;
-    if (column == text) place = i;
-    names += fmt::format("{}`{}`", names.empty() ? "" : ", ", column);
-  }
-  if (place < 0)
-    throw Error("UNRESOLVED_COLUMN.WITH_SUGGESTION",
-                fmt::format("There is no column `{}`. The rows have {}.", text, names));
-  const std::string format = schema.get()->children[place]->format;
-  if (format != "u" && format != "U")
-    throw Error("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-                fmt::format("The column `{}` is not of texts. Cast it to STRING.", text));
-  return with_added_columns(std::move(rows), {{name, AddedColumn::Kind::kFloatList, width()}},
-                            [this, place, format](const ArrowArray& batch) {
-                              const auto& column = *batch.children[place];
-                              const auto texts =
-                                  format == "U" ? texts_of(column, arrow::Text<int64_t>(column))
-                                                : texts_of(column, arrow::Text<int32_t>(column));
-                              return std::vector<AddedValues>{{.lists = encode(texts)}};
-                            });
+  const TextColumn column(*rows.schema().get(), text);
+  return with_added_columns(
+      std::move(rows), {{name, AddedColumn::Kind::kFloatList, width()}},
+      [this, column](const ArrowArray& batch) {
+        return std::vector<AddedValues>{{.lists = encode(column.texts(batch))}};
+      });
 }
 
 }  // namespace firesteel

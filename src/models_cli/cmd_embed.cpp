@@ -19,7 +19,7 @@ Run embed_command(CLI::App& app, const GlobalOptions& options) {
   app.add_option("--name", embed->name, "The new column of vectors (default: embedding)");
   app.add_option("--device", embed->device, "auto, cpu or cuda")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
-  embed->out.add_options(app);
+  embed->out.add_options(app)->required();
   return [embed, &options] {
     SentenceEncoder encoder(embed->model, embed->device);
     const auto spark = open_session(options);

@@ -209,7 +209,7 @@ Run predict_command(CLI::App& app, const GlobalOptions& options) {
                                  "steps make the rows; repeatable");
   in->excludes(sources);
   app.add_option("--where", predict->where, "Predict the rows of which this SQL condition holds");
-  predict->out.add_options(app);
+  predict->out.add_options(app)->required();
   return [predict, &options] {
     if (predict->in.in.empty() && predict->sources.empty()) {
       throw Error(

@@ -7,6 +7,7 @@ namespace firesteel::cli {
 
 Run run_command(CLI::App& app, const GlobalOptions& options);
 Run embed_command(CLI::App& app, const GlobalOptions& options);
+Run generate_command(CLI::App& app, const GlobalOptions& options);
 Run predict_command(CLI::App& app, const GlobalOptions& options);
 Run show_command(CLI::App& app, const GlobalOptions& options);
 Run explain_command(CLI::App& app, const GlobalOptions& options);

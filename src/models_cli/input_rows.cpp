@@ -37,12 +37,13 @@ DataFrame InputRows::read(const Session& spark) const {
   return from.load(in);
 }
 
-void OutputRows::add_options(CLI::App& app) {
-  app.add_option("--out", out, "Folder of the result")->required();
+CLI::Option* OutputRows::add_options(CLI::App& app) {
+  auto* option = app.add_option("--out", out, "Folder of the result");
   app.add_option("--out-format", format, "parquet, csv or json")
       ->check(CLI::IsMember({"parquet", "csv", "json"}));
   app.add_option("--mode", mode, "error, overwrite, append or ignore")
       ->check(CLI::IsMember({"error", "overwrite", "append", "ignore"}));
+  return option;
 }
 
 void OutputRows::write(const DataFrame& rows) const {

@@ -22,7 +22,7 @@ struct OutputRows {
   std::string out, format = "parquet", mode = "error";
 
   /// Gives the command --out, --out-format and --mode.
-  void add_options(CLI::App& app);
+  CLI::Option* add_options(CLI::App& app);
   /// Writes the rows and says how many there were.
   void write(const DataFrame& rows) const;
 };

@@ -7,6 +7,7 @@ int main(int argc, char** argv) {
   return run_program(argc, argv,
                      {{"run", run_command},
                       {"embed", embed_command},
+                      {"generate", generate_command},
                       {"predict", predict_command},
                       {"show", show_command},
                       {"explain", explain_command},

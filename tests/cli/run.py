@@ -281,6 +281,56 @@ class Spilling(Case):
                 self.good("--memory", "80MB", "--temp", self.temp, "sql", "--format", "csv", query)
 
 
+class Generation(Case):
+    """Language models of folders that go on from a text."""
+
+    MODEL = pathlib.Path(__file__).parents[1] / "data/decoders/llama"
+
+    def setUp(self):
+        super().setUp()
+        recorded = json.loads((self.MODEL / "generated.json").read_text())
+        self.texts = dict(zip(recorded["prompts"], recorded["texts"]))
+
+    def test_prompt(self):
+        way = ["--greedy", "--max-tokens", "16", "--repetition-penalty", "1.3"]
+        for prompt, text in self.texts.items():
+            if prompt:
+                self.assertEqual(self.good("generate", self.MODEL, prompt, *way).out, text + "\n")
+        self.assertEqual(self.good("generate", self.MODEL, "on the mat with", *way, "--stop", "doj").out, " do \n")
+        sampled = {self.good("generate", self.MODEL, "the cat", "--seed", seed).out for seed in (1, 1, 2, 3)}
+        self.assertEqual(len(sampled), 3)
+
+    def test_rows(self):
+        self.good("sql", "SELECT * FROM VALUES (1, 'the cat'), (2, NULL), (3, ''), (4, 'on the mat with') AS t(id, text)",
+                  "--format", "parquet", "-o", "texts.parquet")
+        call = ["generate", self.MODEL, "--in", "texts.parquet", "--greedy", "--repetition-penalty", "1.3", "--max-tokens", "16"]
+        self.assertIn("4 rows", self.good(*call, "--out", "out").out)
+        rows = self.sql_rows("SELECT id, generated FROM parquet.`out` ORDER BY id")
+        self.assertEqual([row["generated"] for row in rows], [self.texts["the cat"], "", "", self.texts["on the mat with"]])
+        for condition, what, options in (("UNRESOLVED_COLUMN", "`note`", ["--column", "note"]),
+                                         ("DATATYPE_MISMATCH", "`id`", ["--column", "id"]),
+                                         ("COLUMN_ALREADY_EXISTS", "`text`", ["--name", "text"])):
+            self.refused(condition, what, call=[*call, "--out", "other", *options])
+        self.assertFalse((self.folder / "other").exists())
+
+    def test_function(self):
+        rows = self.good("--function", f"say={self.MODEL}", "sql", "--format", "csv",
+                         "SELECT say(text) AS said, say(NULL) IS NULL AS none FROM VALUES ('the cat'), ('a') AS t(text)").out
+        said = [self.good("generate", self.MODEL, text, "--greedy").out.rstrip("\n") for text in ("the cat", "a")]
+        self.assertEqual([(row["said"], row["none"]) for row in csv.DictReader(io.StringIO(rows))], [(text, "true") for text in said])
+
+    def test_mistakes(self):
+        self.refused("INVALID_OPTION", "empty", call=["generate", self.MODEL, ""])
+        self.refused("INVALID_OPTION", "top_p", call=["generate", self.MODEL, "a", "--top-p", "2"])
+        self.refused("MODEL_INPUT_INVALID", "takes 64", call=["generate", self.MODEL, "the cat " * 40])
+        self.refused("UNSUPPORTED_MODEL", "`bert`", call=["generate", self.MODEL.parents[1] / "bert/sentences", "a"])
+        self.refused("PATH_NOT_FOUND", "absent", call=["generate", "absent", "a"])
+        shutil.copytree(self.MODEL, self.folder / "damaged")
+        weights = self.folder / "damaged/model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:1000])
+        self.refused("INVALID_ARTIFACT", "model.safetensors", call=["generate", "damaged", "a"])
+
+
 class Inputs(Case):
     """Files that are missing, empty, damaged or not what they are said to be."""
 
@@ -830,7 +880,7 @@ path = "model"
         super().setUp()
         self.good("sql", self.SQL, "--format", "parquet", "-o", "rows.parquet")
 
-    def text(self, label="dog", features="", options="", epochs=2, model=None):
+    def text(self, label="dog", features="", options="", epochs=6, model=None):
         path = self.folder / "p.toml"
         path.write_text(self.PIPELINE.format(label=label, features=features, options=options, epochs=epochs, model=model or self.MODEL))
         return path
