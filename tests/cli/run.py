@@ -950,7 +950,7 @@ path = "model"
         self.assertGreater(self.metrics(self.folder / "model")["test"]["mlp"]["auc"], 0.9)
         self.assertIn("400 rows", self.good("predict", "model", "--source", "rows=rows.parquet", "--out", "out").out)
         # A fine-tuned model is a function too.
-        self.text(label="says")
+        self.text(label="says", epochs=12)
         self.good("run", "-q", "p.toml", "--output", "says")
         rows = self.good("--function", "says=says", "sql", "--format", "csv",
                          "SELECT says(text) > 0.5 AS meows, min(says) AS truth, count(*) AS n FROM parquet.`rows.parquet` "
