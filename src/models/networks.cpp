@@ -113,7 +113,8 @@ Network make_network(const TabularOptions& options, const std::vector<EncoderSpe
 }
 
 bool is_classifier_folder(const std::string& folder) {
-  return has_architecture(folder, {"ForSequenceClassification"}) || !network_of(folder).empty();
+  return std::filesystem::exists(std::filesystem::path(folder) / "config.json") &&
+         (has_architecture(folder, {"ForSequenceClassification"}) || !network_of(folder).empty());
 }
 
 bool is_pretrained(const std::string& kind) {
