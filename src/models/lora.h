@@ -17,7 +17,7 @@ namespace firesteel {
 struct DenseImpl : torch::nn::LinearImpl {
   using torch::nn::LinearImpl::LinearImpl;
   /// The weight has the shape [in, out] from here on, as GPT-2's files have it. In memory it stays
-  /// as it is: a product of one row with the other way takes some ten times as long.
+  /// as it is: a product of one row takes longer the other way.
   void transpose();
   torch::Tensor forward(const torch::Tensor& x);
   void adapt(const LoraOptions& options);
