@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -15,6 +16,7 @@
 #include "base/number_text.h"
 #include "duckdb.h"
 #include "duckdb.hpp"
+#include "duckdb/common/arrow/arrow_appender.hpp"
 #include "duckdb/common/arrow/result_arrow_wrapper.hpp"
 #include "duckdb/function/table/arrow.hpp"
 #include "duckdb/main/chunk_scan_state/query_result.hpp"
@@ -27,9 +29,9 @@ namespace firesteel {
 
 namespace {
 
-constexpr int64_t kBatchRows = 65536;
-/// Bytes may be files of megabytes, and a batch has 2 GB at most.
-constexpr int64_t kBatchRowsOfBytes = 256;
+constexpr duckdb::idx_t kBatchRows = 65536;
+/// Bytes may be files of megabytes: a batch of them ends with the row that makes it so large.
+constexpr size_t kBatchBytes = size_t{64} << 20;
 
 DataType spark_type(const duckdb::LogicalType& type, const std::string& column) {
   using Id = duckdb::LogicalTypeId;
@@ -199,6 +201,68 @@ Database::Connected Database::connect() {
   return Connected(instance_, std::move(groups));
 }
 
+namespace {
+
+/// Bytes of a chunk's row, in its columns of bytes.
+class RowBytes {
+ public:
+  explicit RowBytes(duckdb::DataChunk& chunk) {
+    for (auto& column : chunk.data) {
+      if (column.GetType() != duckdb::LogicalType::BLOB) continue;
+      column.ToUnifiedFormat(chunk.size(), columns_.emplace_back());
+    }
+  }
+  size_t of(duckdb::idx_t row) const {
+    size_t bytes = 0;
+    for (const auto& column : columns_) {
+      const auto place = column.sel->get_index(row);
+      if (column.validity.RowIsValid(place))
+        bytes += duckdb::UnifiedVectorFormat::GetData<duckdb::string_t>(column)[place].GetSize();
+    }
+    return bytes;
+  }
+
+ private:
+  std::vector<duckdb::UnifiedVectorFormat> columns_;
+};
+
+/// What the wrapper's own `get_next` does, with an end to a batch's bytes too.
+int next_of_bytes(duckdb::ResultArrowArrayStreamWrapper& wrapper, ArrowArray* out) {
+  *out = ArrowArray{};
+  try {
+    auto& scan = *wrapper.scan_state;
+    duckdb::ArrowAppender appender(scan.Types(), STANDARD_VECTOR_SIZE,
+                                   wrapper.result->client_properties, wrapper.extension_types);
+    size_t bytes = 0;
+    const auto is_full = [&] { return appender.RowCount() >= kBatchRows || bytes >= kBatchBytes; };
+    while (!is_full()) {
+      if (scan.RemainingInChunk() == 0) {
+        if (!scan.LoadNextChunk(wrapper.last_error)) {
+          if (scan.HasError()) wrapper.last_error = scan.GetError();
+          return wrapper.last_error.HasError() ? EIO : 0;
+        }
+        if (scan.ChunkIsEmpty() || scan.Finished()) break;
+      }
+      auto& chunk = scan.CurrentChunk();
+      const RowBytes row_bytes(chunk);
+      const auto begin = scan.CurrentOffset();
+      auto end = begin;
+      const auto rows_max = kBatchRows - appender.RowCount();
+      while (end < chunk.size() && end - begin < rows_max && bytes < kBatchBytes)
+        bytes += row_bytes.of(end++);
+      appender.Append(chunk, begin, end, chunk.size());
+      scan.IncreaseOffset(end - begin);
+    }
+    if (appender.RowCount() > 0) *out = appender.Finalize();
+    return 0;
+  } catch (const std::exception& error) {
+    wrapper.last_error = duckdb::ErrorData(error);
+    return EIO;
+  }
+}
+
+}  // namespace
+
 /// A running query. The formats of UTC timestamps are replaced as the schema passes through.
 struct Database::Stream {
   Connected connection;
@@ -218,7 +282,10 @@ struct Database::Stream {
   }
   static int get_next(ArrowArrayStream* stream, ArrowArray* out) {
     auto* self = static_cast<Stream*>(stream->private_data);
-    return self->wrapper->stream.get_next(&self->wrapper->stream, out);
+    auto& wrapper = *self->wrapper;
+    const bool bytes = std::ranges::find(wrapper.result->types, duckdb::LogicalType::BLOB) !=
+                       wrapper.result->types.end();
+    return bytes ? next_of_bytes(wrapper, out) : wrapper.stream.get_next(&wrapper.stream, out);
   }
   static const char* get_last_error(ArrowArrayStream* stream) {
     auto* self = static_cast<Stream*>(stream->private_data);
@@ -310,10 +377,8 @@ ArrowStream Database::query(const std::string& sql, const Schema& schema) {
     settings.print_progress_bar = false;
     auto result = running->connection->SendQuery(sql);
     if (result->HasError()) throw from_duckdb(result->GetError());
-    const bool bytes = std::ranges::any_of(
-        schema, [](const Field& field) { return field.type.kind == TypeKind::kBinary; });
-    running->wrapper = duckdb::make_uniq<duckdb::ResultArrowArrayStreamWrapper>(
-        std::move(result), bytes ? kBatchRowsOfBytes : kBatchRows);
+    running->wrapper =
+        duckdb::make_uniq<duckdb::ResultArrowArrayStreamWrapper>(std::move(result), kBatchRows);
     ArrowStream out({.get_schema = Stream::get_schema,
                      .get_next = Stream::get_next,
                      .get_last_error = Stream::get_last_error,

@@ -52,6 +52,33 @@ struct EngineTest : ::testing::Test {
   }
 };
 
+TEST_F(EngineTest, BatchesOfBytesAreBounded) {
+  // 300 values of a megabyte: 64 of them are a batch. Small ones fill it by their rows.
+  auto rows = engine->execute(
+      engine->sql("SELECT id, CAST(repeat('x', 1048576) AS BINARY) AS bytes FROM range(300)"));
+  std::vector<int64_t> lengths, ids;
+  while (auto batch = rows.next()) {
+    lengths.push_back(batch->rows());
+    const auto* id = static_cast<const int64_t*>(batch->get()->children[0]->buffers[1]);
+    ids.insert(ids.end(), id, id + batch->rows());
+    const auto* offsets = static_cast<const int32_t*>(batch->get()->children[1]->buffers[1]);
+    EXPECT_EQ(offsets[batch->rows()], batch->rows() << 20);
+  }
+  EXPECT_EQ(lengths, (std::vector<int64_t>{64, 64, 64, 64, 44}));
+  for (size_t i = 0; i < ids.size(); ++i) EXPECT_EQ(ids[i], static_cast<int64_t>(i));
+  const auto [total, largest] =
+      count(*engine, "SELECT CAST(CAST(id AS STRING) AS BINARY) AS bytes FROM range(200000)");
+  EXPECT_EQ(total, 200'000);
+  EXPECT_EQ(largest, 65'536);
+  EXPECT_EQ(count(*engine, "SELECT CAST('a' AS BINARY) AS b FROM range(10) WHERE id > 10").first,
+            0);
+  EXPECT_NE(condition_of([&] {
+              count(*engine,
+                    "SELECT CAST(if(id = 9, raise_error('ninth'), 'a') AS BINARY) FROM range(10)");
+            }),
+            "no error");
+}
+
 TEST_F(EngineTest, InterruptCancelsFromAnotherThread) {
   std::atomic<bool> done{false};
   std::thread other([&] {
