@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "models/activation.h"
 #include "models/config_values.h"
 #include "models/model_folder.h"
 
@@ -103,8 +104,7 @@ BertLayerImpl::BertLayerImpl(const BertOptions& options)
     : heads(options.heads),
       dropout(options.dropout),
       attention_dropout(options.attention_dropout),
-      tanh_gelu(options.activation != "gelu" && options.activation != "relu"),
-      relu(options.activation == "relu") {
+      activation(options.activation) {
   const auto& names = *names_of(options.family);
   const auto linear = [&](const char* name, int64_t in, int64_t out) {
     return placed(*this, name, Dense(in, out));
@@ -130,7 +130,7 @@ torch::Tensor BertLayerImpl::forward(const torch::Tensor& x, const torch::Tensor
   y = attended(y.transpose(1, 2).reshape(x.sizes()));
   const auto middle = attended_norm(torch::dropout(y, dropout, is_training()) + x);
   y = inner(middle);
-  y = outer(relu ? torch::relu(y) : torch::gelu(y, tanh_gelu ? "tanh" : "none"));
+  y = outer(activate(activation, y));
   return outer_norm(torch::dropout(y, dropout, is_training()) + middle);
 }
 

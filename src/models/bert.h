@@ -56,7 +56,7 @@ struct BertLayerImpl : torch::nn::Module {
 
   int64_t heads;
   double dropout, attention_dropout;
-  bool tanh_gelu, relu;
+  std::string activation;
   Dense query{nullptr}, key{nullptr}, value{nullptr}, attended{nullptr}, inner{nullptr},
       outer{nullptr};
   torch::nn::LayerNorm attended_norm{nullptr}, outer_norm{nullptr};

@@ -270,12 +270,6 @@ torch::Tensor attend(const torch::Tensor& queries, torch::Tensor keys, torch::Te
   return seen.reshape({rows, heads, count, -1}).transpose(1, 2).reshape({rows, count, -1});
 }
 
-torch::Tensor activate(const std::string& name, const torch::Tensor& x) {
-  if (name == "silu") return torch::silu(x);
-  if (name == "relu") return torch::relu(x);
-  return torch::gelu(x, name == "gelu" ? "none" : "tanh");
-}
-
 torch::Tensor next_token_loss(const torch::Tensor& logits, const torch::Tensor& labels) {
   return nn::functional::cross_entropy(logits.slice(1, 0, -1).flatten(0, 1).to(torch::kFloat32),
                                        labels.slice(1, 1).flatten());

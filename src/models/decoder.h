@@ -109,9 +109,6 @@ torch::Tensor attend(const torch::Tensor& queries, torch::Tensor keys, torch::Te
                      size_t layer, const DecoderPass& pass, bool windowed, double dropout,
                      double scale);
 
-/// hidden_act by its name.
-torch::Tensor activate(const std::string& name, const torch::Tensor& x);
-
 /// Mean cross entropy of each token's logits [B, T, vocabulary] with the label behind it; labels
 /// [B, T] int64, -100 for those that do not count. Labels are the tokens themselves.
 torch::Tensor next_token_loss(const torch::Tensor& logits, const torch::Tensor& labels);

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "models/activation.h"
 #include "models/model_folder.h"
 
 namespace firesteel {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "models/activation.h"
 #include "models/model_folder.h"
 
 namespace firesteel {
