@@ -31,37 +31,13 @@ struct ImageNet {
   std::vector<images::Transform> augment;
 
   torch::Tensor forward(const Batch& batch) const {
-    const auto& pixels = batch.images.at(0);
-    if (torch::GradMode::is_enabled()) return logits(pixels);
-    std::vector<torch::Tensor> parts;
-    for (int64_t at = 0; at < std::max<int64_t>(pixels.size(0), 1); at += kRowsAtOnce)
-      parts.push_back(logits(pixels.slice(0, at, at + kRowsAtOnce)));
-    return torch::cat(parts);
-  }
-  torch::Tensor logits(torch::Tensor x) const {
+    auto x = batch.images.at(0);
     if (net->is_training() && !augment.empty()) x = images::apply_each(augment, x);
     x = images::to_float(images::center_crop(x, {size}));
     x = images::normalize(x, input.mean, input.deviation);
     return labels.outputs(net->forward(x.contiguous(torch::MemoryFormat::ChannelsLast)));
   }
 };
-
-void check_features(const std::vector<EncoderSpec>& specs, int64_t size) {
-  int pictures = 0;
-  for (const auto& spec : specs) {
-    if (spec.kind == EncoderKind::kLabel || spec.kind == EncoderKind::kWeight) continue;
-    if (spec.kind != EncoderKind::kImage || ++pictures > 1)
-      throw Error("INVALID_OPTION",
-                  fmt::format("The network `vision` reads one image; `{}` is one feature too many.",
-                              spec.feature_name()));
-    if (spec.length < size)
-      throw Error("INVALID_OPTION",
-                  fmt::format("Images of {} pixels are kept of `{}`, and the model "
-                              "is to see {}.",
-                              spec.length, spec.column, size));
-  }
-  if (pictures == 0) throw Error("INVALID_OPTION", "The network `vision` reads an image feature.");
-}
 
 /// Convolutions are faster so on a CPU and on a GPU.
 void make_channels_last(torch::nn::Module& module) {
@@ -132,9 +108,13 @@ Network make_image_classifier(const TabularOptions& options, const std::vector<E
       .augment = {}};
   if (images.size == 0) images.size = images.input.crop;
   if (!options.augment.empty()) images.augment = images::transforms_from_json(options.augment);
-  check_features(specs, images.size);
-  Network network{images.net, [images](const Batch& batch) { return images.forward(batch); },
-                  [images](const Batch& batch) { return images.forward(batch); }};
+  const auto picture = only_feature(specs, EncoderKind::kImage, "vision", "image");
+  if (picture.length < images.size)
+    throw Error("INVALID_OPTION",
+                fmt::format("Images of {} pixels are kept of `{}`, and the model is to see {}.",
+                            picture.length, picture.column, images.size));
+  Network network{images.net, [images](const Batch& batch) { return images.forward(batch); }};
+  network.rows_at_once = kRowsAtOnce;
   network.head = images.net->head();
   if (weights != Weights::kNone && !path.empty())
     load_vision_weights(*images.net, weights_at(path), path,

@@ -8,24 +8,17 @@
 
 #include "base/error.h"
 #include "models/generation.h"
+#include "models/networks.h"
 #include "models/pretrained.h"
 #include "models/sentence_encoder.h"
 #include "models/tabular.h"
-#include "tensor/arrow_values.h"
+#include "models/text_column.h"
 
 namespace firesteel {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-std::vector<std::string> texts_of(const ArrowArray& column) {
-  const arrow::Text<int32_t> text(column);
-  std::vector<std::string> texts;
-  for (int64_t i = column.offset; i < column.offset + column.length; ++i)
-    texts.emplace_back(text(i));
-  return texts;
-}
 
 NativeFunction encoder_function(const std::string& name, const fs::path& path,
                                 const std::string& device) {
@@ -36,7 +29,7 @@ NativeFunction encoder_function(const std::string& name, const fs::path& path,
           .returns = {.kind = AddedColumn::Kind::kFloatList, .list_length = encoder->width()},
           .call = [encoder, mutex](const ArrowArray& rows) {
             const std::lock_guard lock(*mutex);
-            return AddedValues{.lists = encoder->encode(texts_of(*rows.children[0]))};
+            return AddedValues{.lists = encoder->encode(TextColumn(0).texts(rows))};
           }};
 }
 
@@ -51,16 +44,13 @@ NativeFunction generator_function(const std::string& name, const fs::path& path,
           .returns = {.kind = AddedColumn::Kind::kText},
           .call = [generator, options, mutex](const ArrowArray& rows) {
             const std::lock_guard lock(*mutex);
-            return AddedValues{.texts = generator->generate(texts_of(*rows.children[0]), options)};
+            return AddedValues{.texts = generator->generate(TextColumn(0).texts(rows), options)};
           }};
 }
 
 NativeFunction prediction_function(const std::string& name, const fs::path& path,
                                    TabularModel model) {
-  std::vector<EncoderSpec> read = model.specs();
-  std::erase_if(read, [](const auto& spec) {
-    return spec.kind == EncoderKind::kLabel || spec.kind == EncoderKind::kWeight;
-  });
+  const auto read = features_of(model.specs());
   const bool image = !read.empty() && read[0].kind == EncoderKind::kImage;
   if (read.size() != 1 || (!image && read[0].kind != EncoderKind::kText))
     throw Error("UNSUPPORTED_MODEL",

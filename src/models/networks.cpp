@@ -112,6 +112,30 @@ Network make_network(const TabularOptions& options, const std::vector<EncoderSpe
   return make_tabular(options, specs);
 }
 
+std::vector<EncoderSpec> features_of(std::vector<EncoderSpec> specs) {
+  std::erase_if(specs, [](const auto& spec) {
+    return spec.kind == EncoderKind::kLabel || spec.kind == EncoderKind::kWeight;
+  });
+  return specs;
+}
+
+EncoderSpec only_feature(const std::vector<EncoderSpec>& specs, EncoderKind kind,
+                         std::string_view network, std::string_view what) {
+  const EncoderSpec* found = nullptr;
+  const auto features = features_of(specs);
+  for (const auto& feature : features) {
+    if (found || feature.kind != kind)
+      throw Error("INVALID_OPTION",
+                  fmt::format("The network `{}` reads one {}; `{}` is one feature too many.",
+                              network, what, feature.feature_name()));
+    found = &feature;
+  }
+  if (!found)
+    throw Error("INVALID_OPTION",
+                fmt::format("The network `{}` reads one {} feature.", network, what));
+  return *found;
+}
+
 bool is_classifier_folder(const std::string& folder) {
   return std::filesystem::exists(std::filesystem::path(folder) / "config.json") &&
          (has_architecture(folder, {"ForSequenceClassification"}) || !network_of(folder).empty());

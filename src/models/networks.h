@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "models/tabular.h"
@@ -20,9 +21,9 @@ struct Network {
   std::shared_ptr<torch::nn::Module> module;
   /// Logits [B, outputs], of an ensemble [B, members, outputs].
   std::function<torch::Tensor(const Batch&)> forward;
-  /// What predictions are made of, each row by itself: the logits, of most networks.
-  std::function<torch::Tensor(const Batch&)> forward_rows;
-  /// Rows that predictions are made of at once.
+  /// What predictions are made of, each row by itself; none: the logits.
+  std::function<torch::Tensor(const Batch&)> forward_rows = {};
+  /// Rows that go through at once where nothing is trained.
   int64_t rows_at_once = 8192;
   /// What the names of the last layers' parameters begin with, of a pre-trained model.
   std::vector<std::string> head = {};
@@ -32,6 +33,12 @@ struct Network {
   /// kind.
   std::function<void(const std::filesystem::path&)> save = {};
 };
+
+/// Specs without labels and weights.
+std::vector<EncoderSpec> features_of(std::vector<EncoderSpec> specs);
+/// The only feature, of this kind. Throws INVALID_OPTION, naming the network and what it reads.
+EncoderSpec only_feature(const std::vector<EncoderSpec>& specs, EncoderKind kind,
+                         std::string_view network, std::string_view what);
 
 /// Where a pre-trained model's weights come from.
 enum class Weights {

@@ -104,17 +104,6 @@ struct ProgramNet {
   torch::Tensor forward(const Batch& batch) const {
     std::vector<torch::Tensor> given;
     for (const auto& [part, type] : inputs) given.push_back(part->of(batch).to(type));
-    if (torch::GradMode::is_enabled()) return run(given);
-    std::vector<torch::Tensor> out;
-    const auto rows = given[0].size(0);
-    for (int64_t at = 0; at < std::max<int64_t>(rows, 1); at += kRowsAtOnce) {
-      std::vector<torch::Tensor> slice;
-      for (const auto& tensor : given) slice.push_back(tensor.slice(0, at, at + kRowsAtOnce));
-      out.push_back(run(slice));
-    }
-    return torch::cat(out);
-  }
-  torch::Tensor run(std::vector<torch::Tensor> given) const {
     const auto rows = given[0].size(0);
     // torch.export takes a dynamic size to be two at least: a single row is given twice.
     if (rows == 1)
@@ -151,8 +140,8 @@ Network make_program_network(const TabularOptions& options, const std::vector<En
   for (const auto& [name, part] : options.inputs)
     if (std::ranges::find(inputs, name, &ProgramInput::name) == inputs.end())
       throw Error("INVALID_OPTION", fmt::format("The program has no input `{}`.", name));
-  Network network{net.program.ptr(), [net](const Batch& batch) { return net.forward(batch); },
-                  [net](const Batch& batch) { return net.forward(batch); }};
+  Network network{net.program.ptr(), [net](const Batch& batch) { return net.forward(batch); }};
+  network.rows_at_once = kRowsAtOnce;
   network.save = [net](const fs::path& folder) { net.program->save(folder / kProgramFile); };
   return network;
 }

@@ -57,16 +57,11 @@ struct TabularModel::State {
   Trainable trainable() { return {net.module, net.forward}; }
   /// What is predicted of each row by itself: [B, outputs].
   torch::Tensor row_scores(const Batch& batch) const {
-    const auto logits = net.forward_rows(batch);
+    const auto logits = net.forward_rows ? net.forward_rows(batch) : net.forward(batch);
     return task() == Task::kRetrieval ? logits.to(torch::kFloat32) : scores_of(logits, task());
   }
-  /// Of a batch that nobody asked to be of some size: images are large.
-  int64_t batch_rows() const {
-    constexpr int64_t kBatchBytes = int64_t{64} << 20;
-    const auto bytes = static_cast<int64_t>(RecordLayout(specs, true).record_bytes);
-    return std::clamp<int64_t>(kBatchBytes / std::max<int64_t>(bytes, 1), 1,
-                               LoaderOptions().batch_rows);
-  }
+  /// Of a batch that nothing is trained on.
+  int64_t batch_rows() const { return std::min(net.rows_at_once, LoaderOptions().batch_rows); }
   /// Streamed once: nothing is kept.
   std::unique_ptr<Loader> in_order(const OpenRows& rows) const {
     LoaderOptions order;

@@ -23,26 +23,17 @@ namespace {
 
 constexpr int64_t kRowsAtOnce = 1024;  // a token each, they make a few batches
 
-void check_features(const std::vector<EncoderSpec>& specs, const BertOptions& options) {
-  int texts = 0;
-  for (const auto& spec : specs) {
-    if (spec.kind == EncoderKind::kLabel || spec.kind == EncoderKind::kWeight) continue;
-    if (spec.kind != EncoderKind::kText || ++texts > 1)
-      throw Error("INVALID_OPTION",
-                  fmt::format("The network `hf` reads one text; `{}` is one feature too many.",
-                              spec.feature_name()));
-    if (spec.length > options.tokens_max())
-      throw Error("INVALID_OPTION",
-                  fmt::format("The model takes {} tokens of a text, and `{}` has up to {}: lower "
-                              "`text_length`.",
-                              options.tokens_max(), spec.column, spec.length));
-    if (spec.cardinality() > options.vocabulary)
-      throw Error("INVALID_OPTION",
-                  fmt::format("The tokenizer of `{}` has {} ids, and the model {}: it is another "
-                              "model's.",
-                              spec.column, spec.cardinality(), options.vocabulary));
-  }
-  if (texts == 0) throw Error("INVALID_OPTION", "The network `hf` reads a text feature.");
+void check_text(const EncoderSpec& text, const BertOptions& options) {
+  if (text.length > options.tokens_max())
+    throw Error("INVALID_OPTION",
+                fmt::format("The model takes {} tokens of a text, and `{}` has up to {}: lower "
+                            "`text_length`.",
+                            options.tokens_max(), text.column, text.length));
+  if (text.cardinality() > options.vocabulary)
+    throw Error("INVALID_OPTION",
+                fmt::format("The tokenizer of `{}` has {} ids, and the model {}: it is another "
+                            "model's.",
+                            text.column, text.cardinality(), options.vocabulary));
 }
 
 /// A classifier and what it is for.
@@ -126,12 +117,11 @@ Network make_text_classifier(const TabularOptions& /*options*/,
                              const std::vector<EncoderSpec>& specs, const fs::path& folder,
                              Weights weights) {
   auto shape = read_bert_options(folder);
-  check_features(specs, shape);
+  check_text(only_feature(specs, EncoderKind::kText, "hf", "text"), shape);
   const auto labels = class_labels(specs, "hf");
   shape.labels = labels.names;
   TextNet net{BertClassifier(shape, BertHead::kSequence), labels};
-  Network network{net.model.ptr(), [net](const Batch& batch) { return net.forward(batch); },
-                  [net](const Batch& batch) { return net.forward(batch); }};
+  Network network{net.model.ptr(), [net](const Batch& batch) { return net.forward(batch); }};
   network.rows_at_once = kRowsAtOnce;
   network.head = {"classifier", "pre_classifier"};
   network.adapted = shape.family == "distilbert" ? std::vector<std::string>{"q_lin", "v_lin"}
