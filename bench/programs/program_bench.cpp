@@ -3,39 +3,14 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdlib>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "../median.h"
 #include "models/exported_program.h"
 #include "models/torch_script.h"
 #include "train/freed_memory.h"
-
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-/// Median of passes for so long, in microseconds; the first tenth warms up.
-double median_us(double seconds, const std::function<void()>& pass) {
-  const auto started = Clock::now();
-  const auto since = [&](Clock::time_point then) {
-    return std::chrono::duration<double>(Clock::now() - then).count();
-  };
-  while (since(started) < seconds / 10) pass();
-  std::vector<double> times;
-  while (since(started) < seconds || times.size() < 5) {
-    const auto began = Clock::now();
-    pass();
-    times.push_back(since(began) * 1e6);
-  }
-  std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
-  return times[times.size() / 2];
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 5) {
@@ -51,7 +26,7 @@ int main(int argc, char** argv) {
     const firesteel::CompiledPackage package(argv[1]);
     for (size_t i = 0; i < named.size(); ++i) inputs.push_back(named.at(fmt::format("input{}", i)));
     torch::NoGradGuard no_grad;
-    fmt::print("{:.2f}\n", median_us(std::atof(argv[4]), [&] { package.run(inputs); }));
+    fmt::print("{:.2f}\n", 1e6 * median_seconds(std::atof(argv[4]), [&] { package.run(inputs); }));
     return 0;
   }
   firesteel::ExportedProgram program{std::filesystem::path(argv[1])};
@@ -61,14 +36,14 @@ int main(int argc, char** argv) {
   const double seconds = std::atof(argv[4]);
   if (!trains) {
     torch::NoGradGuard no_grad;
-    fmt::print("{:.2f}\n", median_us(seconds, [&] { program->forward(inputs); }));
+    fmt::print("{:.2f}\n", 1e6 * median_seconds(seconds, [&] { program->forward(inputs); }));
     return 0;
   }
   torch::optim::SGD optimizer(program->parameters(), torch::optim::SGDOptions(1e-4));
-  fmt::print("{:.2f}\n", median_us(seconds, [&] {
-               const auto loss = program->forward(inputs)[0].square().mean();
-               optimizer.zero_grad();
-               loss.backward();
-               optimizer.step();
-             }));
+  fmt::print("{:.2f}\n", 1e6 * median_seconds(seconds, [&] {
+                           const auto loss = program->forward(inputs)[0].square().mean();
+                           optimizer.zero_grad();
+                           loss.backward();
+                           optimizer.step();
+                         }));
 }

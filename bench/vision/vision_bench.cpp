@@ -3,40 +3,13 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdlib>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "../median.h"
 #include "models/vision.h"
 #include "train/freed_memory.h"
-
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double since(Clock::time_point then) {
-  return std::chrono::duration<double>(Clock::now() - then).count();
-}
-
-/// Median of passes for so long, in milliseconds; the first tenth warms up.
-double median_ms(double seconds, const std::function<void()>& pass) {
-  const auto started = Clock::now();
-  do pass();
-  while (since(started) < seconds / 10);
-  std::vector<double> times;
-  while (since(started) < seconds || times.size() < 5) {
-    const auto began = Clock::now();
-    pass();
-    times.push_back(since(began) * 1e3);
-  }
-  std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
-  return times[times.size() / 2];
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 6) {
@@ -54,15 +27,16 @@ int main(int argc, char** argv) {
   if (argv[4] != std::string("train")) {
     net->eval();
     const torch::InferenceMode inference;
-    fmt::print("{:.3f}\n", median_ms(seconds, [&] { net->forward(images); }));
+    fmt::print("{:.3f}\n", 1e3 * median_seconds(seconds, [&] { net->forward(images); }));
     return 0;
   }
   const auto labels = torch::randint(1000, {batch});
   torch::optim::SGD optimizer(net->parameters(), torch::optim::SGDOptions(1e-3).momentum(0.9));
-  fmt::print("{:.3f}\n", median_ms(seconds, [&] {
-               const auto loss = torch::cross_entropy_loss(net->forward(images), labels);
-               optimizer.zero_grad();
-               loss.backward();
-               optimizer.step();
-             }));
+  fmt::print("{:.3f}\n", 1e3 * median_seconds(seconds, [&] {
+                           const auto loss =
+                               torch::cross_entropy_loss(net->forward(images), labels);
+                           optimizer.zero_grad();
+                           loss.backward();
+                           optimizer.step();
+                         }));
 }

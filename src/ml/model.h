@@ -48,8 +48,8 @@ class FittedModel {
   /// Into a folder: model.safetensors, model.json, encoders.json and a manifest of their checksums.
   /// Replaces it as a whole.
   void save(const std::string& folder) const;
-  /// Such a folder, an artifact of a pipeline, or a classifier of texts of Hugging Face, which
-  /// reads the column `text`. Throws INVALID_ARTIFACT.
+  /// Such a folder, an artifact of a pipeline, or a classifier's folder (TabularModel::of_folder).
+  /// Throws INVALID_ARTIFACT.
   static FittedModel load(const std::string& folder);
 
   const TabularModel& model() const { return model_; }

@@ -240,19 +240,12 @@ void with_numbers(const ColumnType& type, const ArrowArray& array, Use use) {
 /// The same for texts and bytes, which lie alike.
 template <typename Use>
 void with_texts(const ColumnType& type, const ArrowArray& array, Use use) {
-  switch (type.storage) {
-    case Storage::kText:
-    case Storage::kBytes:
-      return use(arrow::Text<int32_t>(array));
-    case Storage::kLargeText:
-    case Storage::kLargeBytes:
-      return use(arrow::Text<int64_t>(array));
-    case Storage::kTextView:
-    case Storage::kBytesView:
-      return use(arrow::TextView(array));
-    default:
-      return;
-  }
+  const auto is = [&](Storage text, Storage bytes) {
+    return type.storage == text || type.storage == bytes;
+  };
+  if (is(Storage::kText, Storage::kBytes)) return use(arrow::Text<int32_t>(array));
+  if (is(Storage::kLargeText, Storage::kLargeBytes)) return use(arrow::Text<int64_t>(array));
+  if (is(Storage::kTextView, Storage::kBytesView)) return use(arrow::TextView(array));
 }
 
 /// Word → id, by open addressing. Holds views of the vocabulary.

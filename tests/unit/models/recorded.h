@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "models/exported_program.h"
 #include "train/safetensors.h"
 
@@ -45,6 +47,16 @@ inline double distance(const torch::Tensor& actual, const torch::Tensor& expecte
       torch::where(b.isfinite(), b.abs(), torch::zeros_like(b)).max().item<double>();
   const double worst = difference.max().item<double>();
   return std::isnan(worst) ? INFINITY : worst / std::max(largest, 1e-6);
+}
+
+/// The error of a call as users see it, or "none".
+inline std::string failure(const std::function<void()>& call) {
+  try {
+    call();
+    return "none";
+  } catch (const Error& error) {
+    return error.what();
+  }
 }
 
 struct Comparison {

@@ -16,18 +16,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::distance;
+using testing::failure;
 using testing::pattern;
 
 const fs::path kFolder = fs::path(FIRESTEEL_SOURCE_DIR) / "tests/data/script";
-
-std::string failure(const std::function<void()>& call) {
-  try {
-    call();
-    return "none";
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
 
 class Scripts : public ::testing::TestWithParam<const char*> {
  protected:

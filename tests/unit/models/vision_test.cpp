@@ -18,6 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::distance;
+using testing::failure;
 
 const NamedTensors& recorded() {
   static const auto all =
@@ -197,15 +198,6 @@ TEST(Vision, PublicWeightsAnswerAsInPython) {
                                    recorded().tensors.at("efficientnet_lite0.trained"));
   RecordProperty("difference", fmt::format("{:.1e}", difference));
   EXPECT_LT(difference, 1e-4);
-}
-
-std::string failure(const std::function<void()>& call) {
-  try {
-    call();
-    return "none";
-  } catch (const Error& error) {
-    return error.what();
-  }
 }
 
 TEST(Vision, SaysWhatIsWrong) {
