@@ -379,6 +379,9 @@ ArrowStream Database::query(const std::string& sql, const Schema& schema) {
     if (result->HasError()) throw from_duckdb(result->GetError());
     running->wrapper =
         duckdb::make_uniq<duckdb::ResultArrowArrayStreamWrapper>(std::move(result), kBatchRows);
+    // With these the wrapper answers for the schema after the last row too.
+    running->wrapper->column_types = running->wrapper->result->types;
+    running->wrapper->column_names = running->wrapper->result->names;
     ArrowStream out({.get_schema = Stream::get_schema,
                      .get_next = Stream::get_next,
                      .get_last_error = Stream::get_last_error,

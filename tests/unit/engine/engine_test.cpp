@@ -66,6 +66,7 @@ TEST_F(EngineTest, BatchesOfBytesAreBounded) {
   }
   EXPECT_EQ(lengths, (std::vector<int64_t>{64, 64, 64, 64, 44}));
   for (size_t i = 0; i < ids.size(); ++i) EXPECT_EQ(ids[i], static_cast<int64_t>(i));
+  EXPECT_EQ(rows.schema().get()->n_children, 2) << "after the last row too";
   const auto [total, largest] =
       count(*engine, "SELECT CAST(CAST(id AS STRING) AS BINARY) AS bytes FROM range(200000)");
   EXPECT_EQ(total, 200'000);
