@@ -130,6 +130,15 @@ DataFrame DataFrame::withColumnsRenamed(const std::map<std::string, std::string>
   });
 }
 
+DataFrame DataFrame::mapPartitions(const std::string& task, const std::string& schema,
+                                   const std::string& argument) const {
+  return mapPartitions({.task = task, .argument = argument, .output = parse_schema(schema)});
+}
+
+DataFrame DataFrame::mapPartitions(const TaskCall& call) const {
+  return DataFrame(executor_, shared(executor_->map_partitions(plan(), call)));
+}
+
 DataFrame DataFrame::withMetadata(const std::string& name, const std::string& json) const {
   return derive([&](proto::Relation& out) {
     auto* alias = out.mutable_with_columns()->add_aliases();

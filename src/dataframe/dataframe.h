@@ -161,6 +161,11 @@ class DataFrame {
   Column colRegex(const std::string& pattern) const;
   template <typename Function>
   DataFrame transform(Function function) const;
+  /// The rows that a task of this program (base/task.h) makes of each partition's: `df.
+  /// mapPartitions("parse_log", "moment TIMESTAMP, status INT")`. See Executor::map_partitions.
+  DataFrame mapPartitions(const std::string& task, const std::string& schema,
+                          const std::string& argument = "") const;
+  DataFrame mapPartitions(const TaskCall& call) const;
   DataFrame filter(const Column& condition) const;
   DataFrame filter(const std::string& condition) const;
   DataFrame filter(const char* condition) const { return filter(std::string(condition)); }

@@ -76,6 +76,8 @@ class EmbeddedExecutor : public Executor,
   void run(const proto::Command& command) override;
   proto::Relation sql(std::string_view text) override;
   proto::Relation import(ArrowStream rows) override;
+  proto::Relation map_partitions(const proto::Relation& rows,
+                                 const TaskCall& call) override;  // tasks.cpp
   void add_function(NativeFunction function) override {
     database_.add_function(std::move(function));
   }

@@ -5,9 +5,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/arrow_stream.h"
 #include "base/native_function.h"
+#include "base/task.h"
 #include "plan/types.h"
 
 namespace spark::connect {
@@ -16,6 +18,17 @@ class Relation;
 }  // namespace spark::connect
 
 namespace firesteel {
+
+/// A task over the partitions of a plan's rows.
+struct TaskCall {
+  std::string task;      // its name
+  std::string argument;  // what every partition is told
+  Schema output;
+  /// All partitions run at once and can talk to each other; the cluster must have a place for each.
+  bool together = false;
+  /// Go along to where the tasks run.
+  std::vector<std::filesystem::path> folders = {};
+};
 
 /// Runs plans. Thread-safe. Streams must not outlive it.
 class Executor {
@@ -34,6 +47,11 @@ class Executor {
   /// Rows from elsewhere as a plan. They are read now and held, on disk when they are many, until
   /// the executor ends.
   virtual spark::connect::Relation import(ArrowStream rows) = 0;
+  /// The rows that a task makes of a plan's. Here it runs now, on the engine's threads, and its rows
+  /// are held as those of `import` are; on a cluster it runs when rows are asked for. Throws
+  /// TASK_NOT_FOUND.
+  virtual spark::connect::Relation map_partitions(const spark::connect::Relation& rows,
+                                                  const TaskCall& call) = 0;
   /// Plans may call the function by its name from now on, in place of one of the same name.
   virtual void add_function(NativeFunction function) = 0;
   /// The plan and what it runs as. Modes are Spark's (simple, extended, codegen, cost, formatted),
