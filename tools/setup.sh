@@ -156,11 +156,13 @@ case ${1:-build} in
     flights_data
     ;;
   reference) virtual_environment reference packages/requirements-reference.txt ;;
+  # An older Spark, for clients of clusters. PySpark's packages carry the Connect server since 4.0.
+  spark-old) virtual_environment spark-4.0 packages/requirements-spark-4.0.txt ;;
   tracking) virtual_environment tracking packages/requirements-tracking.txt ;;
   clients) pyspark_clients ;;
   sail) virtual_environment sail packages/requirements-sail.txt ;;
   examples) example_data ;;
   models) virtual_environment models packages/requirements-models.txt ;;
   tokenizers) virtual_environment tokenizers packages/requirements-tokenizers.txt ;;
-  *) fail "unknown part '$1' (build, reference, tracking, clients, sail, models, tokenizers)" ;;
+  *) fail "unknown part '$1' (build, reference, spark-old, tracking, clients, sail, models, tokenizers)" ;;
 esac
