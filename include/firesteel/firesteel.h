@@ -1,4 +1,5 @@
-// All of Firesteel's public API: DataFrames, functions, features, training, saved models, pipelines.
+// All of Firesteel's public API: DataFrames, functions, features, training, saved models,
+// pipelines.
 #pragma once
 
 #include "base/error.h"
