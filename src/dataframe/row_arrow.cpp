@@ -239,10 +239,11 @@ bool RowCursor::advance() {
 }
 
 void RowCursor::fail_null(const char* column) const {
-  throw Error("NULL_IN_ROW",
-              fmt::format("Row {} of its partition has a NULL in the column `{}`, whose field cannot "
-                          "hold one. Make the field a std::optional, or filter such rows out.",
-                          rows_before_ + row_ + 1, column));
+  throw Error(
+      "NULL_IN_ROW",
+      fmt::format("Row {} of its partition has a NULL in the column `{}`, whose field cannot "
+                  "hold one. Make the field a std::optional, or filter such rows out.",
+                  rows_before_ + row_ + 1, column));
 }
 
 }  // namespace firesteel

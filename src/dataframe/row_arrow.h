@@ -1,5 +1,5 @@
-// Plain structs as rows: what FIRESTEEL_ROW says of a struct, its schema, and its values from and to
-// Arrow arrays. dataset.h is what is made of it.
+// Plain structs as rows: what FIRESTEEL_ROW says of a struct, its schema, and its values from and
+// to Arrow arrays. dataset.h is what is made of it.
 #pragma once
 
 #include <chrono>
@@ -24,10 +24,10 @@ namespace firesteel {
 template <typename Struct, typename Value>
 struct RowField {
   const char* name;
-  Value Struct::* member;
+  Value Struct::*member;
 };
 template <typename Struct, typename Value>
-constexpr RowField<Struct, Value> row_field(const char* name, Value Struct::* member) {
+constexpr RowField<Struct, Value> row_field(const char* name, Value Struct::*member) {
   return {name, member};
 }
 
@@ -41,7 +41,7 @@ constexpr RowField<Struct, Value> row_field(const char* name, Value Struct::* me
   FIRESTEEL_SCAN_1(FIRESTEEL_SCAN_1(FIRESTEEL_SCAN_1(FIRESTEEL_SCAN_1(__VA_ARGS__))))
 #define FIRESTEEL_SCAN_1(...) __VA_ARGS__
 #define FIRESTEEL_NOTHING ()
-#define FIRESTEEL_FIELDS(type, field, ...)        \
+#define FIRESTEEL_FIELDS(type, field, ...)     \
   ::firesteel::row_field(#field, &type::field) \
       __VA_OPT__(, FIRESTEEL_FIELDS_AGAIN FIRESTEEL_NOTHING(type, __VA_ARGS__))
 #define FIRESTEEL_FIELDS_AGAIN() FIRESTEEL_FIELDS
@@ -51,20 +51,22 @@ constexpr RowField<Struct, Value> row_field(const char* name, Value Struct::* me
 /// std::vector<std::byte> (BINARY), std::chrono::sys_time<std::chrono::microseconds> (TIMESTAMP), a
 /// struct described likewise, or a std::vector or std::optional of those. Only a std::optional may
 /// be NULL.
-#define FIRESTEEL_ROW(type, ...)                                                \
-  constexpr auto firesteel_row(std::type_identity<type>) {                      \
+#define FIRESTEEL_ROW(type, ...)                                                 \
+  constexpr auto firesteel_row(std::type_identity<type>) {                       \
     return std::make_tuple(FIRESTEEL_SCAN(FIRESTEEL_FIELDS(type, __VA_ARGS__))); \
   }
 
 template <typename T>
-concept RowStruct = requires(std::type_identity<T> type) { firesteel_row(type); };
+concept RowStruct = requires(std::type_identity<T> type) {
+  firesteel_row(type);
+};
 
 /// Makes an Arrow array, a value at a time.
 class ColumnBuilder {
  public:
   explicit ColumnBuilder(const DataType& type);
   template <typename Number>
-    requires std::is_arithmetic_v<Number>
+  requires std::is_arithmetic_v<Number>
   void add(Number value) {
     if constexpr (std::same_as<Number, bool>) {
       add_bit(value);
@@ -150,7 +152,7 @@ template <typename T>
 void add_fields(const T& row, auto column);
 
 template <typename Number>
-  requires std::is_arithmetic_v<Number>
+requires std::is_arithmetic_v<Number>
 struct Cell<Number> {
   static DataType type() {
     if constexpr (std::same_as<Number, bool>) return make_type(TypeKind::kBoolean);
@@ -180,7 +182,7 @@ struct Cell<Number> {
 
 /// Texts and bytes: offsets of them in one buffer.
 template <typename Text>
-  requires std::same_as<Text, std::string> || std::same_as<Text, std::vector<std::byte>>
+requires std::same_as<Text, std::string> || std::same_as<Text, std::vector<std::byte>>
 struct Cell<Text> {
   static DataType type() {
     return make_type(std::same_as<Text, std::string> ? TypeKind::kString : TypeKind::kBinary);
@@ -207,7 +209,9 @@ struct Cell<std::chrono::sys_time<std::chrono::microseconds>> {
     out = Time(std::chrono::microseconds(micros));
     return true;
   }
-  static void add(ColumnBuilder& to, Time value) { to.add(int64_t{value.time_since_epoch().count()}); }
+  static void add(ColumnBuilder& to, Time value) {
+    to.add(int64_t{value.time_since_epoch().count()});
+  }
 };
 
 template <typename Value>
@@ -276,7 +280,8 @@ constexpr bool each_field(Use use) {
   constexpr auto fields = firesteel_row(std::type_identity<T>{});
   return [&]<size_t... place>(std::index_sequence<place...>) {
     return (use(std::get<place>(fields), place) && ...);
-  }(std::make_index_sequence<std::tuple_size_v<decltype(fields)>>{});
+  }
+  (std::make_index_sequence<std::tuple_size_v<decltype(fields)>>{});
 }
 
 template <typename T>
