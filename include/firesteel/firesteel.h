@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "dataframe/catalog.h"
 #include "dataframe/dataframe.h"
+#include "dataframe/dataset.h"
 #include "dataframe/functions.h"
 #include "dataframe/session.h"
 #include "firesteel/session_builder.h"

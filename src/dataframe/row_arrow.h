@@ -182,8 +182,7 @@ struct Cell<Number> {
 
 /// Texts and bytes: offsets of them in one buffer.
 template <typename Text>
-requires std::same_as<Text, std::string> || std::same_as<Text, std::vector<std::byte>>
-struct Cell<Text> {
+struct TextCell {
   static DataType type() {
     return make_type(std::same_as<Text, std::string> ? TypeKind::kString : TypeKind::kBinary);
   }
@@ -198,6 +197,11 @@ struct Cell<Text> {
     to.add(std::string_view(reinterpret_cast<const char*>(value.data()), value.size()));
   }
 };
+
+template <>
+struct Cell<std::string> : TextCell<std::string> {};
+template <>
+struct Cell<std::vector<std::byte>> : TextCell<std::vector<std::byte>> {};
 
 template <>
 struct Cell<std::chrono::sys_time<std::chrono::microseconds>> {

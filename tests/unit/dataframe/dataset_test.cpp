@@ -310,9 +310,9 @@ TEST_F(DatasetTest, ErrorsComeOutAsTheyWere) {
 TEST_F(DatasetTest, NoRows) {
   const auto none = numbers(0).map<[](const Number& number) { return Word{"a", number.id}; }>();
   EXPECT_EQ(none.count(), 0);
-  EXPECT_TRUE(none.reduce_by_key<&Word::word, add_counts>().collect().empty());
+  EXPECT_TRUE((none.reduce_by_key<&Word::word, add_counts>().collect().empty()));
   EXPECT_TRUE(none.sort<&Word::word>().collect().empty());
-  EXPECT_TRUE(Dataset<Word>::of(spark, {}).collect().empty());
+  EXPECT_TRUE((Dataset<Word>::of(spark, {}).collect().empty()));
   EXPECT_EQ((none.aggregate<Total, [](Total& total, const Word&) { ++total.rows; },
                             [](Total& total, const Total& other) { total.rows += other.rows; }>()
                  .rows),
