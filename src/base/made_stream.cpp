@@ -27,11 +27,12 @@ int kept(ArrowArrayStream* stream, Body body) {
     body(producer);
     return 0;
   } catch (const std::exception& error) {
+    producer.failure = std::current_exception();
     producer.message = error.what();
   } catch (...) {
+    producer.failure = std::current_exception();
     producer.message = "something that is no std::exception was thrown";
   }
-  producer.failure = std::current_exception();
   return EIO;
 }
 

@@ -345,8 +345,9 @@ bool same_type(const ArrowSchema& a, const ArrowSchema& b) {
 
 /// As Arrow prints it. Takes the schema.
 std::string type_text(ArrowSchema& schema) {
+  const std::string format = schema.format;
   const auto type = arrow::ImportType(&schema);
-  return type.ok() ? (*type)->ToString() : schema.format;
+  return type.ok() ? (*type)->ToString() : format;
 }
 
 /// About how many bytes the rows of an array take.
@@ -423,18 +424,16 @@ class TaskExecution {
       }
     }
     run_.rethrow();
+    std::erase(tables_, "");
+    if (tables_.empty()) tables_.push_back(new_table());
     auto& database = engine_.database();
-    for (auto& table : tables_) {
-      if (table.empty() || &table == &tables_[0]) continue;
-      if (tables_[0].empty()) {
-        std::swap(tables_[0], table);
-        continue;
-      }
-      database.execute(fmt::format("INSERT INTO {} SELECT * FROM {}", tables_[0], table));
-      database.execute("DROP TABLE " + std::exchange(table, ""));
+    for (; tables_.size() > 1; tables_.erase(tables_.begin() + 1)) {
+      database.execute(fmt::format("INSERT INTO {} SELECT * FROM {}", tables_[0], tables_[1]));
+      database.execute("DROP TABLE " + tables_[1]);
     }
-    if (tables_[0].empty()) tables_[0] = new_table();
-    return engine_.hold_table(std::exchange(tables_[0], ""), call_.output);
+    auto held = engine_.hold_table(tables_[0], call_.output);
+    tables_.clear();
+    return held;
   }
 
  private:
@@ -476,7 +475,9 @@ class TaskExecution {
                         .folders = call_.folders};
     if (call_.together) {
       context.partitions = static_cast<int64_t>(tables_.size());
-      context.gather = [&](const std::string& text) { return gathering_->gather(partition, text); };
+      context.gather = [this, partition](const std::string& text) {
+        return gathering_->gather(partition, text);
+      };
     }
     auto made = task_(rows_of(partition), context);
     if (const auto schema = made.schema(); schema.get()->release) {

@@ -47,8 +47,8 @@ class Executor {
   /// Rows from elsewhere as a plan. They are read now and held, on disk when they are many, until
   /// the executor ends.
   virtual spark::connect::Relation import(ArrowStream rows) = 0;
-  /// The rows that a task makes of a plan's. Here it runs now, on the engine's threads, and its rows
-  /// are held as those of `import` are; on a cluster it runs when rows are asked for. Throws
+  /// The rows that a task makes of a plan's. Here it runs now, on the engine's threads, and its
+  /// rows are held as those of `import` are; on a cluster it runs when rows are asked for. Throws
   /// TASK_NOT_FOUND.
   virtual spark::connect::Relation map_partitions(const spark::connect::Relation& rows,
                                                   const TaskCall& call) = 0;

@@ -97,8 +97,9 @@ struct DatasetTest : ::testing::Test {
     }
     return "no error";
   }
+  /// Whether it is there; at the begin when it begins with its class.
   static bool has(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
+    return part.starts_with('[') ? text.starts_with(part) : text.find(part) != std::string::npos;
   }
 };
 
@@ -113,7 +114,7 @@ TEST_F(DatasetTest, StructsThereAndBack) {
                         .text = "a\xC3\xA4",
                         .bytes = {std::byte{0}, std::byte{255}},
                         .moment = std::chrono::sys_time<std::chrono::microseconds>(
-                            std::chrono::microseconds(1714979289000001)),
+                            std::chrono::microseconds(1714979289001000)),
                         .maybe = 7,
                         .maybe_flag = false,
                         .maybe_text = "",
@@ -139,7 +140,7 @@ TEST_F(DatasetTest, StructsThereAndBack) {
           ->at(0)
           .text,
       "{\"text\":\"a\xC3\xA4\",\"maybe\":7,\"texts\":[\"x\",null],\"flags\":[[true,false],[]],"
-      "\"points\":[{\"x\":1.0},{\"x\":2.0,\"y\":3.0}],\"moment\":\"2024-05-06T07:08:09.000001Z\"}");
+      "\"points\":[{\"x\":1.0},{\"x\":2.0,\"y\":3.0}],\"moment\":\"2024-05-06T07:08:09.001Z\"}");
 }
 
 TEST_F(DatasetTest, ColumnsByName) {
@@ -155,8 +156,8 @@ TEST_F(DatasetTest, ColumnsByName) {
   const auto nulls = Dataset<Word>::of(
       spark.sql("SELECT 'a' AS word, nullif(id, 100000) AS count FROM range(200000)"));
   const auto text = error_of([&] { nulls.collect(); });
-  EXPECT_TRUE(
-      has(text, "[NULL_IN_ROW] Row 100001 of its partition has a NULL in the column `count`"))
+  EXPECT_TRUE(text.starts_with(
+      "[NULL_IN_ROW] Row 100001 of its partition has a NULL in the column `count`"))
       << text;
   EXPECT_TRUE(has(error_of([&] { nulls.filter<[](const Word&) { return true; }>().count(); }),
                   "has a NULL in the column `count`"));
@@ -205,7 +206,7 @@ TEST_F(DatasetTest, KeysMayBeNull) {
                         .collect();
   ASSERT_EQ(sums.size(), 3U);
   EXPECT_EQ(sums[0].key, std::nullopt);
-  EXPECT_EQ(sums[0].value, 150005000 - 5000);
+  EXPECT_EQ(sums[0].value, 150005000);
   EXPECT_EQ(sums[1].key, "");
   EXPECT_EQ(sums[2].value, 149985000);
 }
@@ -297,7 +298,7 @@ TEST_F(DatasetTest, ErrorsComeOutAsTheyWere) {
                         }>()
                         .filter<[](const Number&) { return true; }>();
   for (int i = 0; i < 2; ++i)
-    EXPECT_TRUE(has(error_of([&] { rows.count(); }), "[DIVIDE_BY_ZERO] Own."));
+    EXPECT_TRUE(error_of([&] { rows.count(); }).starts_with("[DIVIDE_BY_ZERO] Own."));
   EXPECT_EQ(
       error_of([&] {
         numbers(5)
