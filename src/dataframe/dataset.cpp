@@ -180,10 +180,6 @@ DataFrame columns_of(const DataFrame& df, const Schema& schema) {
   return df.select(columns);
 }
 
-DataFrame imported(const Session& session, ArrowStream rows) {
-  return session.createDataFrame(std::move(rows));
-}
-
 DataFrame joined(const DataFrame& left, const std::string& left_key, const DataFrame& right,
                  const std::string& right_key) {
   return left.selectExpr({"struct(*) AS `left`"})
@@ -193,15 +189,6 @@ DataFrame joined(const DataFrame& left, const std::string& left_key, const DataF
 
 DataFrame by_key(const DataFrame& df, const std::string& key, std::optional<int> partitions) {
   return df.repartition({col(key)}, partitions).sortWithinPartitions({col(key)});
-}
-
-DataFrame sorted_by(const DataFrame& df, const std::string& key, bool ascending) {
-  return df.orderBy({ascending ? col(key).asc() : col(key).desc()});
-}
-
-DataFrame checkpointed(const DataFrame& df, const std::string& path) {
-  df.write().parquet(path);
-  return DataFrameReader(df.executor()).parquet(path);
 }
 
 }  // namespace firesteel

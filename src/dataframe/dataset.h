@@ -89,14 +89,11 @@ class TaskChain {
 /// The columns of a schema, in its order. Throws UNRESOLVED_COLUMN.WITH_SUGGESTION and
 /// DATATYPE_MISMATCH.
 DataFrame columns_of(const DataFrame& df, const Schema& schema);
-DataFrame imported(const Session& session, ArrowStream rows);
 /// Rows of two structs, `left` and `right`, whose keys are equal.
 DataFrame joined(const DataFrame& left, const std::string& left_key, const DataFrame& right,
                  const std::string& right_key);
 /// Rows with the same key are in one partition, one behind the other.
 DataFrame by_key(const DataFrame& df, const std::string& key, std::optional<int> partitions);
-DataFrame sorted_by(const DataFrame& df, const std::string& key, bool ascending);
-DataFrame checkpointed(const DataFrame& df, const std::string& path);
 
 template <typename A, typename B>
 struct Pair {
@@ -127,6 +124,8 @@ template <typename Rest, typename T, typename... More>
 struct EmittedBy<void (*)(Rest, Emit<T>&, More...)> : std::type_identity<T> {};
 template <typename F, typename Key, typename Rest, typename T, typename... More>
 struct EmittedBy<void (F::*)(Key, Rest, Emit<T>&, More...) const> : std::type_identity<T> {};
+template <typename Key, typename Rest, typename T, typename... More>
+struct EmittedBy<void (*)(Key, Rest, Emit<T>&, More...)> : std::type_identity<T> {};
 /// The struct of the Emit that a function takes.
 template <auto f>
 using Emitted = typename EmittedBy<std::remove_const_t<decltype(f)>>::type;
@@ -282,10 +281,10 @@ class Dataset {
   }
   /// Rows at hand, which the session's engine holds.
   static Dataset of(const Session& session, const std::vector<T>& rows) {
-    return of(imported(session, built_rows(row_schema<T>(), [&](RowBuilder& builder) {
-                         Emit<T> emit(builder);
-                         for (const auto& row : rows) emit(row);
-                       })));
+    return of(session.createDataFrame(built_rows(row_schema<T>(), [&](RowBuilder& builder) {
+      Emit<T> emit(builder);
+      for (const auto& row : rows) emit(row);
+    })));
   }
   const DataFrame& df() const { return chain_.df(); }
 
@@ -345,7 +344,8 @@ class Dataset {
 
   template <auto key>
   Dataset sort(bool ascending = true) const {
-    return Dataset(TaskChain(sorted_by(df(), field_name<key>(key), ascending)));
+    const auto column = col(field_name<key>(key));
+    return Dataset(TaskChain(df().orderBy({ascending ? column.asc() : column.desc()})));
   }
   /// A pair for each two rows whose keys are equal; NULL equals nothing.
   template <auto key, auto other_key, typename U>
@@ -365,7 +365,10 @@ class Dataset {
   /// The same rows, which the engine keeps once they are asked for.
   Dataset cache() const { return Dataset(TaskChain(df().cache())); }
   /// Writes the rows to a new folder of Parquet files, now, and goes on from these.
-  Dataset checkpoint(const std::string& path) const { return of(checkpointed(df(), path)); }
+  Dataset checkpoint(const std::string& path) const {
+    df().write().parquet(path);
+    return of(DataFrameReader(df().executor()).parquet(path));
+  }
 
   int64_t count() const { return df().count(); }
   std::vector<T> collect() const { return collect(df()); }

@@ -135,6 +135,7 @@ class BatchesInTurn : public PartitionRows {
     try {
       batch = rows_.next();
     } catch (...) {
+      run_.fail(std::current_exception());  // before another can read on and fail of that
       lock.lock();
       reads_ = false;
       throw;
