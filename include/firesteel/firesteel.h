@@ -3,8 +3,10 @@
 #pragma once
 
 #include "base/error.h"
+#include "cluster/worker.h"
 #include "dataframe/catalog.h"
 #include "dataframe/dataframe.h"
+#include "dataframe/dataset.h"
 #include "dataframe/functions.h"
 #include "dataframe/session.h"
 #include "firesteel/session_builder.h"

@@ -9,10 +9,12 @@
 #include <arrow/type.h>
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <exception>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
+
+#include "base/made_stream.h"
 
 namespace firesteel::cluster {
 
@@ -33,7 +35,6 @@ T value_of(arrow::Result<T> result) {
 struct Input {
   std::shared_ptr<arrow::ipc::RecordBatchStreamReader> reader;
   bool is_struct = false, ended = false;
-  std::string last_error = {};
 
   std::shared_ptr<arrow::Schema> schema() const {
     return is_struct ? arrow::schema(reader->schema()->field(0)->type()->fields())
@@ -47,47 +48,22 @@ struct Input {
     if (batch && is_struct) batch = value_of(arrow::RecordBatch::FromStructArray(batch->column(0)));
     return batch;
   }
-
-  static std::shared_ptr<Input>& of(ArrowArrayStream* stream) {
-    return *static_cast<std::shared_ptr<Input>*>(stream->private_data);
-  }
-  template <typename Body>
-  int guarded(Body body) {
-    try {
-      body();
-      return 0;
-    } catch (const std::exception& error) {
-      last_error = error.what();
-      return EIO;
-    }
-  }
 };
 
 ArrowStream stream_of(const std::shared_ptr<Input>& input) {
-  ArrowStream out(ArrowArrayStream{
-      .get_schema =
-          [](ArrowArrayStream* stream, ArrowSchema* to) {
-            auto& input = *Input::of(stream);
-            return input.guarded([&] { check(arrow::ExportSchema(*input.schema(), to)); });
-          },
-      .get_next =
-          [](ArrowArrayStream* stream, ArrowArray* to) {
-            auto& input = *Input::of(stream);
-            return input.guarded([&] {
-              *to = ArrowArray{};
-              if (const auto batch = input.next()) check(arrow::ExportRecordBatch(*batch, to));
-            });
-          },
-      .get_last_error =
-          [](ArrowArrayStream* stream) { return Input::of(stream)->last_error.c_str(); },
-      .release =
-          [](ArrowArrayStream* stream) {
-            delete &Input::of(stream);
-            stream->release = nullptr;
-          },
-      .private_data = new std::shared_ptr<Input>(input)});
-  out.raise = [](const std::string& message) { throw Error("TASK_FAILED", message); };
-  return out;
+  return make_stream(
+      [input] {
+        ArrowSchemaHandle out;
+        check(arrow::ExportSchema(*input->schema(), out.out()));
+        return out;
+      },
+      [input]() -> std::optional<ArrowBatch> {
+        const auto batch = input->next();
+        if (!batch) return std::nullopt;
+        ArrowArray array{};
+        check(arrow::ExportRecordBatch(*batch, &array));
+        return ArrowBatch(array);
+      });
 }
 
 }  // namespace

@@ -80,6 +80,8 @@ class RemoteExecutor : public ConnectExecutor {
  public:
   explicit RemoteExecutor(Connection connection) : client_(std::move(connection)) {}
 
+  bool is_remote() const override { return true; }
+
   Schema schema(const proto::Relation& relation) override {
     proto::AnalyzePlanRequest request;
     auto& plan = *request.mutable_schema()->mutable_plan();
@@ -92,11 +94,9 @@ class RemoteExecutor : public ConnectExecutor {
 
   ArrowStream execute(const proto::Relation& relation) override {
     const auto plan = plan_of(relation);
-    auto rows = row_stream(client_.execute(plan), [this, relation] { return schema(relation); });
-    rows.raise = [plan, raise = rows.raise](const std::string& message) {
-      with_place(plan, [&] { raise(message); });
-    };
-    return rows;
+    return row_stream(
+        client_.execute(plan), [this, relation] { return schema(relation); },
+        [plan](const Error& error) { return placed(error, plan); });
   }
 
   void run(const proto::Command& command) override {

@@ -8,11 +8,9 @@
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
-#include <cerrno>
-#include <exception>
 #include <optional>
 
-#include "base/error.h"
+#include "base/made_stream.h"
 #include "connect/arrow_encoder.h"
 #include "engine/arrow_result.h"
 
@@ -56,8 +54,7 @@ struct Rows {
   std::shared_ptr<arrow::Schema> schema = {};
   std::shared_ptr<arrow::ipc::RecordBatchStreamReader> message = {};
   std::shared_ptr<arrow::RecordBatch> first = {};  // read to learn the schema
-  std::string chunks = {}, last_error = {};
-  std::exception_ptr error = {};
+  std::string chunks = {};
   bool ended = false;
 
   std::shared_ptr<arrow::RecordBatch> next() {
@@ -96,54 +93,39 @@ struct Rows {
     return schema;
   }
 
-  template <typename Body>
-  int guarded(Body body) {
-    try {
-      body();
-      return 0;
-    } catch (const std::exception& failure) {
-      error = std::current_exception();
-      last_error = failure.what();
-      return EIO;
-    }
+  ArrowSchemaHandle spark_schema() {
+    arrow::FieldVector fields;
+    for (const auto& field : known_schema()->fields()) fields.push_back(in_utc(field));
+    ArrowSchemaHandle out;
+    check_arrow(arrow::ExportSchema(*arrow::schema(std::move(fields)), out.out()));
+    return out;
   }
-  static Rows& of(ArrowArrayStream* stream) { return *static_cast<Rows*>(stream->private_data); }
 };
 
 }  // namespace
 
-ArrowStream row_stream(std::unique_ptr<Client::Responses> responses,
-                       std::function<Schema()> schema) {
-  auto* rows = new Rows{.responses = std::move(responses), .described = std::move(schema)};
-  ArrowStream out(ArrowArrayStream{
-      .get_schema =
-          [](ArrowArrayStream* stream, ArrowSchema* to) {
-            auto& rows = Rows::of(stream);
-            return rows.guarded([&] {
-              arrow::FieldVector fields;
-              for (const auto& field : rows.known_schema()->fields())
-                fields.push_back(in_utc(field));
-              check_arrow(arrow::ExportSchema(*arrow::schema(std::move(fields)), to));
-            });
-          },
-      .get_next =
-          [](ArrowArrayStream* stream, ArrowArray* to) {
-            auto& rows = Rows::of(stream);
-            return rows.guarded([&] {
-              *to = ArrowArray{};
-              if (const auto batch = rows.next()) check_arrow(arrow::ExportRecordBatch(*batch, to));
-            });
-          },
-      .get_last_error =
-          [](ArrowArrayStream* stream) { return Rows::of(stream).last_error.c_str(); },
-      .release =
-          [](ArrowArrayStream* stream) {
-            delete &Rows::of(stream);
-            stream->release = nullptr;
-          },
-      .private_data = rows});
-  out.raise = [rows](const std::string&) { std::rethrow_exception(rows->error); };
-  return out;
+ArrowStream row_stream(std::unique_ptr<Client::Responses> responses, std::function<Schema()> schema,
+                       std::function<Error(const Error&)> explained) {
+  const auto rows = std::make_shared<Rows>(
+      Rows{.responses = std::move(responses), .described = std::move(schema)});
+  const auto with_errors = [explained](auto body) {
+    try {
+      return body();
+    } catch (const Error& error) {
+      throw explained(error);
+    }
+  };
+  return make_stream(
+      [rows, with_errors] { return with_errors([&] { return rows->spark_schema(); }); },
+      [rows, with_errors] {
+        return with_errors([&]() -> std::optional<ArrowBatch> {
+          const auto batch = rows->next();
+          if (!batch) return std::nullopt;
+          ArrowArray array{};
+          check_arrow(arrow::ExportRecordBatch(*batch, &array));
+          return ArrowBatch(array);
+        });
+      });
 }
 
 }  // namespace firesteel::connect
