@@ -2,13 +2,15 @@
 // asks and is answered; `done` or an error ends it. Arrow goes over the standard streams.
 #include "cluster/worker.h"
 
-#include <arrow/io/file.h>
+#include <arrow/io/interfaces.h>
 #include <arrow/io/stdio.h>
+#include <arrow/result.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -55,6 +57,30 @@ class Control {
   std::string pending_;
 };
 
+/// Rows into a pipe, which Arrow's file cannot write to.
+class PipeOutput : public arrow::io::OutputStream {
+ public:
+  explicit PipeOutput(int file) : file_(file) {}
+  arrow::Status Write(const void* data, int64_t size) override {
+    const auto* bytes = static_cast<const char*>(data);
+    for (int64_t at = 0; at < size;) {
+      const auto written = ::write(file_, bytes + at, static_cast<size_t>(size - at));
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return arrow::Status::IOError("Spark has ended the task");
+      at += written;
+    }
+    position_ += size;
+    return arrow::Status::OK();
+  }
+  arrow::Result<int64_t> Tell() const override { return position_; }
+  arrow::Status Close() override { return arrow::Status::OK(); }
+  bool closed() const override { return false; }
+
+ private:
+  const int file_;
+  int64_t position_ = 0;
+};
+
 }  // namespace
 
 int run_bridged_worker(int socket) {
@@ -65,7 +91,7 @@ int run_bridged_worker(int socket) {
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
   Control control(socket);
   arrow::io::StdinStream rows_in;
-  const auto rows_out = *arrow::io::FileOutputStream::Open(output);
+  PipeOutput rows_out(output);
   while (const auto text = control.line()) {
     try {
       auto request = parse_request(*text);
@@ -75,7 +101,7 @@ int run_bridged_worker(int socket) {
         if (!answer) throw Error("TASK_FAILED", "The tasks that run together were ended.");
         return nlohmann::json::parse(*answer).get<std::vector<std::string>>();
       };
-      run_task(request, rows_in, {.stream = *rows_out});
+      run_task(request, rows_in, {.stream = rows_out});
       control.say({{"done", true}});
     } catch (...) {
       // Half a stream is written: this process ends, and the next task gets another.

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "base/file.h"
@@ -107,6 +108,26 @@ int run_worker(const fs::path& folder, const GroupOptions& group,
     say(error_json(Error("INTERNAL_ERROR", error.what())));
     return 1;
   }
+}
+
+TabularModel train_part(
+    const fs::path& job, const fs::path& scratch, const fs::path& checkpoints, const OpenRows& rows,
+    const OpenRows& validation,
+    const std::function<std::pair<GroupOptions, std::vector<int64_t>>(int64_t rows)>& meet,
+    const std::function<void(const TrainProgress&)>& progress, TrainResult* result) {
+  const auto saved = json::parse(read_file(job / "job.json"));
+  TrainerOptions options = saved.at("trainer");
+  BatchOptions batches = saved.at("batches");
+  TabularModel model = TabularModel::load(job);
+  batches.records = scratch;
+  batches.records_key = "part";
+  const auto packed = pack_rows(model.specs(), rows, validation, options, &batches);
+  std::tie(options.group, batches.rows_by_rank) = meet(packed);
+  options.checkpoints = checkpoints;
+  options.resume = !checkpoints.empty() && fs::exists(checkpoints);
+  *result = model.train(packed_already(), validation ? packed_already() : OpenRows(), options,
+                        batches, progress);
+  return model;
 }
 
 TrainResult training_of(const fs::path& folder) {
@@ -247,8 +268,9 @@ void wait_for_any(const std::vector<const WorkerProcess*>& workers, int timeout_
   ::poll(files.data(), files.size(), timeout_ms);
 }
 
-void pack_rows(const std::vector<EncoderSpec>& specs, const OpenRows& rows,
-               const OpenRows& validation, const TrainerOptions& options, BatchOptions* batches) {
+int64_t pack_rows(const std::vector<EncoderSpec>& specs, const OpenRows& rows,
+                  const OpenRows& validation, const TrainerOptions& options,
+                  BatchOptions* batches) {
   fs::create_directories(batches->records);
   batches->share_records = true;
   if (batches->records_key.empty()) {
@@ -256,10 +278,11 @@ void pack_rows(const std::vector<EncoderSpec>& specs, const OpenRows& rows,
   }
   const auto pack = [&](const OpenRows& open, LoaderOptions loader) {
     loader.end_epoch = 0;
-    Loader(open, specs, loader).rows();
+    return Loader(open, specs, loader).rows().value_or(0);
   };
-  pack(rows, training_loader(*batches, options, false));
+  const auto count = pack(rows, training_loader(*batches, options, false));
   if (validation) pack(validation, validation_loader(*batches, options));
+  return count;
 }
 
 TrainResult train_in_workers(TabularModel* model, const OpenRows& rows, const OpenRows& validation,

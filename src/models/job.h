@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -28,6 +29,16 @@ void write_job(const std::filesystem::path& folder, const TabularModel& model,
 /// error, which is among the lines, 130 when it was interrupted.
 int run_worker(const std::filesystem::path& folder, const GroupOptions& group,
                const std::atomic<bool>* interrupt);
+
+/// One worker of a job whose rows are its own: packs them into `scratch`, meets the others and
+/// trains. `meet` is told how many rows there are to train on, and gives the group and everyone's
+/// rows. The model is that of the best epoch. Goes on from the job's last checkpoint when there is
+/// one. `validation` may be empty.
+TabularModel train_part(
+    const std::filesystem::path& job, const std::filesystem::path& scratch,
+    const std::filesystem::path& checkpoints, const OpenRows& rows, const OpenRows& validation,
+    const std::function<std::pair<GroupOptions, std::vector<int64_t>>(int64_t rows)>& meet,
+    const std::function<void(const TrainProgress&)>& progress, TrainResult* result);
 
 /// What the training of a job that ran to its end came to. Throws PATH_NOT_FOUND.
 TrainResult training_of(const std::filesystem::path& folder);
@@ -80,9 +91,9 @@ class WorkerProcess {
 void wait_for_any(const std::vector<const WorkerProcess*>& workers, int timeout_ms);
 
 /// Packs the rows into `batches.records` once, for workers. `batches` gets what they need to know.
-/// `validation` may be empty.
-void pack_rows(const std::vector<EncoderSpec>& specs, const OpenRows& rows,
-               const OpenRows& validation, const TrainerOptions& options, BatchOptions* batches);
+/// `validation` may be empty. Returns how many there are to train on.
+int64_t pack_rows(const std::vector<EncoderSpec>& specs, const OpenRows& rows,
+                  const OpenRows& validation, const TrainerOptions& options, BatchOptions* batches);
 
 /// Trains the model in `workers` processes, from the job folder on: see TabularModel::train. When
 /// one is lost, all start again from the last checkpoint, at most `restarts_max` times in a row

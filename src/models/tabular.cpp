@@ -105,6 +105,7 @@ LoaderOptions training_loader(const BatchOptions& batches, const TrainerOptions&
   loader.by_length = batches.by_length;
   loader.sampling = batches.sampling;
   loader.memory_bytes_max = batches.memory_bytes_max / 4 * (validated ? 3 : 4);
+  loader.rows_by_rank = batches.rows_by_rank;
   loader.seed = options.seed;
   loader.end_epoch = options.epochs;
   return loader;
@@ -114,6 +115,7 @@ LoaderOptions validation_loader(const BatchOptions& batches, const TrainerOption
   auto loader = loader_options(batches, options, "validation.records");
   loader.memory_bytes_max = batches.memory_bytes_max / 4;
   loader.shuffle = false;
+  if (!batches.rows_by_rank.empty()) loader.rank = 0, loader.world = 1;  // All that it has.
   return loader;
 }
 

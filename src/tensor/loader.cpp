@@ -142,7 +142,7 @@ class Loader::Worker {
             options_.memory_bytes_max / static_cast<int64_t>(layout_.record_bytes + 4),
             store_.chunk_rows(), UINT32_MAX)),
         grouped_(layout_.group.width > 0 && options_.shuffle),
-        uneven_(grouped_ || options_.batch_elements > 0),
+        uneven_(grouped_ || options_.batch_elements > 0 || !options_.rows_by_rank.empty()),
         epoch_(options_.start_epoch),
         thread_([this] { run(); }) {}
 
@@ -232,6 +232,8 @@ class Loader::Worker {
         packing_ = seconds_since(start);
         if (!stream_) rows_ = file_ ? file_->rows() : store_.rows();
         full_ = rows_ && *rows_ <= rows_max_;
+        if (rows_) own_rows_ = *rows_;
+        if (!options_.rows_by_rank.empty()) take_part();
         if (rows_) batches_ = count_batches();
       }
       filled_.notify_all();
@@ -239,7 +241,10 @@ class Loader::Worker {
         const int64_t batches = epoch == options_.start_epoch ? options_.start_batch : 0;
         skip_ = uneven_ ? 0 : batches * options_.batch_rows;
         skip_batches_ = uneven_ ? batches : 0;
-        if (full_) {
+        emitted_ = batch_number_ = 0;
+        if (knows_all_) {
+          produce_part(epoch);
+        } else if (full_) {
           produce_all(epoch);
         } else if (file_) {
           produce_windows(epoch);
@@ -259,6 +264,31 @@ class Loader::Worker {
     const std::lock_guard lock(mutex_);
     done_ = true;
     filled_.notify_all();
+  }
+
+  /// Rows of its own: the others' are counted, and how batches are made is agreed on.
+  void take_part() {
+    constexpr int64_t kShareMin = 32;  // of a batch: none is without rows of every process
+    const auto& counts = options_.rows_by_rank;
+    if (!rows_ || counts.at(static_cast<size_t>(options_.rank)) != own_rows_)
+      throw Error("INTERNAL_ERROR", "The rows of this process are not those it told the others.");
+    if (layout_.has_weight || options_.batch_elements > 0) {
+      throw Error("INVALID_OPTION",
+                  "Processes with rows of their own train on rows without weights, in batches of "
+                  "so many rows.");
+    }
+    rows_ = std::reduce(counts.begin(), counts.end(), int64_t{0});
+    const int64_t batches = (*rows_ + options_.batch_rows - 1) / options_.batch_rows;
+    if (std::ranges::min(counts) < batches) {
+      throw Error("TRAINING_DATA_INVALID",
+                  fmt::format("A process has {} rows, too few for {} batches. Use fewer processes, "
+                              "or larger batches.",
+                              std::ranges::min(counts), batches));
+    }
+    knows_all_ = std::ranges::max(counts) <= rows_max_ && options_.shuffle && !options_.by_length &&
+                 options_.sampling == Sampling::kEach &&
+                 options_.batch_rows >= kShareMin * options_.world && *rows_ <= UINT32_MAX &&
+                 *rows_ * static_cast<int64_t>(sizeof order_[0]) <= options_.memory_bytes_max;
   }
 
   /// What the rows are packed by: of a tokenizer its content, wherever it lies.
@@ -376,8 +406,26 @@ class Loader::Worker {
 
   const std::byte* record(int64_t row) const { return file_ ? file_->at(row) : store_.at(row); }
 
+  /// Of the order of all processes' rows, those of this one.
+  void produce_part(int64_t epoch) {
+    const auto& counts = options_.rows_by_rank;
+    const int64_t first = std::reduce(counts.begin(), counts.begin() + options_.rank, int64_t{0});
+    order_.resize(*rows_);
+    std::iota(order_.begin(), order_.end(), 0);
+    Random(options_.seed, static_cast<uint64_t>(epoch)).shuffle(&order_);
+    for (int64_t i = 0; i < *rows_; ++i) {
+      const int64_t own = order_[i] - first;
+      if (own >= 0 && own < own_rows_) pending_.push_back(record(own));
+      if ((i + 1) % options_.batch_rows != 0 && i + 1 != *rows_) continue;
+      if (pending_.empty())
+        throw Error("TRAINING_DATA_INVALID",
+                    "A batch has no row of this process: use larger batches.");
+      flush();
+    }
+  }
+
   void produce_all(int64_t epoch) {
-    const int64_t rows = *rows_;
+    const int64_t rows = own_rows_;
     Random random(options_.seed, static_cast<uint64_t>(epoch));
     if (options_.sampling != Sampling::kEach) {
       if (!weights_) weights_.emplace(sampling_weights());
@@ -401,7 +449,9 @@ class Loader::Worker {
   void order_by_length(RecordOf record_of, Random& random) {
     constexpr size_t kBatches = 64;
     if (!options_.by_length || !options_.shuffle) return;
-    const auto batch = static_cast<size_t>(options_.batch_rows);
+    const auto batch = static_cast<size_t>(options_.rows_by_rank.empty()
+                                               ? options_.batch_rows
+                                               : std::max<int64_t>(1, own_rows_ / *batches_));
     for (size_t begin = 0; begin < order_.size(); begin += kBatches * batch) {
       const auto end = std::min(order_.size(), begin + kBatches * batch);
       std::vector<std::pair<int64_t, uint32_t>> rows;  // by length; the order settles ties
@@ -458,9 +508,9 @@ class Loader::Worker {
     std::vector<float> weights;
     std::vector<int64_t> counts;  // of each class
     std::vector<const std::byte*> records;
-    for (int64_t row = 0; row < *rows_; ++row) {
+    for (int64_t row = 0; row < own_rows_; ++row) {
       records.push_back(record(row));
-      if (row + 1 < *rows_ && records.size() < 8192) continue;
+      if (row + 1 < own_rows_ && records.size() < 8192) continue;
       Batch batch = layout_.make_batch(static_cast<int64_t>(records.size()));
       layout_.unpack(records.data(), batch.rows(), &batch);
       const auto values = (balanced ? batch.label : batch.weight).to(torch::kFloat32);
@@ -563,7 +613,25 @@ class Loader::Worker {
       pending_elements_ += elements;
     }
     pending_.push_back(record);
-    if (static_cast<int64_t>(pending_.size()) == options_.batch_rows) flush();
+    ++emitted_;
+    // With rows of its own, each process has an equal share of them in every batch.
+    const bool is_full = options_.rows_by_rank.empty()
+                             ? static_cast<int64_t>(pending_.size()) == options_.batch_rows
+                             : emitted_ == share_end(own_rows_, batch_number_);
+    if (is_full) flush();
+  }
+
+  /// Where a batch ends among the rows of a process that gives each an equal share.
+  int64_t share_end(int64_t rows, int64_t batch) const { return rows * (batch + 1) / *batches_; }
+
+  /// Rows of the current batch, of all processes.
+  int64_t rows_of_all() const {
+    if (knows_all_)
+      return std::min(options_.batch_rows, *rows_ - batch_number_ * options_.batch_rows);
+    int64_t rows = 0;
+    for (const int64_t count : options_.rows_by_rank)
+      rows += share_end(count, batch_number_) - share_end(count, batch_number_ - 1);
+    return rows;
   }
 
   /// Of all sequences.
@@ -602,19 +670,20 @@ class Loader::Worker {
     pending_elements_ = 0;
     const auto count = static_cast<int64_t>(pending_.size());
     if (count == 0) return;
+    const bool is_part = !options_.rows_by_rank.empty();
     if (skip_ > 0) {
       skip_ -= count;
     } else if (skip_batches_ > 0) {
       --skip_batches_;
     } else {
       // Fewer rows than processes go to each: their mean is the same, and no process has none.
-      const bool shared = count >= options_.world;
-      const int64_t begin = shared ? count * options_.rank / options_.world : 0;
-      const int64_t end = shared ? count * (options_.rank + 1) / options_.world : count;
+      const bool shared = is_part || count >= options_.world;
+      const int64_t begin = shared && !is_part ? count * options_.rank / options_.world : 0;
+      const int64_t end = shared && !is_part ? count * (options_.rank + 1) / options_.world : count;
       const int64_t mine = end - begin, times = shared ? 1 : options_.world;
       Batch batch = layout_.make_batch(mine);
       layout_.unpack(pending_.data() + begin, mine, &batch);
-      batch.total_rows = count * times;
+      batch.total_rows = is_part ? rows_of_all() : count * times;
       batch.total_weight = static_cast<double>(batch.total_rows);
       if (batch.weight.defined() && options_.sampling != Sampling::kWeighted)
         batch.total_weight = pending_weight() * static_cast<double>(times);
@@ -623,6 +692,7 @@ class Loader::Worker {
       push(std::move(batch));
     }
     pending_.clear();
+    ++batch_number_;
   }
 
   double pending_weight() const {
@@ -677,6 +747,9 @@ class Loader::Worker {
   int64_t batch_at_ = 0;  // rows of `batch_` already packed
   int64_t skip_ = 0;      // rows of the epoch that are not wanted; or batches
   int64_t skip_batches_ = 0;
+  int64_t own_rows_ = 0;    // packed by this process
+  bool knows_all_ = false;  // orders the rows of all processes, of which it has a part
+  int64_t emitted_ = 0, batch_number_ = 0;  // of the epoch
   std::vector<const std::byte*> pending_;
   int64_t pending_elements_ = 0;
 

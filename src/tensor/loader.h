@@ -43,6 +43,12 @@ struct LoaderOptions {
   bool share_records = false;
   /// The part of every batch that this process gets, of `world` processes with the same options.
   int64_t rank = 0, world = 1;
+  /// When each process has packed rows of its own: how many, by rank. Batches are those that one
+  /// process would make of all of them, one process's behind the other's; a process gets those of
+  /// its rows that are in a batch. Where an order of all rows is too much to know (they do not fit
+  /// in memory, are drawn, or brought together by length), or a batch is too small to hold some of
+  /// each, every process orders its own rows, and gives each batch an equal share of them.
+  std::vector<int64_t> rows_by_rank = {};
   /// Batches in memory that a CUDA device reads without the processor.
   bool pin_memory = false;
   /// Where to begin: an epoch and a batch in it.

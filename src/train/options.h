@@ -85,6 +85,7 @@ struct BatchOptions {
   std::filesystem::path records;
   std::string records_key;
   bool share_records = false;
+  std::vector<int64_t> rows_by_rank = {};
 };
 
 struct EpochRecord {

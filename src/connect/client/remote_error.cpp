@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 
 namespace firesteel::connect {
 
@@ -23,9 +24,13 @@ constexpr std::string_view kTaskError = "FIRESTEEL_ERROR ";
 std::optional<Error> task_error(const std::string& message) {
   const auto at = message.find(kTaskError);
   if (at == std::string::npos) return std::nullopt;
-  const auto begin = at + kTaskError.size();
-  const auto json = nlohmann::json::parse(message.substr(begin, message.find('\n', begin) - begin),
-                                          nullptr, false);
+  std::istringstream rest(message.substr(at + kTaskError.size()));
+  nlohmann::json json;
+  try {
+    rest >> json;  // What stands behind it is Spark's.
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;
+  }
   if (!json.is_object() || !json.contains("condition")) return std::nullopt;
   return Error(json["condition"], json.value("message", ""));
 }
