@@ -1,9 +1,12 @@
-// All of Firesteel's public API: DataFrames, functions, features, training, saved models, pipelines.
+// All of Firesteel's public API: DataFrames, functions, features, training, saved models,
+// pipelines.
 #pragma once
 
 #include "base/error.h"
+#include "cluster/worker.h"
 #include "dataframe/catalog.h"
 #include "dataframe/dataframe.h"
+#include "dataframe/dataset.h"
 #include "dataframe/functions.h"
 #include "dataframe/session.h"
 #include "firesteel/session_builder.h"

@@ -1,24 +1,16 @@
-// The producer of such a stream, and the arrays and schemas that it makes.
+// The arrays and schemas that such a stream is made of.
 #include "base/added_columns.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <exception>
+#include <memory>
 #include <utility>
 
 #include "base/error.h"
+#include "base/made_stream.h"
 
 namespace firesteel {
 
 namespace {
-
-struct Producer {
-  ArrowStream rows;
-  std::vector<AddedColumn> columns;
-  std::function<std::vector<AddedValues>(const ArrowArray&)> values;
-  std::string error;
-  std::exception_ptr failure;
-};
 
 /// An array or schema made here: its buffers, and children made here or taken from elsewhere.
 struct Made {
@@ -147,55 +139,37 @@ ArrowArray array_of(const AddedColumn& column, AddedValues values, int64_t skipp
   return array_of(made, rows, 1);
 }
 
-int get_schema(ArrowArrayStream* stream, ArrowSchema* out) {
-  auto& state = *static_cast<Producer*>(stream->private_data);
-  try {
-    auto schema = state.rows.schema();
-    auto* made = new Made;
-    for (int64_t i = 0; i < schema.get()->n_children; ++i) {
-      made->schemas.push_back(*schema.get()->children[i]);
-      schema.get()->children[i]->release = nullptr;  // Moved, as the interface allows.
-    }
-    for (const auto& column : state.columns) made->schemas.push_back(schema_of(column));
-    *out = ArrowSchema{};
-    out->format = "+s";
-    out->name = "";
-    out->private_data = made;
-    out->release = release<ArrowSchema>;
-    add_schemas(*made, *out);
-    made->schema = std::move(schema);
-    return 0;
-  } catch (const std::exception& error) {
-    state.error = error.what();
-    state.failure = std::current_exception();
-    return EINVAL;
+ArrowSchemaHandle with_schemas(ArrowSchemaHandle schema, const std::vector<AddedColumn>& columns) {
+  auto* made = new Made;
+  for (int64_t i = 0; i < schema.get()->n_children; ++i) {
+    made->schemas.push_back(*schema.get()->children[i]);
+    schema.get()->children[i]->release = nullptr;  // Moved, as the interface allows.
   }
+  for (const auto& column : columns) made->schemas.push_back(schema_of(column));
+  ArrowSchemaHandle out;
+  out.out()->format = "+s";
+  out.out()->name = "";
+  out.out()->private_data = made;
+  out.out()->release = release<ArrowSchema>;
+  add_schemas(*made, *out.out());
+  made->schema = std::move(schema);
+  return out;
 }
 
-int get_next(ArrowArrayStream* stream, ArrowArray* out) {
-  auto& state = *static_cast<Producer*>(stream->private_data);
-  try {
-    *out = ArrowArray{};
-    auto batch = state.rows.next();
-    if (!batch) return 0;
-    auto values = state.values(*batch->get());
-    auto* made = new Made;
-    ArrowArray from = batch->release();
-    for (int64_t i = 0; i < from.n_children; ++i) {
-      made->arrays.push_back(*from.children[i]);
-      from.children[i]->release = nullptr;
-    }
-    for (size_t i = 0; i < state.columns.size(); ++i)
-      made->arrays.push_back(array_of(state.columns[i], std::move(values[i]), from.offset));
-    *out = array_of(made, from.length, 1);
-    out->offset = from.offset;
-    made->batch = ArrowBatch(from);
-    return 0;
-  } catch (const std::exception& error) {
-    state.error = error.what();
-    state.failure = std::current_exception();
-    return EIO;
+ArrowBatch with_arrays(ArrowBatch batch, const std::vector<AddedColumn>& columns,
+                       std::vector<AddedValues> values) {
+  auto* made = new Made;
+  ArrowArray from = batch.release();
+  for (int64_t i = 0; i < from.n_children; ++i) {
+    made->arrays.push_back(*from.children[i]);
+    from.children[i]->release = nullptr;
   }
+  for (size_t i = 0; i < columns.size(); ++i)
+    made->arrays.push_back(array_of(columns[i], std::move(values[i]), from.offset));
+  auto out = array_of(made, from.length, 1);
+  out.offset = from.offset;
+  made->batch = ArrowBatch(from);
+  return ArrowBatch(out);
 }
 
 }  // namespace
@@ -212,28 +186,20 @@ ArrowStream with_added_columns(
                                                "or drop it.");
     }
   }
-  auto* producer = new Producer{.rows = std::move(rows),
-                                .columns = std::move(columns),
-                                .values = std::move(values),
-                                .error = {},
-                                .failure = {}};
-  ArrowArrayStream stream{};
-  stream.private_data = producer;
-  stream.get_schema = get_schema;
-  stream.get_next = get_next;
-  stream.get_last_error = [](ArrowArrayStream* self) {
-    return static_cast<Producer*>(self->private_data)->error.c_str();
+  struct Source {
+    ArrowStream rows;
+    std::vector<AddedColumn> columns;
+    std::function<std::vector<AddedValues>(const ArrowArray&)> values;
   };
-  stream.release = [](ArrowArrayStream* self) {
-    delete static_cast<Producer*>(self->private_data);
-    self->release = nullptr;
-  };
-  ArrowStream out(stream);
-  // The error as it was thrown. The stream's owner keeps the producer alive meanwhile.
-  out.raise = [producer](const std::string&) {
-    if (producer->failure) std::rethrow_exception(producer->failure);
-  };
-  return out;
+  const auto source =
+      std::make_shared<Source>(Source{std::move(rows), std::move(columns), std::move(values)});
+  return make_stream([source] { return with_schemas(source->rows.schema(), source->columns); },
+                     [source]() -> std::optional<ArrowBatch> {
+                       auto batch = source->rows.next();
+                       if (!batch) return std::nullopt;
+                       auto values = source->values(*batch->get());
+                       return with_arrays(std::move(*batch), source->columns, std::move(values));
+                     });
 }
 
 }  // namespace firesteel

@@ -51,12 +51,14 @@ namespace {
 
 ArrowSchemaHandle ArrowStream::schema() {
   ArrowSchemaHandle schema;
+  if (!stream_.release) return schema;
   if (stream_.get_schema(&stream_, schema.out()) != 0) fail(stream_, *this);
   return schema;
 }
 
 std::optional<ArrowBatch> ArrowStream::next() {
   ArrowArray array{};
+  if (!stream_.release) return std::nullopt;
   if (stream_.get_next(&stream_, &array) != 0) fail(stream_, *this);
   if (!array.release) return std::nullopt;
   return ArrowBatch(array);

@@ -20,21 +20,29 @@ struct ConditionState {
 /// Of the conditions that Spark does not have.
 constexpr ConditionState kStates[] = {
     {"CHECKPOINT_DAMAGED", "22000"},
+    {"CONNECT_UNAUTHENTICATED", "28000"},
+    {"CONNECT_UNAVAILABLE", "08001"},
     {"DISK_FULL", "53100"},
     {"INVALID_ARCHIVE", "22000"},
     {"INVALID_ARTIFACT", "22000"},
+    {"INVALID_CONNECT_URL", "22023"},
     {"INVALID_OPTION", "22023"},
     {"INVALID_PIPELINE", "42000"},
     {"IO_ERROR", "58030"},
     {"MALFORMED_IMAGE", "22000"},
     {"MODEL_INPUT_INVALID", "22000"},
     {"MODEL_RUN_FAILED", "XX000"},
+    {"NULL_IN_ROW", "22004"},
     {"OUT_OF_MEMORY", "53200"},
     {"PICKLE_ERROR", "38000"},
     {"PYTHON_WORKER_CRASHED", "38000"},
     {"PYTHON_WORKER_NOT_STARTED", "38000"},
     {"RECORDS_DAMAGED", "22000"},
     {"RESOURCE_PROFILE_NOT_FOUND", "42704"},
+    {"TASK_FAILED", "38000"},
+    {"TASK_GATHER_FAILED", "38000"},
+    {"TASK_NOT_FOUND", "42883"},
+    {"TASK_OUTPUT_INVALID", "38000"},
     {"TRAINING_DATA_INVALID", "22000"},
     {"UNSUPPORTED_MODEL", "0A000"},
     {"UNSUPPORTED_PYTHON_WORKER", "0A000"},
@@ -86,7 +94,15 @@ Error Error::with(const std::string& parameter, const std::string& value) const 
   return copy;
 }
 
+Error Error::with_sqlstate(const std::string& sqlstate) const {
+  Error copy = *this;
+  copy.sqlstate_ = sqlstate;
+  copy.render();
+  return copy;
+}
+
 std::string_view Error::sqlstate() const {
+  if (!sqlstate_.empty()) return sqlstate_;
   const auto name = std::string_view(condition_).substr(0, condition_.find('.'));
   for (const auto each : {std::string_view(condition_), name}) {
     if (const auto* known = find_condition(each)) return known->sqlstate;

@@ -35,6 +35,8 @@ class Error : public std::exception {
 
   /// The same error with a parameter of Spark's message that ours does not say.
   Error with(const std::string& parameter, const std::string& value) const;
+  /// The same error with the SQLSTATE that another program gives; empty: by the condition.
+  Error with_sqlstate(const std::string& sqlstate) const;
 
   const std::string& condition() const { return condition_; }
   const std::string& message() const { return message_; }
@@ -48,7 +50,7 @@ class Error : public std::exception {
  private:
   void render();
 
-  std::string condition_, message_, sql_text_, what_;
+  std::string condition_, message_, sql_text_, sqlstate_, what_;
   Span span_;
   std::map<std::string, std::string> parameters_;
 };

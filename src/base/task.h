@@ -1,5 +1,5 @@
-// Tasks: functions of a program that make rows of rows, a partition at a time, on threads here or on
-// the executors of a cluster, which run the same program. Knows the Arrow C data interface and
+// Tasks: functions of a program that make rows of rows, a partition at a time, on threads here or
+// on the executors of a cluster, which run the same program. Knows the Arrow C data interface and
 // nothing else.
 #pragma once
 

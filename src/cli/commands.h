@@ -21,12 +21,13 @@ namespace firesteel::cli {
 struct GlobalOptions {
   DatabaseOptions database;
   std::string time_zone = "UTC", warehouse;
+  std::string master;                  // sc://…: a server that runs the plans; else this process
   std::vector<std::string> settings;   // key=value
   std::vector<std::string> functions;  // name=path of a model
   char** arguments = nullptr;          // the whole command line
 };
 
-/// A session on the embedded engine, with Ctrl-C stopping its queries.
+/// A session on the embedded engine or on a server, with Ctrl-C stopping its queries.
 Session open_session(const GlobalOptions& options);
 /// The key and value of `--conf key=value`.
 std::pair<std::string, std::string> split_setting(const std::string& setting);

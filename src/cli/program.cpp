@@ -12,12 +12,24 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "connect/client/executor.h"
 #include "engine/engine.h"
 
 namespace firesteel::cli {
 
 Session open_session(const GlobalOptions& options) {
-  auto executor = make_embedded_executor(options.database);
+  const bool is_remote = options.master.starts_with("sc:");
+  if (!is_remote && !options.master.empty() && !options.master.starts_with("local")) {
+    throw Error("INVALID_OPTION",
+                fmt::format("--master is `local` or a Spark Connect server, such as "
+                            "sc://host:15002, not '{}'.",
+                            options.master));
+  }
+  std::shared_ptr<Executor> executor = is_remote ? connect::make_connect_executor(options.master)
+                                                 : make_embedded_executor(options.database);
+  if (is_remote) {
+    for (const auto& function : options.database.functions) executor->add_function(function);
+  }
   executor->set_config("spark.sql.session.timeZone", options.time_zone);
   if (!options.warehouse.empty())
     executor->set_config("spark.sql.warehouse.dir", options.warehouse);
@@ -84,6 +96,9 @@ int run_program(int argc, char** argv, const std::map<std::string_view, Command>
   app.get_formatter()->column_width(28);
   GlobalOptions options;
   options.arguments = argv;
+  app.add_option("--master", options.master,
+                 "Where plans run: local, or a Spark Connect server, sc://host:15002/;token=…")
+      ->envname("SPARK_REMOTE");
   app.add_option("--memory", options.database.memory_limit,
                  "Memory limit of the engine, e.g. 4GB (default: 80% of the machine's)");
   app.add_option("--threads", options.database.threads, "Threads (default: all cores)")

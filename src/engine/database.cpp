@@ -465,10 +465,22 @@ void Database::create_table(const std::string& name, ArrowStream rows, int colum
   std::string names;
   for (int i = 0; i < columns; ++i) names += fmt::format("{}c{}", i ? ", " : "", i);
   if (columns > 0) names = fmt::format(" AS t({})", names);
+  const auto view = name + "_stream";
+  read_stream(
+      std::move(rows), view,
+      fmt::format("CREATE TABLE {} AS SELECT * FROM {}{}", sql_name(name), sql_name(view), names));
+}
+
+void Database::append(const std::string& name, ArrowStream rows) {
+  const auto view = name + "_stream";
+  read_stream(std::move(rows), view,
+              fmt::format("INSERT INTO {} SELECT * FROM {}", sql_name(name), sql_name(view)));
+}
+
+void Database::read_stream(ArrowStream rows, const std::string& view, const std::string& sql) {
   guarded([&] {
     const auto connection = connect();
     auto raw = rows.release();
-    const std::string view = name + "_stream";
     duckdb::unique_ptr<duckdb::MaterializedQueryResult> result;
     try {
       // As duckdb_arrow_scan does, which leaks the schema.
@@ -479,8 +491,7 @@ void Database::create_table(const std::string& name, ArrowStream rows, int colum
           ->TableFunction("arrow_scan", {pointer(&raw), pointer(&GivenStream::produce),
                                          pointer(&GivenStream::schema)})
           ->CreateView(view, true, true);
-      result = connection->Query(fmt::format("CREATE TABLE {} AS SELECT * FROM {}{}",
-                                             sql_name(name), sql_name(view), names));
+      result = connection->Query(sql);
     } catch (...) {
       if (raw.release) raw.release(&raw);
       throw;

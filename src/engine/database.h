@@ -90,6 +90,8 @@ class Database {
   std::string new_name(const std::string& prefix);
   /// Makes a table of a stream's rows. With `columns`, their number, they are named c0, c1 …
   void create_table(const std::string& name, ArrowStream rows, int columns = 0);
+  /// Puts a stream's rows behind those of a table, by the columns' places.
+  void append(const std::string& name, ArrowStream rows);
   /// Queries through all doors may call the function from now on, in place of one of the
   /// same name.
   void add_function(NativeFunction function);
@@ -110,6 +112,8 @@ class Database {
   struct Stream;
   explicit Database(std::shared_ptr<Instance> instance) : instance_(std::move(instance)) {}
   Connected connect();
+  /// Runs SQL that reads the stream as `view`.
+  void read_stream(ArrowStream rows, const std::string& view, const std::string& sql);
   std::shared_ptr<Instance> instance_;
   QueryGroup queries_;
 };

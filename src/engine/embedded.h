@@ -75,6 +75,7 @@ class EmbeddedExecutor : public Executor,
   ArrowStream execute(const proto::Relation& relation) override;
   void run(const proto::Command& command) override;
   proto::Relation sql(std::string_view text) override;
+  bool is_remote() const override { return false; }
   proto::Relation import(ArrowStream rows) override;
   proto::Relation map_partitions(const proto::Relation& rows,
                                  const TaskCall& call) override;  // tasks.cpp
@@ -84,6 +85,8 @@ class EmbeddedExecutor : public Executor,
   std::string explain(const proto::Relation& relation, std::string_view mode) override;
   void interrupt() override;
   bool interrupted() const { return interrupted_; }
+  /// How often `interrupt` was called.
+  int64_t interruptions() const { return interruptions_; }
   double progress() override { return database_.progress(); }
   void set_config(const std::string& key, const std::string& value) override;
   std::string config(const std::string& key) override;
@@ -367,6 +370,7 @@ class EmbeddedExecutor : public Executor,
   bool sealed_ = false;
   std::map<std::string, ObservedMetrics> observed_;  // the last of each name
   std::atomic<bool> interrupted_{false};             // a script
+  std::atomic<int64_t> interruptions_{0};
   int script_depth_ = 0;
 };
 

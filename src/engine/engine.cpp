@@ -244,6 +244,7 @@ std::string EmbeddedExecutor::explain(const proto::Relation& relation, std::stri
 
 void EmbeddedExecutor::interrupt() {
   interrupted_ = true;
+  ++interruptions_;
   database_.interrupt();
 }
 

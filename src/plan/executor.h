@@ -35,6 +35,9 @@ class Executor {
  public:
   virtual ~Executor() = default;
 
+  /// Whether plans run on other machines, whose files and memory are not this one's.
+  virtual bool is_remote() const = 0;
+
   /// The schema of a plan, known without running it.
   virtual Schema schema(const spark::connect::Relation& relation) = 0;
   /// Runs a plan. The stream's Arrow types follow `schema`.
@@ -47,8 +50,8 @@ class Executor {
   /// Rows from elsewhere as a plan. They are read now and held, on disk when they are many, until
   /// the executor ends.
   virtual spark::connect::Relation import(ArrowStream rows) = 0;
-  /// The rows that a task makes of a plan's. Here it runs now, on the engine's threads, and its rows
-  /// are held as those of `import` are; on a cluster it runs when rows are asked for. Throws
+  /// The rows that a task makes of a plan's. Here it runs now, on the engine's threads, and its
+  /// rows are held as those of `import` are; on a cluster it runs when rows are asked for. Throws
   /// TASK_NOT_FOUND.
   virtual spark::connect::Relation map_partitions(const spark::connect::Relation& rows,
                                                   const TaskCall& call) = 0;

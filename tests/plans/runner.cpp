@@ -1,6 +1,6 @@
 // Runs PySpark's plans as record_plans.py and record_udfs.py recorded them, with what Apache Spark
 // answers to each.
-// usage: run_plans plans.json [case …]
+// usage: run_plans plans.json [case …]; SPARK_REMOTE names a server that is to run them.
 // Ends with 77 when the plans need a Python that is not there.
 #include <fmt/format.h>
 #include <google/protobuf/util/json_util.h>
@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "connect/client/executor.h"
 #include "dataframe/session.h"
 #include "engine/engine.h"
 
@@ -88,7 +89,9 @@ int main(int argc, char** argv) {
     fmt::print("skipped: PYSPARK_PYTHON names no Python with pyspark\n");
     return 77;
   }
-  const Session spark(make_embedded_executor({.memory_limit = "1GB", .threads = 2}));
+  const char* remote = std::getenv("SPARK_REMOTE");
+  const Session spark(remote ? std::shared_ptr<Executor>(connect::make_connect_executor(remote))
+                             : make_embedded_executor({.memory_limit = "1GB", .threads = 2}));
   for (const auto& [name, query] : file.at("views").items())
     spark.sql(query.get<std::string>()).createOrReplaceTempView(name);
   int passed = 0, failed = 0;

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "connect/server/unpack.h"
+#include "cluster/archive.h"
 
 namespace firesteel::connect {
 
@@ -96,7 +96,7 @@ void ArtifactReceiver::unpack_kept() {
     throw Error("INVALID_ARTIFACT_NAME",
                 fmt::format("An archive cannot be unpacked as the folder '{}'.", name));
   try {
-    unpack(place_, folder_ / "unpacked" / name);
+    cluster::unpack(place_, folder_ / "unpacked" / name);
   } catch (...) {  // it may be sent again
     fs::remove(place_);
     throw;

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "connect/server/answers.h"
-#include "connect/server/arrow_encoder.h"
+#include "connect/arrow_encoder.h"
 #include "plan/types.h"
 
 namespace firesteel::connect {

@@ -9,7 +9,16 @@
 #include "base/arrow_stream.h"
 #include "plan/types.h"
 
+namespace arrow {
+class Schema;
+}
+
 namespace firesteel::connect {
+
+/// Spark's Arrow types of a schema.
+std::shared_ptr<arrow::Schema> arrow_schema(const Schema& schema, const std::string& time_zone);
+/// Spark's types of a stream's columns. Throws UNSUPPORTED_DATATYPE.
+Schema spark_schema(ArrowStream& rows);
 
 struct EncodedBatch {
   int64_t rows = 0;

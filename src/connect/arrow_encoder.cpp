@@ -1,6 +1,6 @@
 // The engine's Arrow arrays retyped as Spark's: the same buffers where the layout is the same, new
 // ones for what DuckDB keeps otherwise (times of day, intervals).
-#include "connect/server/arrow_encoder.h"
+#include "connect/arrow_encoder.h"
 
 #include <arrow/array.h>
 #include <arrow/array/util.h>
@@ -86,6 +86,59 @@ std::shared_ptr<arrow::Field> arrow_field(const Field& field, const std::string&
   return arrow::field(field.name, arrow_type(field.type, zone), field.nullable);
 }
 
+DataType spark_type(const arrow::DataType& type) {
+  const auto fields_of = [&] {
+    std::vector<Field> fields;
+    for (const auto& field : type.fields())
+      fields.push_back({field->name(), spark_type(*field->type()), field->nullable()});
+    return fields;
+  };
+  switch (type.id()) {
+    case arrow::Type::NA:
+      return make_type(TypeKind::kNull);
+    case arrow::Type::BOOL:
+      return make_type(TypeKind::kBoolean);
+    case arrow::Type::INT8:
+      return make_type(TypeKind::kByte);
+    case arrow::Type::INT16:
+      return make_type(TypeKind::kShort);
+    case arrow::Type::INT32:
+      return make_type(TypeKind::kInteger);
+    case arrow::Type::INT64:
+      return make_type(TypeKind::kLong);
+    case arrow::Type::FLOAT:
+      return make_type(TypeKind::kFloat);
+    case arrow::Type::DOUBLE:
+      return make_type(TypeKind::kDouble);
+    case arrow::Type::DECIMAL128: {
+      const auto& decimal = static_cast<const arrow::Decimal128Type&>(type);
+      return decimal_type(decimal.precision(), decimal.scale());
+    }
+    case arrow::Type::STRING:
+      return make_type(TypeKind::kString);
+    case arrow::Type::BINARY:
+      return make_type(TypeKind::kBinary);
+    case arrow::Type::DATE32:
+      return make_type(TypeKind::kDate);
+    case arrow::Type::TIMESTAMP:
+      return make_type(static_cast<const arrow::TimestampType&>(type).timezone().empty()
+                           ? TypeKind::kTimestampNtz
+                           : TypeKind::kTimestamp);
+    case arrow::Type::LIST:
+      return array_type(fields_of()[0].type, fields_of()[0].nullable);
+    case arrow::Type::MAP: {
+      const auto& map = static_cast<const arrow::MapType&>(type);
+      return map_type(spark_type(*map.key_type()), spark_type(*map.item_type()),
+                      map.item_field()->nullable());
+    }
+    case arrow::Type::STRUCT:
+      return struct_type(fields_of());
+    default:
+      throw Error("UNSUPPORTED_DATATYPE",
+                  "Rows with Arrow's type " + type.ToString() + " cannot be sent to Spark.");
+  }
+}
+
 /// A leaf whose values are made anew: `make` gives the value of one of the old.
 template <typename From, typename To, typename Make>
 Array remade(const arrow::ArrayData& from, const std::shared_ptr<arrow::DataType>& type,
@@ -164,6 +217,20 @@ class StringOutput : public arrow::io::OutputStream {
 
 }  // namespace
 
+std::shared_ptr<arrow::Schema> arrow_schema(const Schema& schema, const std::string& time_zone) {
+  arrow::FieldVector fields;
+  for (const auto& field : schema) fields.push_back(arrow_field(field, time_zone));
+  return arrow::schema(std::move(fields));
+}
+
+Schema spark_schema(ArrowStream& rows) {
+  auto handle = rows.schema();
+  ArrowSchema taken = *handle.get();
+  handle.out()->release = nullptr;
+  const auto schema = arrow_value(arrow::ImportSchema(&taken));
+  return *spark_type(*arrow::struct_(schema->fields())).fields;
+}
+
 struct ArrowEncoder::State {
   Schema schema;
   ArrowStream rows;
@@ -204,9 +271,7 @@ struct ArrowEncoder::State {
 ArrowEncoder::ArrowEncoder(Schema schema, std::string time_zone, ArrowStream rows,
                            int64_t bytes_max)
     : state_(std::make_unique<State>()) {
-  arrow::FieldVector fields;
-  for (const auto& field : schema) fields.push_back(arrow_field(field, time_zone));
-  state_->to = arrow::schema(std::move(fields));
+  state_->to = arrow_schema(schema, time_zone);
   state_->schema = std::move(schema);
   state_->rows = std::move(rows);
   state_->bytes_max = bytes_max;
