@@ -6,20 +6,22 @@
 
 #include <algorithm>
 
+#include "dataframe/derive.h"
+
 namespace firesteel {
 
 namespace proto = spark::connect;
 
 std::vector<Row> Catalog::rows(const proto::Catalog& call) const {
-  auto relation = std::make_shared<proto::Relation>();
-  *relation->mutable_catalog() = call;
-  return DataFrame(executor_, relation).collect();
+  proto::Relation relation;
+  *relation.mutable_catalog() = call;
+  return DataFrame(executor_, shared(std::move(relation))).collect();
 }
 
 void Catalog::act(const proto::Catalog& call) const {
   proto::Relation relation;
   *relation.mutable_catalog() = call;
-  auto stream = executor_->execute(relation);
+  auto stream = executor_->execute(*shared(std::move(relation)));
   while (stream.next()) {
   }
 }
@@ -44,7 +46,8 @@ void Catalog::setCurrentDatabase(const std::string& name) const {
 
 std::vector<DatabaseInfo> Catalog::listDatabases(const std::string& pattern) const {
   proto::Catalog call;
-  call.mutable_list_databases()->set_pattern(pattern);
+  call.mutable_list_databases();
+  if (!pattern.empty()) call.mutable_list_databases()->set_pattern(pattern);
   std::vector<DatabaseInfo> found;
   for (const auto& row : rows(call))
     found.push_back({row[0].text, row[1].text, row[2].text, row[3].text});
@@ -70,8 +73,9 @@ TableInfo table_info(const Row& row) {
 std::vector<TableInfo> Catalog::listTables(const std::string& database,
                                            const std::string& pattern) const {
   proto::Catalog call;
+  call.mutable_list_tables();
   if (!database.empty()) call.mutable_list_tables()->set_db_name(database);
-  call.mutable_list_tables()->set_pattern(pattern);
+  if (!pattern.empty()) call.mutable_list_tables()->set_pattern(pattern);
   std::vector<TableInfo> found;
   for (const auto& row : rows(call)) found.push_back(table_info(row));
   return found;
@@ -102,7 +106,8 @@ std::vector<ColumnInfo> Catalog::listColumns(const std::string& table) const {
 
 std::vector<FunctionInfo> Catalog::listFunctions(const std::string& pattern) const {
   proto::Catalog call;
-  call.mutable_list_functions()->set_pattern(pattern);
+  call.mutable_list_functions();
+  if (!pattern.empty()) call.mutable_list_functions()->set_pattern(pattern);
   std::vector<FunctionInfo> found;
   for (const auto& row : rows(call))
     found.push_back({row[0].text, row[1].text, row[3].text, row[5].text == "true"});
@@ -124,9 +129,9 @@ DataFrame Catalog::createTable(const std::string& name, const std::string& path,
   if (!source.empty()) create->set_source(source);
   if (!schema.empty()) type_to_proto(struct_type(schema), create->mutable_schema());
   act(call);
-  auto relation = std::make_shared<proto::Relation>();
-  relation->mutable_read()->mutable_named_table()->set_unparsed_identifier(name);
-  return DataFrame(executor_, relation);
+  proto::Relation relation;
+  relation.mutable_read()->mutable_named_table()->set_unparsed_identifier(name);
+  return DataFrame(executor_, shared(std::move(relation)));
 }
 
 bool Catalog::dropTempView(const std::string& name) const {

@@ -32,7 +32,7 @@ struct FunctionInfo {
 };
 
 /// PySpark's `spark.catalog`. Names may be of one part, in the current database, or `db.name`;
-/// patterns are those of SHOW. A cheap value.
+/// patterns are those of SHOW, none means all. A cheap value.
 class Catalog {
  public:
   explicit Catalog(std::shared_ptr<Executor> executor) : executor_(std::move(executor)) {}
@@ -40,14 +40,14 @@ class Catalog {
   std::string currentCatalog() const;
   std::string currentDatabase() const;
   void setCurrentDatabase(const std::string& name) const;
-  std::vector<DatabaseInfo> listDatabases(const std::string& pattern = "*") const;
+  std::vector<DatabaseInfo> listDatabases(const std::string& pattern = "") const;
   bool databaseExists(const std::string& name) const;
   std::vector<TableInfo> listTables(const std::string& database = "",
-                                    const std::string& pattern = "*") const;
+                                    const std::string& pattern = "") const;
   TableInfo getTable(const std::string& name) const;
   bool tableExists(const std::string& name) const;
   std::vector<ColumnInfo> listColumns(const std::string& table) const;
-  std::vector<FunctionInfo> listFunctions(const std::string& pattern = "*") const;
+  std::vector<FunctionInfo> listFunctions(const std::string& pattern = "") const;
   bool functionExists(const std::string& name) const;
   DataFrame createTable(const std::string& name, const std::string& path = "",
                         const std::string& source = "", const Schema& schema = {}) const;

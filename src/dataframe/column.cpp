@@ -65,6 +65,12 @@ Column Column::alias(const std::vector<std::string>& names) const {
   return wrap(std::move(expression));
 }
 
+Column Column::alias(const std::string& name, const Metadata& metadata) const {
+  proto::Expression expression = alias(name).expression();
+  expression.mutable_alias()->set_metadata(metadata.json);
+  return wrap(std::move(expression));
+}
+
 Column Column::cast(const std::string& type) const {
   proto::Expression expression;
   *expression.mutable_cast()->mutable_expr() = *expression_;
@@ -98,8 +104,8 @@ Column Column::dropFields(const std::vector<std::string>& names) const {
   return out;
 }
 
-Column Column::isNull() const { return call("isnull", {*this}); }
-Column Column::isNotNull() const { return call("isnotnull", {*this}); }
+Column Column::isNull() const { return call("isNull", {*this}); }
+Column Column::isNotNull() const { return call("isNotNull", {*this}); }
 Column Column::between(const Column& low, const Column& high) const {
   return *this >= low && *this <= high;
 }
@@ -113,9 +119,9 @@ Column Column::rlike(const std::string& pattern) const {
   return call("rlike", {*this, lit(pattern)});
 }
 Column Column::startswith(const Column& prefix) const {
-  return call("startswith", {*this, prefix});
+  return call("startsWith", {*this, prefix});
 }
-Column Column::endswith(const Column& suffix) const { return call("endswith", {*this, suffix}); }
+Column Column::endswith(const Column& suffix) const { return call("endsWith", {*this, suffix}); }
 Column Column::contains(const Column& part) const { return call("contains", {*this, part}); }
 Column Column::substr(int position, int length) const {
   return call("substr", {*this, lit(position), lit(length)});
@@ -202,6 +208,16 @@ Column lit(std::nullptr_t) {
   expression.mutable_literal()->mutable_null()->mutable_null();
   return wrap(std::move(expression));
 }
+Column lit(int8_t value) {
+  proto::Expression expression;
+  expression.mutable_literal()->set_byte(value);
+  return wrap(std::move(expression));
+}
+Column lit(int16_t value) {
+  proto::Expression expression;
+  expression.mutable_literal()->set_short_(value);
+  return wrap(std::move(expression));
+}
 Column lit(int value) {
   proto::Expression expression;
   expression.mutable_literal()->set_integer(value);
@@ -210,6 +226,11 @@ Column lit(int value) {
 Column lit(int64_t value) {
   proto::Expression expression;
   expression.mutable_literal()->set_long_(value);
+  return wrap(std::move(expression));
+}
+Column lit(float value) {
+  proto::Expression expression;
+  expression.mutable_literal()->set_float_(value);
   return wrap(std::move(expression));
 }
 Column lit(double value) {
@@ -226,6 +247,46 @@ Column lit(const char* value) { return lit(std::string(value)); }
 Column lit(const std::string& value) {
   proto::Expression expression;
   expression.mutable_literal()->set_string(value);
+  return wrap(std::move(expression));
+}
+Column lit(const std::vector<std::byte>& value) {
+  proto::Expression expression;
+  expression.mutable_literal()->set_binary(value.data(), value.size());
+  return wrap(std::move(expression));
+}
+Column lit(const Decimal& value) {
+  proto::Expression expression;
+  auto* decimal = expression.mutable_literal()->mutable_decimal();
+  decimal->set_value(value.digits);
+  decimal->set_precision(value.precision);
+  decimal->set_scale(value.scale);
+  return wrap(std::move(expression));
+}
+Column lit(std::chrono::sys_days value) {
+  proto::Expression expression;
+  expression.mutable_literal()->set_date(static_cast<int32_t>(value.time_since_epoch().count()));
+  return wrap(std::move(expression));
+}
+Column lit(std::chrono::sys_time<std::chrono::microseconds> value) {
+  proto::Expression expression;
+  expression.mutable_literal()->set_timestamp(value.time_since_epoch().count());
+  return wrap(std::move(expression));
+}
+Column lit(std::chrono::local_time<std::chrono::microseconds> value) {
+  proto::Expression expression;
+  expression.mutable_literal()->set_timestamp_ntz(value.time_since_epoch().count());
+  return wrap(std::move(expression));
+}
+Column lit(std::chrono::hh_mm_ss<std::chrono::microseconds> value) {
+  proto::Expression expression;
+  auto* time = expression.mutable_literal()->mutable_time();
+  time->set_nano(std::chrono::nanoseconds(value.to_duration()).count());
+  time->set_precision(6);
+  return wrap(std::move(expression));
+}
+Column lit(std::chrono::microseconds value) {
+  proto::Expression expression;
+  expression.mutable_literal()->set_day_time_interval(value.count());
   return wrap(std::move(expression));
 }
 
@@ -274,9 +335,18 @@ WindowSpec WindowSpec::rangeBetween(int64_t start, int64_t end) const {
 }
 
 namespace functions {
-Column call_function(const std::string& name, const std::vector<Column>& arguments) {
+Column built_in(const std::string& name, const std::vector<Column>& arguments) {
   return call(name, arguments);
 }
+Column call_function(const std::string& name, const std::vector<Column>& arguments) {
+  proto::Expression expression;
+  expression.mutable_call_function()->set_function_name(name);
+  for (const auto& argument : arguments)
+    *expression.mutable_call_function()->add_arguments() = argument.expression();
+  return wrap(std::move(expression));
+}
+Column log(const Column& column) { return call("ln", {column}); }
+Column log(double base, const Column& column) { return call("log", {lit(base), column}); }
 Column expr(const std::string& sql) {
   proto::Expression expression;
   expression.mutable_expression_string()->set_expression(sql);

@@ -1,6 +1,7 @@
 // Column expressions: `(col("a") + 1).alias("b")`, built as Spark Connect proto.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,17 @@ class Expression;
 namespace firesteel {
 
 class WindowSpec;
+
+/// What a column says of itself besides its name and type: a JSON object.
+struct Metadata {
+  std::string json;
+};
+
+/// An exact number as text, "12.50": its type has at least so many digits, so many after the point.
+struct Decimal {
+  std::string digits;
+  int precision = 10, scale = 0;
+};
 
 /// An expression. A cheap value: copies share the proto.
 class Column {
@@ -29,6 +41,7 @@ class Column {
     return alias(std::vector<std::string>{first, names...});
   }
   Column alias(const std::vector<std::string>& names) const;
+  Column alias(const std::string& name, const Metadata& metadata) const;
   Column name(const std::string& alias) const { return this->alias(alias); }
   /// A Spark type: "int", "decimal(10,2)".
   Column cast(const std::string& type) const;
@@ -89,12 +102,24 @@ class Column {
 
 Column col(const std::string& name);
 Column lit(std::nullptr_t);
+/// TINYINT, SMALLINT, INT, BIGINT, FLOAT and DOUBLE.
+Column lit(int8_t value);
+Column lit(int16_t value);
 Column lit(int value);
 Column lit(int64_t value);
+Column lit(float value);
 Column lit(double value);
 Column lit(bool value);
 Column lit(const char* value);
 Column lit(const std::string& value);
+Column lit(const std::vector<std::byte>& value);
+Column lit(const Decimal& value);
+/// DATE, TIMESTAMP (a moment), TIMESTAMP_NTZ (as a clock says), TIME and INTERVAL DAY TO SECOND.
+Column lit(std::chrono::sys_days value);
+Column lit(std::chrono::sys_time<std::chrono::microseconds> value);
+Column lit(std::chrono::local_time<std::chrono::microseconds> value);
+Column lit(std::chrono::hh_mm_ss<std::chrono::microseconds> value);
+Column lit(std::chrono::microseconds value);
 
 #define FIRESTEEL_COLUMN_OPERATOR(op)                                                        \
   Column operator op(const Column& left, const Column& right);                               \

@@ -142,7 +142,7 @@ DataFrame DataFrame::mapPartitions(const TaskCall& call) const {
 DataFrame DataFrame::withMetadata(const std::string& name, const std::string& json) const {
   return derive([&](proto::Relation& out) {
     auto* alias = out.mutable_with_columns()->add_aliases();
-    *alias->mutable_expr() = col(name).expression();
+    *alias->mutable_expr() = (*this)[name].expression();
     alias->add_name(name);
     alias->set_metadata(json);
     return out.mutable_with_columns()->mutable_input();
@@ -230,6 +230,14 @@ DataFrame DataFrame::join(const DataFrame& other, const Column& on, const std::s
   });
 }
 
+DataFrame DataFrame::join(const DataFrame& other, const std::vector<Column>& on,
+                          const std::string& how) const {
+  if (on.empty()) return join(other, std::vector<std::string>{}, how);
+  Column all = on[0];
+  for (size_t i = 1; i < on.size(); ++i) all = all && on[i];
+  return join(other, all, how);
+}
+
 DataFrame DataFrame::lateralJoin(const DataFrame& other, const std::optional<Column>& on,
                                  const std::string& how) const {
   return derive([&](proto::Relation& out) {
@@ -280,6 +288,31 @@ DataFrame DataFrame::dropDuplicates(const std::vector<std::string>& columns) con
     deduplicate->set_all_columns_as_keys(columns.empty());
     for (const auto& column : columns) deduplicate->add_column_names(column);
     return deduplicate->mutable_input();
+  });
+}
+
+DataFrame DataFrame::dropDuplicatesWithinWatermark(const std::vector<std::string>& columns) const {
+  return derive([&](proto::Relation& out) {
+    auto* deduplicate = out.mutable_deduplicate();
+    deduplicate->set_all_columns_as_keys(columns.empty());
+    for (const auto& column : columns) deduplicate->add_column_names(column);
+    deduplicate->set_within_watermark(true);
+    return deduplicate->mutable_input();
+  });
+}
+
+DataFrame DataFrame::withWatermark(const std::string& event_time, const std::string& delay) const {
+  return derive([&](proto::Relation& out) {
+    out.mutable_with_watermark()->set_event_time(event_time);
+    out.mutable_with_watermark()->set_delay_threshold(delay);
+    return out.mutable_with_watermark()->mutable_input();
+  });
+}
+
+DataFrame DataFrame::zip(const DataFrame& other) const {
+  return derive([&](proto::Relation& out) {
+    *out.mutable_zip()->mutable_right() = other.plan();
+    return out.mutable_zip()->mutable_left();
   });
 }
 
@@ -343,11 +376,13 @@ DataFrame DataFrame::offset(int64_t rows) const {
   });
 }
 
-DataFrame DataFrame::sample(double fraction, std::optional<int64_t> seed) const {
+DataFrame DataFrame::sampled(bool with_replacement, double fraction,
+                             std::optional<int64_t> seed) const {
   return derive([&](proto::Relation& out) {
     auto* sample = out.mutable_sample();
     sample->set_lower_bound(0);
     sample->set_upper_bound(fraction);
+    sample->set_with_replacement(with_replacement);
     sample->set_seed(seed.value_or(std::random_device{}()));
     return sample->mutable_input();
   });
@@ -386,6 +421,15 @@ DataFrame DataFrame::repartition(int partitions) const {
     out.mutable_repartition()->set_num_partitions(partitions);
     out.mutable_repartition()->set_shuffle(true);
     return out.mutable_repartition()->mutable_input();
+  });
+}
+DataFrame DataFrame::repartitionById(int partitions, const Column& id) const {
+  return derive([&](proto::Relation& out) {
+    auto* repartition = out.mutable_repartition_by_expression();
+    *repartition->add_partition_exprs()->mutable_direct_shuffle_partition_id()->mutable_child() =
+        id.expression();
+    repartition->set_num_partitions(partitions);
+    return repartition->mutable_input();
   });
 }
 DataFrame DataFrame::coalesce(int partitions) const {
@@ -436,11 +480,22 @@ Column DataFrame::operator[](const std::string& name) const {
   auto expression = std::make_shared<proto::Expression>(col(name).expression());
   if (expression->has_unresolved_attribute() && plan_->common().has_plan_id())
     expression->mutable_unresolved_attribute()->set_plan_id(plan_->common().plan_id());
+  if (expression->has_unresolved_star() && plan_->common().has_plan_id())
+    expression->mutable_unresolved_star()->set_plan_id(plan_->common().plan_id());
+  return Column(std::move(expression));
+}
+Column DataFrame::metadataColumn(const std::string& name) const {
+  auto expression = std::make_shared<proto::Expression>();
+  auto* attribute = expression->mutable_unresolved_attribute();
+  attribute->set_unparsed_identifier(name);
+  attribute->set_plan_id(plan_->common().plan_id());
+  attribute->set_is_metadata_column(true);
   return Column(std::move(expression));
 }
 Column DataFrame::colRegex(const std::string& pattern) const {
   auto expression = std::make_shared<proto::Expression>();
   expression->mutable_unresolved_regex()->set_col_name(pattern);
+  expression->mutable_unresolved_regex()->set_plan_id(plan_->common().plan_id());
   return Column(std::move(expression));
 }
 
@@ -575,15 +630,19 @@ DataFrame GroupedData::agg(const std::vector<Column>& aggregates) const {
 
 GroupedData GroupedData::pivot(const Column& column, const std::vector<Column>& values) const {
   GroupedData made(*df_, keys_, proto::Aggregate::GROUP_TYPE_PIVOT);
-  made.pivot_ = column;
+  // A name means this DataFrame's own column.
+  const auto& named = column.expression();
+  made.pivot_ = named.has_unresolved_attribute() && !named.unresolved_attribute().has_plan_id()
+                    ? (*df_)[named.unresolved_attribute().unparsed_identifier()]
+                    : column;
   made.pivot_values_ = values;
   return made;
 }
 
-DataFrame GroupedData::agg(const std::map<std::string, std::string>& functions) const {
+DataFrame GroupedData::by_name(const std::map<std::string, std::string>& functions) const {
   std::vector<Column> aggregates;
   for (const auto& [column, function] : functions)
-    aggregates.push_back(functions::call_function(function, {col(column)}));
+    aggregates.push_back(functions::built_in(function, {col(column)}));
   return agg(aggregates);
 }
 
@@ -599,17 +658,12 @@ DataFrame GroupedData::each(const std::string& function,
                             const std::vector<std::string>& columns) const {
   std::vector<Column> aggregates;
   const auto add = [&](const std::string& name) {
-    aggregates.push_back(functions::call_function(function, {col(name)}));
+    aggregates.push_back(functions::built_in(function, {col(name)}));
   };
   for (const auto& column : columns) add(column);
   if (columns.empty()) {
-    const auto is_key = [&](const std::string& name) {
-      return std::any_of(keys_.begin(), keys_.end(), [&](const Column& key) {
-        return key.expression().unresolved_attribute().unparsed_identifier() == name;
-      });
-    };
     for (const auto& field : df_->schema())
-      if (field.type.is_numeric() && !is_key(field.name)) add(field.name);
+      if (field.type.is_numeric()) add(field.name);
   }
   return agg(aggregates);
 }
@@ -652,6 +706,7 @@ DataFrameReader& DataFrameReader::options(const std::map<std::string, std::strin
   for (const auto& [key, value] : options) option(key, value);
   return *this;
 }
+DataFrame DataFrameReader::load() { return load(std::vector<std::string>{}); }
 DataFrame DataFrameReader::load(const std::string& path) {
   return load(std::vector<std::string>{path});
 }
@@ -659,7 +714,7 @@ DataFrame DataFrameReader::load(const std::string& path) {
 DataFrame DataFrameReader::load(const std::vector<std::string>& paths) {
   proto::Relation relation;
   auto* source = relation.mutable_read()->mutable_data_source();
-  source->set_format(format_);
+  if (!format_.empty()) source->set_format(format_);
   if (!schema_.empty()) source->set_schema(schema_);
   for (const auto& [key, value] : options_) (*source->mutable_options())[key] = value;
   for (const auto& path : paths) source->add_paths(path);
@@ -669,6 +724,9 @@ DataFrame DataFrameReader::load(const std::vector<std::string>& paths) {
 }
 
 DataFrame DataFrameReader::parquet(const std::string& path) { return format("parquet").load(path); }
+DataFrame DataFrameReader::parquet(const std::vector<std::string>& paths) {
+  return format("parquet").load(paths);
+}
 DataFrame DataFrameReader::csv(const std::string& path) { return format("csv").load(path); }
 DataFrame DataFrameReader::json(const std::string& path) { return format("json").load(path); }
 DataFrame DataFrameReader::orc(const std::string& path) { return format("orc").load(path); }
@@ -677,7 +735,9 @@ DataFrame DataFrameReader::xml(const std::string& path) { return format("xml").l
 
 DataFrame DataFrameReader::table(const std::string& name) {
   proto::Relation relation;
-  relation.mutable_read()->mutable_named_table()->set_unparsed_identifier(name);
+  auto* table = relation.mutable_read()->mutable_named_table();
+  table->set_unparsed_identifier(name);
+  for (const auto& [key, value] : options_) (*table->mutable_options())[key] = value;
   return DataFrame(executor_, shared(std::move(relation)));
 }
 
@@ -713,18 +773,30 @@ DataFrameWriter& DataFrameWriter::partitionBy(const std::vector<std::string>& co
   partitions_ = columns;
   return *this;
 }
+DataFrameWriter& DataFrameWriter::bucketBy(int buckets, const std::vector<std::string>& columns) {
+  buckets_ = buckets;
+  bucket_columns_ = columns;
+  return *this;
+}
+DataFrameWriter& DataFrameWriter::sortBy(const std::vector<std::string>& columns) {
+  sort_columns_ = columns;
+  return *this;
+}
+DataFrameWriter& DataFrameWriter::clusterBy(const std::vector<std::string>& columns) {
+  cluster_columns_ = columns;
+  return *this;
+}
 
 proto::Command DataFrameWriter::command() const {
   proto::Command command;
   auto* write = command.mutable_write_operation();
   *write->mutable_input() = df_->plan();
-  write->set_source(format_);
+  if (!format_.empty()) write->set_source(format_);
   using W = proto::WriteOperation;
   static const std::map<std::string, W::SaveMode> modes = {
-      {"error", W::SAVE_MODE_ERROR_IF_EXISTS},
-      {"errorifexists", W::SAVE_MODE_ERROR_IF_EXISTS},
-      {"overwrite", W::SAVE_MODE_OVERWRITE},
-      {"append", W::SAVE_MODE_APPEND},
+      {"", W::SAVE_MODE_UNSPECIFIED},  // Spark's own choice: an error, and for insertInto to append
+      {"error", W::SAVE_MODE_ERROR_IF_EXISTS}, {"errorifexists", W::SAVE_MODE_ERROR_IF_EXISTS},
+      {"overwrite", W::SAVE_MODE_OVERWRITE},   {"append", W::SAVE_MODE_APPEND},
       {"ignore", W::SAVE_MODE_IGNORE}};
   const auto mode = modes.find(mode_);
   if (mode == modes.end()) {
@@ -734,13 +806,20 @@ proto::Command DataFrameWriter::command() const {
   }
   write->set_mode(mode->second);
   for (const auto& column : partitions_) write->add_partitioning_columns(column);
+  for (const auto& column : sort_columns_) write->add_sort_column_names(column);
+  for (const auto& column : cluster_columns_) write->add_clustering_columns(column);
+  if (buckets_ != 0) {
+    write->mutable_bucket_by()->set_num_buckets(buckets_);
+    for (const auto& column : bucket_columns_)
+      write->mutable_bucket_by()->add_bucket_column_names(column);
+  }
   for (const auto& [key, value] : options_) (*write->mutable_options())[key] = value;
   return command;
 }
 
 void DataFrameWriter::save(const std::string& path) {
   auto command = this->command();
-  command.mutable_write_operation()->set_path(path);
+  if (!path.empty()) command.mutable_write_operation()->set_path(path);
   df_->executor()->run(command);
 }
 
@@ -752,8 +831,8 @@ void DataFrameWriter::saveAsTable(const std::string& name) {
   df_->executor()->run(command);
 }
 
-void DataFrameWriter::insertInto(const std::string& name, bool overwrite) {
-  mode(overwrite ? "overwrite" : "append");
+void DataFrameWriter::insertInto(const std::string& name, std::optional<bool> overwrite) {
+  if (overwrite) mode(*overwrite ? "overwrite" : "append");
   auto command = this->command();
   auto* table = command.mutable_write_operation()->mutable_table();
   table->set_table_name(name);

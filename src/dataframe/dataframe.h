@@ -2,6 +2,7 @@
 // on the Executor of the session. PySpark's documentation is this page's documentation.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <map>
@@ -48,9 +49,12 @@ class DataFrameReader {
   DataFrameReader& options(const std::map<std::string, std::string>& options);
   /// DDL: "a INT, b STRING".
   DataFrameReader& schema(const std::string& ddl);
+  /// Without a path: of a source that needs none.
+  DataFrame load();
   DataFrame load(const std::string& path);
   DataFrame load(const std::vector<std::string>& paths);
   DataFrame parquet(const std::string& path);
+  DataFrame parquet(const std::vector<std::string>& paths);
   DataFrame csv(const std::string& path);
   DataFrame json(const std::string& path);
   DataFrame orc(const std::string& path);
@@ -60,7 +64,7 @@ class DataFrameReader {
 
  private:
   std::shared_ptr<Executor> executor_;
-  std::string format_ = "parquet", schema_;
+  std::string format_, schema_;
   std::map<std::string, std::string> options_;
 };
 
@@ -78,7 +82,12 @@ class DataFrameWriter {
   DataFrameWriter& option(const std::string& key, int64_t value);
   DataFrameWriter& options(const std::map<std::string, std::string>& options);
   DataFrameWriter& partitionBy(const std::vector<std::string>& columns);
-  void save(const std::string& path);
+  DataFrameWriter& bucketBy(int buckets, const std::vector<std::string>& columns);
+  /// Within a bucket.
+  DataFrameWriter& sortBy(const std::vector<std::string>& columns);
+  DataFrameWriter& clusterBy(const std::vector<std::string>& columns);
+  /// Without a path: to a source that needs none.
+  void save(const std::string& path = "");
   void parquet(const std::string& path) { format("parquet").save(path); }
   void csv(const std::string& path) { format("csv").save(path); }
   void json(const std::string& path) { format("json").save(path); }
@@ -87,16 +96,17 @@ class DataFrameWriter {
   void xml(const std::string& path) { format("xml").save(path); }
   /// A table of the catalog; "append" takes columns by name.
   void saveAsTable(const std::string& name);
-  /// Rows for a table that there is, by the columns' positions.
-  void insertInto(const std::string& name, bool overwrite = false);
+  /// Rows for a table that there is, by the columns' positions. What the mode says, unless told.
+  void insertInto(const std::string& name, std::optional<bool> overwrite = {});
 
  private:
   spark::connect::Command command() const;
 
   std::shared_ptr<const DataFrame> df_;
-  std::string format_ = "parquet", mode_ = "error";
+  std::string format_, mode_;
   std::map<std::string, std::string> options_;
-  std::vector<std::string> partitions_;
+  std::vector<std::string> partitions_, bucket_columns_, sort_columns_, cluster_columns_;
+  int buckets_ = 0;
 };
 
 /// `df.groupBy("a").agg({sum("b")})`.
@@ -108,7 +118,8 @@ class GroupedData {
   template <typename... Columns>
   DataFrame agg(const Column& first, const Columns&... rest) const;
   /// Functions by column, in the order of the columns' names.
-  DataFrame agg(const std::map<std::string, std::string>& functions) const;
+  template <std::same_as<std::map<std::string, std::string>> Functions>
+  DataFrame agg(const Functions& functions) const;
   /// A column per value; the values are looked up when none are given.
   GroupedData pivot(const Column& column, const std::vector<Column>& values = {}) const;
   DataFrame count() const;
@@ -121,6 +132,7 @@ class GroupedData {
 
  private:
   friend class DataFrame;
+  DataFrame by_name(const std::map<std::string, std::string>& functions) const;
   DataFrame each(const std::string& function, const std::vector<std::string>& columns) const;
 
   std::shared_ptr<const DataFrame> df_;
@@ -157,6 +169,8 @@ class DataFrame {
   DataFrame alias(const std::string& name) const;
   /// This plan's own column, which tells two sides of a join apart.
   Column operator[](const std::string& name) const;
+  /// A column that the source has beside the rows: `_metadata` of files.
+  Column metadataColumn(const std::string& name) const;
   /// The columns whose whole name the pattern between backticks matches.
   Column colRegex(const std::string& pattern) const;
   template <typename Function>
@@ -178,6 +192,11 @@ class DataFrame {
     return join(other, std::vector<std::string>(on.begin(), on.end()), how);
   }
   DataFrame join(const DataFrame& other, const Column& on, const std::string& how = "inner") const;
+  /// Where all of the conditions hold.
+  DataFrame join(const DataFrame& other, const std::vector<Column>& on,
+                 const std::string& how = "inner") const;
+  /// Every row with every row, unless a filter follows.
+  DataFrame join(const DataFrame& other) const { return join(other, std::vector<std::string>{}); }
   DataFrame crossJoin(const DataFrame& other) const;
   /// The other plan may use this one's columns.
   DataFrame lateralJoin(const DataFrame& other, const std::optional<Column>& on = {},
@@ -195,6 +214,10 @@ class DataFrame {
   }
   DataFrame distinct() const;
   DataFrame dropDuplicates(const std::vector<std::string>& columns = {}) const;
+  /// Of a stream: rows that come later than the watermark are let go.
+  DataFrame dropDuplicatesWithinWatermark(const std::vector<std::string>& columns = {}) const;
+  /// Of a stream: how late rows may come.
+  DataFrame withWatermark(const std::string& event_time, const std::string& delay) const;
   /// UNION ALL by position, as in PySpark.
   DataFrame unionAll(const DataFrame& other) const;
   /// PySpark's `union`, which is a word of C++.
@@ -204,6 +227,8 @@ class DataFrame {
   DataFrame intersectAll(const DataFrame& other) const;
   DataFrame exceptAll(const DataFrame& other) const;
   DataFrame subtract(const DataFrame& other) const;
+  /// The columns of both side by side, row by row: both must be made of one DataFrame.
+  DataFrame zip(const DataFrame& other) const;
   DataFrame limit(int64_t rows) const;
   DataFrame offset(int64_t rows) const;
   DataFrame fillna(double value, const std::vector<std::string>& columns = {}) const;
@@ -251,7 +276,13 @@ class DataFrame {
   DataFrame transpose(const std::optional<Column>& index = {}) const;
   DataFrame toJSON() const;
   DataFrame zipWithIndex(const std::string& name = "index") const;
-  DataFrame sample(double fraction, std::optional<int64_t> seed = {}) const;
+  DataFrame sample(double fraction, std::optional<int64_t> seed = {}) const {
+    return sampled(false, fraction, seed);
+  }
+  template <std::same_as<bool> Bool>
+  DataFrame sample(Bool with_replacement, double fraction, std::optional<int64_t> seed = {}) const {
+    return sampled(with_replacement, fraction, seed);
+  }
   std::vector<DataFrame> randomSplit(const std::vector<double>& weights,
                                      std::optional<int64_t> seed = {}) const;
   // On one machine these change nothing but the plan.
@@ -259,6 +290,8 @@ class DataFrame {
   DataFrame repartition(const std::vector<Column>& keys, std::optional<int> partitions = {}) const;
   DataFrame repartitionByRange(const std::vector<Column>& keys,
                                std::optional<int> partitions = {}) const;
+  /// The partition that a column says.
+  DataFrame repartitionById(int partitions, const Column& id) const;
   DataFrame coalesce(int partitions) const;
   DataFrame hint(const std::string& name, const std::vector<Column>& parameters = {}) const;
   /// The same rows, which are kept once something asks for them, until the executor ends. Use what
@@ -308,6 +341,7 @@ class DataFrame {
 
  private:
   struct Held;
+  DataFrame sampled(bool with_replacement, double fraction, std::optional<int64_t> seed) const;
   DataFrame sorted(const std::vector<Column>& keys, bool global) const;
   void create_view(const std::string& name, bool replace, bool global) const;
   template <typename Build>
@@ -369,6 +403,11 @@ class DataFrameStatFunctions {
  private:
   DataFrame df_;
 };
+
+template <std::same_as<std::map<std::string, std::string>> Functions>
+DataFrame GroupedData::agg(const Functions& functions) const {
+  return by_name(functions);
+}
 
 template <typename... Columns>
 DataFrame GroupedData::agg(const Column& first, const Columns&... rest) const {

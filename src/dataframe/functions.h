@@ -16,7 +16,13 @@
 
 namespace firesteel::functions {
 
+/// A function of Spark's, of the session's or of a database, `db.parse`.
 Column call_function(const std::string& name, const std::vector<Column>& arguments);
+/// One of Spark's own, whatever others there are of its name.
+Column built_in(const std::string& name, const std::vector<Column>& arguments);
+/// The natural logarithm, or that of a base.
+Column log(const Column& column);
+Column log(double base, const Column& column);
 /// A Spark SQL expression.
 Column expr(const std::string& sql);
 Column when(const Column& condition, const Column& value);
@@ -70,7 +76,7 @@ template <typename... Arguments>
 Column called(const char* name, unsigned texts, const Arguments&... arguments) {
   std::vector<Column> columns;
   (columns.push_back(argument(arguments, texts >> columns.size() & 1)), ...);
-  return call_function(name, columns);
+  return built_in(name, columns);
 }
 
 #define FIRESTEEL_FUNCTION(name, sql_name, texts)                     \

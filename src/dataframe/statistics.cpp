@@ -41,11 +41,20 @@ DataFrame DataFrame::fillna(bool value, const std::vector<std::string>& columns)
     return out.mutable_fill_na()->mutable_input();
   });
 }
+namespace {
+/// As PySpark says it: all whole numbers are BIGINT.
+proto::Expression::Literal filling(const Column& constant) {
+  auto value = literal_of(constant);
+  if (value.has_integer()) value.set_long_(value.integer());
+  return value;
+}
+}  // namespace
+
 DataFrame DataFrame::fillna(const std::map<std::string, Column>& values) const {
   return derive([&](proto::Relation& out) {
     for (const auto& [column, value] : values) {
       out.mutable_fill_na()->add_cols(column);
-      *out.mutable_fill_na()->add_values() = literal_of(value);
+      *out.mutable_fill_na()->add_values() = filling(value);
     }
     return out.mutable_fill_na()->mutable_input();
   });
@@ -133,20 +142,25 @@ std::vector<std::vector<double>> DataFrame::approxQuantile(const std::vector<std
     quantile->set_relative_error(relative_error);
     return quantile->mutable_input();
   });
-  // One row of lists within a list: a row per column, a column per probability.
-  const auto name = found.columns().at(0);
-  std::vector<Column> cells;
-  for (size_t i = 0; i < probabilities.size(); ++i)
-    cells.push_back(functions::get("q", static_cast<int>(i)));
-  const auto rows = found.select({functions::posexplode(col(name)).alias("column", "q")})
-                        .orderBy({col("column")})
-                        .select(cells)
-                        .collect();
+  // One row: a list of lists, of a column's quantiles each.
   std::vector<std::vector<double>> quantiles;
-  for (const auto& row : rows) {
-    auto& list = quantiles.emplace_back();
-    for (const auto& cell : row)
-      if (!cell.null) list.push_back(cell.number);
+  auto stream = found.toArrowStream();
+  while (auto batch = stream.next()) {
+    const ArrowArray& outer = *batch->get()->children[0];
+    const ArrowArray& inner = *outer.children[0];
+    const auto bounds = [](const ArrowArray& list, int64_t i) {
+      const auto* offsets = static_cast<const int32_t*>(list.buffers[1]) + list.offset;
+      return std::pair(offsets[i], offsets[i + 1]);
+    };
+    const auto* values = static_cast<const double*>(inner.children[0]->buffers[1]);
+    for (int64_t row = 0; row < batch->rows(); ++row) {
+      const auto [first, last] = bounds(outer, row);
+      for (int64_t i = first; i < last; ++i) {
+        const auto [from, to] = bounds(inner, i);
+        const auto* start = values + inner.children[0]->offset;
+        quantiles.emplace_back(start + from, start + to);
+      }
+    }
   }
   return quantiles;
 }
@@ -164,6 +178,7 @@ double DataFrame::corr(const std::string& a, const std::string& b) const {
   const auto found = derive([&](proto::Relation& out) {
     out.mutable_corr()->set_col1(a);
     out.mutable_corr()->set_col2(b);
+    out.mutable_corr()->set_method("pearson");
     return out.mutable_corr()->mutable_input();
   });
   return found.collect().at(0).at(0).number;
@@ -212,7 +227,7 @@ DataFrame DataFrame::toJSON() const {
   return select({functions::to_json(functions::struct_("*")).alias("value")});
 }
 DataFrame DataFrame::zipWithIndex(const std::string& name) const {
-  return select({col("*"), functions::call_function("distributed_sequence_id", {}).alias(name)});
+  return select({col("*"), functions::built_in("distributed_sequence_id", {}).alias(name)});
 }
 
 DataFrameWriterV2 DataFrame::writeTo(const std::string& table) const {

@@ -3,6 +3,8 @@
 
 #include <spark/connect/commands.pb.h>
 
+#include "dataframe/functions.h"
+
 namespace firesteel {
 
 namespace proto = spark::connect;
@@ -85,7 +87,7 @@ MergeIntoWriter& MergeIntoWriter::WhenMatched::add(const std::string& action,
   if (condition_) *made->mutable_condition() = condition_->expression();
   for (const auto& [name, value] : assignments) {
     auto* assignment = made->add_assignments();
-    *assignment->mutable_key() = col(name).expression();
+    *assignment->mutable_key() = functions::expr(name).expression();
     *assignment->mutable_value() = value.expression();
   }
   return writer_;

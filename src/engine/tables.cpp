@@ -638,8 +638,12 @@ proto::Relation EmbeddedExecutor::run(const Merge& statement) {
                       [&](const Field& f) { return equal_ignoring_case(f.name, name); });
       if (star && there) value = source_column(name);
       for (const auto& assignment : actions[i]->assignments()) {
-        const auto parts =
-            split_name(assignment.key().unresolved_attribute().unparsed_identifier());
+        // PySpark gives the column as the text of an expression.
+        const auto key =
+            assignment.key().has_expression_string()
+                ? firesteel::parse_expression(assignment.key().expression_string().expression())
+                : assignment.key();
+        const auto parts = split_name(key.unresolved_attribute().unparsed_identifier());
         if (equal_ignoring_case(parts.back(), name)) value = assignment.value();
       }
       if (!value && type == proto::MergeAction::ACTION_TYPE_INSERT) {

@@ -13,10 +13,11 @@ ROOT = pathlib.Path(__file__).parents[2]
 OUT = ROOT / "src/dataframe/functions.inc"
 KEYWORDS = {"char", "inline", "struct", "typeof"}
 # PySpark's names of what SQL calls otherwise.
-RENAMED = {"bitwise_not": "~", "negate": "negative", "create_map": "map"}
+RENAMED = {"bitwise_not": "~", "negate": "negative", "create_map": "map", "mean": "avg", "pow": "power"}
 # Written out in functions.h, since they are no plain calls.
 BY_HAND = {"col", "column", "lit", "expr", "when", "asc", "asc_nulls_first", "asc_nulls_last", "desc", "desc_nulls_first",
-           "desc_nulls_last", "call_function", "count_distinct", "sum_distinct", "listagg_distinct", "string_agg_distinct"}
+           "desc_nulls_last", "call_function", "count_distinct", "sum_distinct", "listagg_distinct", "string_agg_distinct",
+           "log"}
 ARGUMENTS_MAX = 31
 
 
