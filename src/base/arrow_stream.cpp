@@ -66,4 +66,39 @@ std::optional<ArrowBatch> ArrowStream::next() {
 
 ArrowArrayStream ArrowStream::release() { return std::exchange(stream_, ArrowArrayStream{}); }
 
+ArrowBatch slice_of(std::shared_ptr<const ArrowBatch> batch, int64_t begin, int64_t rows) {
+  struct Slice {
+    std::shared_ptr<const ArrowBatch> whole;
+    std::vector<ArrowArray> columns;
+    std::vector<ArrowArray*> pointers;
+    const void* no_validity = nullptr;
+  };
+  const auto& from = *batch->get();
+  auto slice = std::make_unique<Slice>();
+  for (int64_t i = 0; i < from.n_children; ++i) {
+    auto column = *from.children[i];
+    column.offset += from.offset + begin;
+    column.length = rows;
+    column.null_count = -1;
+    // It goes with the whole.
+    column.release = [](ArrowArray* own) { own->release = nullptr; };
+    column.private_data = nullptr;
+    slice->columns.push_back(column);
+  }
+  for (auto& column : slice->columns) slice->pointers.push_back(&column);
+  slice->whole = std::move(batch);
+  ArrowArray out{};
+  out.length = rows;
+  out.n_buffers = 1;
+  out.buffers = &slice->no_validity;
+  out.n_children = from.n_children;
+  out.children = slice->pointers.data();
+  out.private_data = slice.release();
+  out.release = [](ArrowArray* own) {
+    delete static_cast<Slice*>(own->private_data);
+    own->release = nullptr;
+  };
+  return ArrowBatch(out);
+}
+
 }  // namespace firesteel

@@ -70,6 +70,9 @@ class ArrowBatch {
   ArrowArray array_{};
 };
 
+/// Rows of a batch that goes on living, without a copy.
+ArrowBatch slice_of(std::shared_ptr<const ArrowBatch> batch, int64_t begin, int64_t rows);
+
 /// A schema, released on destruction. Move-only.
 class ArrowSchemaHandle {
  public:

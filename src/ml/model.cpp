@@ -5,7 +5,6 @@
 #include <spark/connect/relations.pb.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
@@ -13,35 +12,11 @@
 #include "base/file.h"
 #include "dataframe/session.h"
 #include "ml/artifact.h"
+#include "ml/cluster.h"
+#include "ml/temporary.h"
 #include "models/pretrained.h"
 
 namespace firesteel {
-
-namespace {
-
-/// A folder that goes with its owner, made when it is asked for.
-class Temporary {
- public:
-  ~Temporary() {
-    std::error_code ignored;
-    if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
-  }
-  const std::filesystem::path& folder() const {
-    if (folder_.empty()) {
-      std::string name = (std::filesystem::temp_directory_path() / "firesteel-XXXXXX").string();
-      if (!::mkdtemp(name.data())) {
-        throw Error("IO_ERROR", fmt::format("Cannot make a folder like `{}`.", name));
-      }
-      folder_ = name;
-    }
-    return folder_;
-  }
-
- private:
-  mutable std::filesystem::path folder_;
-};
-
-}  // namespace
 
 FittedModel train(const DataFrame& rows, const Features& features, const ModelOptions& model,
                   const TrainOptions& options, const std::optional<DataFrame>& validation) {
@@ -64,7 +39,22 @@ FittedModel train(const DataFrame& rows, const Features& features, const ModelOp
   const auto train_rows = opened(training, columns);
   const auto held_rows = held ? opened(*held, columns) : OpenRows();
   auto batches = options.batches;
-  if (options.workers > 1) {
+  if (options.workers > 1 && rows.executor()->is_remote()) {
+    constexpr const char* kPart = "__part";
+    std::vector<std::string> parts;
+    for (const auto& name : columns) parts.push_back("`" + name + "`");
+    const auto marked = [&](const DataFrame& df, int part) {
+      auto with_part = parts;
+      with_part.push_back(fmt::format("{} AS {}", part, kPart));
+      return df.selectExpr(with_part);
+    };
+    auto all = marked(training, 0);
+    if (held) all = all.unionAll(marked(*held, 1));
+    auto there = options;
+    there.trainer = trainer;
+    result.training_ = train_on_cluster(&result.model_, all, kPart, held.has_value(),
+                                        features.hash_terms(), there);
+  } else if (options.workers > 1) {
     const Temporary temporary;
     if (batches.records.empty() || batches.records_key.empty()) {
       batches.records = temporary.folder() / "records";
@@ -98,6 +88,7 @@ std::string hash_share(const std::vector<std::string>& terms, uint64_t seed, dou
 }
 
 DataFrame FittedModel::transform(const DataFrame& rows) const {
+  if (rows.executor()->is_remote()) return transform_on_cluster(model_, rows);
   return Session(rows.executor()).createDataFrame(model_.transform(rows.toArrowStream()));
 }
 

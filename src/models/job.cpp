@@ -3,8 +3,12 @@
 // the one that started it.
 #include "models/job.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -14,10 +18,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
-#include <tuple>
 #include <utility>
 
 #include "base/file.h"
@@ -59,6 +64,32 @@ fs::path worker_program(const WorkerLaunch& launch) {
   return fs::exists(beside, code) ? beside : fs::path("firesteel-models");
 }
 
+std::string host_name() {
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+/// This machine's address as others reach it: Spark's, or that of the first interface that is up.
+std::string own_address() {
+  if (const char* given = std::getenv("SPARK_LOCAL_IP"); given && *given) return given;
+  std::string found = "127.0.0.1";
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return found;
+  for (const auto* one = all; one; one = one->ifa_next) {
+    if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET) continue;
+    if ((one->ifa_flags & IFF_LOOPBACK) != 0 || (one->ifa_flags & IFF_UP) == 0) continue;
+    char text[INET_ADDRSTRLEN];
+    const auto* address = reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
+    if (::inet_ntop(AF_INET, &address->sin_addr, text, sizeof text)) {
+      found = text;
+      break;
+    }
+  }
+  ::freeifaddrs(all);
+  return found;
+}
+
 }  // namespace
 
 void write_job(const fs::path& folder, const TabularModel& model, const TrainerOptions& options,
@@ -85,14 +116,13 @@ int run_worker(const fs::path& folder, const GroupOptions& group,
         model.train(packed_already(), job.at("validated") ? packed_already() : OpenRows(), options,
                     batches, [&](const TrainProgress& now) {
                       if (!first) return;
-                      json line = {{"progress", now}};
-                      if (now.finished) line["epoch"] = *now.finished;
-                      say(line);
+                      fmt::print("{}\n", progress_line(now));
+                      std::fflush(stdout);
                     });
     if (first && !result.paused) {
       fs::create_directories(folder / "result");
       model.save(folder / "result");
-      write_file_aside(folder / "result" / "training.json", json(result).dump(1) + "\n");
+      write_file_aside(folder / "result" / "training.json", training_text(result));
     }
     say({{"result", result}});
     return 0;
@@ -110,25 +140,69 @@ int run_worker(const fs::path& folder, const GroupOptions& group,
   }
 }
 
-TabularModel train_part(
-    const fs::path& job, const fs::path& scratch, const fs::path& checkpoints, const OpenRows& rows,
-    const OpenRows& validation,
-    const std::function<std::pair<GroupOptions, std::vector<int64_t>>(int64_t rows)>& meet,
-    const std::function<void(const TrainProgress&)>& progress, TrainResult* result) {
-  const auto saved = json::parse(read_file(job / "job.json"));
+TabularModel train_part(const PartWorker& worker, const OpenRows& rows, const OpenRows& validation,
+                        const std::function<void(const TrainProgress&)>& progress,
+                        TrainResult* result) {
+  const auto saved = json::parse(read_file(worker.job / "job.json"));
   TrainerOptions options = saved.at("trainer");
   BatchOptions batches = saved.at("batches");
-  TabularModel model = TabularModel::load(job);
-  batches.records = scratch;
+  TabularModel model = TabularModel::load(worker.job);
+  batches.records = worker.scratch;
   batches.records_key = "part";
-  const auto packed = pack_rows(model.specs(), rows, validation, options, &batches);
-  std::tie(options.group, batches.rows_by_rank) = meet(packed);
-  options.checkpoints = checkpoints;
-  options.resume = !checkpoints.empty() && fs::exists(checkpoints);
+  const auto own_rows = pack_rows(model.specs(), rows, validation, options, &batches);
+
+  const auto address = own_address();
+  std::optional<Rendezvous> meeting;
+  if (worker.rank == 0) meeting.emplace(address);
+  const auto has_checkpoint = [&] {
+    std::error_code none;
+    return !worker.checkpoints.empty() && fs::exists(worker.checkpoints, none) &&
+           !fs::is_empty(worker.checkpoints, none);
+  };
+  const json own = {{"rows", own_rows},
+                    {"host", host_name()},
+                    {"meeting", meeting ? meeting->address() : ""},
+                    {"resumes", has_checkpoint()}};
+  std::vector<json> all;
+  for (const auto& text : worker.gather(own.dump())) all.push_back(json::parse(text));
+  options.resume = true;
+  bool on_one_host = true;
+  for (const auto& one : all) {
+    batches.rows_by_rank.push_back(one.at("rows"));
+    options.resume = options.resume && one.at("resumes");
+    on_one_host = on_one_host && one.at("host") == own["host"];
+  }
+  const std::string place = all.at(0).at("meeting");
+  options.group = {.rank = worker.rank,
+                   .world = worker.world,
+                   .rendezvous = on_one_host ? "127.0.0.1" + place.substr(place.rfind(':')) : place,
+                   .interface = on_one_host ? "127.0.0.1" : address};
+  options.checkpoints = worker.checkpoints;
   *result = model.train(packed_already(), validation ? packed_already() : OpenRows(), options,
                         batches, progress);
   return model;
 }
+
+std::string progress_line(const TrainProgress& now) {
+  json line = {{"progress", now}};
+  if (now.finished) line["epoch"] = *now.finished;
+  return line.dump();
+}
+
+void take_progress(const std::string& text,
+                   const std::function<void(const TrainProgress&)>& progress) {
+  const auto line = json::parse(text, nullptr, false);
+  if (!line.is_object() || !line.contains("progress")) return;
+  TrainProgress now = line["progress"];
+  EpochRecord record;
+  if (line.contains("epoch")) {
+    record = line["epoch"];
+    now.finished = &record;
+  }
+  progress(now);
+}
+
+std::string training_text(const TrainResult& result) { return json(result).dump(1) + "\n"; }
 
 TrainResult training_of(const fs::path& folder) {
   return json::parse(read_file(folder / "result" / "training.json"));
@@ -234,13 +308,7 @@ void WorkerProcess::take(const std::string& text,
   const auto line = json::parse(text, nullptr, false);
   if (!line.is_object()) return;  // A library's own words.
   if (line.contains("progress") && progress) {
-    TrainProgress now = line["progress"];
-    EpochRecord record;
-    if (line.contains("epoch")) {
-      record = line["epoch"];
-      now.finished = &record;
-    }
-    progress(now);
+    take_progress(text, progress);
   } else if (line.contains("result")) {
     result_ = line["result"].get<TrainResult>();
   } else if (line.contains("error")) {

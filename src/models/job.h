@@ -30,15 +30,29 @@ void write_job(const std::filesystem::path& folder, const TabularModel& model,
 int run_worker(const std::filesystem::path& folder, const GroupOptions& group,
                const std::atomic<bool>* interrupt);
 
-/// One worker of a job whose rows are its own: packs them into `scratch`, meets the others and
-/// trains. `meet` is told how many rows there are to train on, and gives the group and everyone's
-/// rows. The model is that of the best epoch. Goes on from the job's last checkpoint when there is
-/// one. `validation` may be empty.
-TabularModel train_part(
-    const std::filesystem::path& job, const std::filesystem::path& scratch,
-    const std::filesystem::path& checkpoints, const OpenRows& rows, const OpenRows& validation,
-    const std::function<std::pair<GroupOptions, std::vector<int64_t>>(int64_t rows)>& meet,
-    const std::function<void(const TrainProgress&)>& progress, TrainResult* result);
+/// A worker of a job whose rows are its own, somewhere on a cluster.
+struct PartWorker {
+  std::filesystem::path job;          // its copy of the folder
+  std::filesystem::path scratch;      // where its rows are packed
+  std::filesystem::path checkpoints;  // where all workers see them; empty: none
+  int64_t rank = 0, world = 1;
+  /// Everyone's text, by rank, once all have called.
+  std::function<std::vector<std::string>(const std::string&)> gather;
+};
+
+/// Packs the rows, meets the others and trains: the batches are those of `rows_by_rank` (see
+/// LoaderOptions). Goes on from the last checkpoint when all see one. The model is that of the best
+/// epoch. `validation` may be empty; it is opened after `rows` was read.
+TabularModel train_part(const PartWorker& worker, const OpenRows& rows, const OpenRows& validation,
+                        const std::function<void(const TrainProgress&)>& progress,
+                        TrainResult* result);
+
+/// A line of JSON that tells how training goes, and what reads it. Other lines are passed over.
+std::string progress_line(const TrainProgress& now);
+void take_progress(const std::string& line,
+                   const std::function<void(const TrainProgress&)>& progress);
+/// As `training_of` reads it.
+std::string training_text(const TrainResult& result);
 
 /// What the training of a job that ran to its end came to. Throws PATH_NOT_FOUND.
 TrainResult training_of(const std::filesystem::path& folder);
