@@ -52,6 +52,7 @@ struct Recorder : Executor {
   proto::Relation sql(std::string_view) override { return {}; }
   proto::Relation import(ArrowStream) override { return {}; }
   proto::Relation map_partitions(const proto::Relation&, const TaskCall&) override { return {}; }
+  bool is_remote() const override { return true; }
   void add_function(NativeFunction) override {}
   std::string explain(const proto::Relation&, std::string_view) override { return {}; }
   void interrupt() override {}
