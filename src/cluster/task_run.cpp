@@ -1,3 +1,4 @@
+// Arrow C++ reads and writes the streams; the task sees the C interface.
 #include "cluster/task_run.h"
 
 #include <arrow/array/array_nested.h>

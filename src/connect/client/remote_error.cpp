@@ -1,3 +1,4 @@
+// Reads google.rpc.Status and what FetchErrorDetails adds to it.
 #include "connect/client/remote_error.h"
 
 #include <fmt/format.h>
