@@ -220,12 +220,9 @@ TrainResult train_on_cluster(TabularModel* model, const DataFrame& rows, const s
   }
   const auto progress =
       checkpoints.empty() ? fs::path() : checkpoints.parent_path() / "progress.jsonl";
-  const auto hash = expr(fmt::format("xxhash64({})", fmt::join(hash_terms, ", ")));
-  std::vector<std::string> columns;
-  for (const auto& field : rows.schema()) columns.push_back(fmt::format("`{}`", field.name));
-  const auto dealt = rows.repartition({hash}, static_cast<int>(options.workers))
-                         .sortWithinPartitions({col(part), hash})
-                         .selectExpr(columns);
+  const auto hash = functions::expr(fmt::format("xxhash64({})", fmt::join(hash_terms, ", ")));
+  const auto dealt = rows.repartition(std::vector<Column>{hash}, static_cast<int>(options.workers))
+                         .sortWithinPartitions({functions::col(part), hash});
   const json argument = {{"part", part},
                          {"validated", validated},
                          {"checkpoints", checkpoints.string()},

@@ -132,7 +132,7 @@ DataFrame pipeline_rows(const Pipeline& pipeline, std::shared_ptr<Executor> exec
     reader.format(source.format);
     for (const auto& [key, value] : source.options) reader.option(key, value);
     if (!source.schema.empty()) reader.schema(source.schema);
-    if (add(source.name, reader.load(path_there(*executor, source.path).string()))) return whole();
+    if (add(source.name, reader.load(path_there(*executor, source.path)))) return whole();
   }
   for (const auto& other : pipeline.steps) {
     try {
