@@ -43,7 +43,7 @@ _int, _float, _bool = TypeConverters.toInt, TypeConverters.toFloat, TypeConverte
 SHARED = [
     Row("predictionCol", "prediction", _text, "column of the predictions"),
     Row("program", None, _text, "the program firesteel (default: the variable FIRESTEEL, else the PATH)"),
-    Row("verbose", 0, _int, "above 0: what the program says goes to stderr"),
+    Row("verbose", 0, int, "above 0: what the program says goes to stderr"),
 ]
 ESTIMATOR = SHARED + [
     Row("torchObj", None, _any, "a torch.nn.Module, or what serialize_torch_obj gives"),
@@ -214,7 +214,7 @@ class TorchModel(_WithParams, Model):
         return json.loads((self.path / "metrics.json").read_text())
 
     def getPytorchModel(self):
-        """The trained module. It takes numbers standardised as training saw them (encoders.json)."""
+        """The trained module. Its inputs have names, those of `forward`, and are standardised as in encoders.json."""
         import torch
         return torch.export.load(str(self.path / "model.pt2")).module()
 
@@ -247,7 +247,7 @@ def _view_name():
 
 def _connect_session(dataset):
     spark = dataset.sparkSession
-    if not hasattr(spark, "client"):
+    if not any(kind.__module__.startswith("pyspark.sql.connect") for kind in type(spark).__mro__):
         raise RuntimeError(
             "Firesteel joins Spark Connect sessions, and this DataFrame is of a classic one. Make it with "
             "SparkSession.builder.remote('sc://HOST:15002').getOrCreate(); $SPARK_HOME/sbin/start-connect-server.sh "
@@ -285,19 +285,17 @@ def _run(program, spark, arguments, verbose):
     """Runs the program in the session; when it fails, RuntimeError says why in its own words."""
     # In the environment, since a command line can be read by all users of a machine, and a token is in it.
     environment = {**os.environ, "SPARK_REMOTE": _connection(spark)}
-    process = subprocess.Popen([program, *map(str, arguments)], env=environment, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     lines = collections.deque(maxlen=1000)
-    try:
-        for line in process.stdout:
-            lines.append(line)
-            if verbose:
-                sys.stderr.write(line)
-        process.wait()
-    except BaseException:  # Ctrl-C
-        process.terminate()
-        process.wait()
-        raise
+    with subprocess.Popen([program, *map(str, arguments)], env=environment, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                if verbose:
+                    sys.stderr.write(line)
+        except BaseException:  # Ctrl-C
+            process.terminate()
+            raise
     if process.returncode:
         lines = list(lines)
         errors = [number for number, line in enumerate(lines) if re.match(r"\[[A-Z][A-Z0-9_.]+\] ", line)]
@@ -359,7 +357,7 @@ def _export(estimator, width, path):
     module = given.module if isinstance(given, TorchObject) else given
     import torch
     if not isinstance(module, torch.nn.Module):
-        raise TypeError(f"torchObj is a torch.nn.Module or what serialize_torch_obj gives, not {type(module).__name__}.")
+        raise TypeError(f"torchObj is a torch.nn.Module or of serialize_torch_obj, not {type(module).__name__}.")
     from . import export
     module = copy.deepcopy(module).cpu()
     categories = len(estimator.getCategoricalCols() or [])
@@ -426,7 +424,7 @@ def _pipeline(estimator, schema, view, inputs, outputs):
 
 
 def _present(name, kind):
-    """A column of numbers, or an error: missing ones would be one more number for the module, which it has no input for."""
+    """A column of numbers, or an error: missing ones would be one more feature, for which the module has no input."""
     column = _quoted(name)
     missing = f"{column} IS NULL" + (f" OR isnan({column})" if kind in ("float", "double") else "")
     text = f"Column {name} has missing values: fill them (df.fillna) or leave those rows out."

@@ -17,15 +17,16 @@ RANK_PROCESS = """
 import os, sys, threading, traceback
 threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
 from pyspark import cloudpickle
+folder = sys.argv[1]  # A script has arguments of its own.
 try:
-    with open(os.path.join(sys.argv[1], "task"), "rb") as file:
+    with open(os.path.join(folder, "task"), "rb") as file:
         function, args, kwargs = cloudpickle.load(file)
     answer = cloudpickle.dumps((None, function(*args, **kwargs)))
 except BaseException:
     answer = cloudpickle.dumps((traceback.format_exc(), None))
-with open(os.path.join(sys.argv[1], "answer.part"), "wb") as file:
+with open(os.path.join(folder, "answer.part"), "wb") as file:
     file.write(answer)
-os.rename(file.name, os.path.join(sys.argv[1], "answer"))
+os.rename(file.name, os.path.join(folder, "answer"))
 """
 
 
@@ -94,8 +95,8 @@ class TorchDistributor:
         return runs[0].result()
 
 
-# What is pickled for executors are functions within functions: cloudpickle sends these whole, where those of a module would
-# be looked up in a `firesteel` that executors have not.
+# What is pickled for executors are functions within functions: cloudpickle sends these whole, where those of a module
+# would be looked up in a `firesteel` that executors have not.
 
 
 def _script_runner(name, text):
