@@ -18,7 +18,8 @@ SEES = {
     "sql": ["base", "plan", "functions"],
     "lower": ["base", "plan", "functions"],
     "engine": ["base", "images", "plan", "functions", "sql", "lower"],
-    "connect": ["base", "plan", "functions", "sql", "lower", "engine"],
+    "cluster": ["base"],
+    "connect": ["base", "plan", "functions", "sql", "lower", "engine", "cluster"],
     "dataframe": ["base", "plan"],
     "tensor": ["base", "text", "images"],
     "nn": ["base", "tensor"],
@@ -26,7 +27,7 @@ SEES = {
     "models": ["base", "tensor", "nn", "train", "text", "images"],
     "ml": ["base", "plan", "dataframe", "tensor", "nn", "train", "models", "text"],
     "cli": ["base", "plan", "functions", "sql", "lower", "engine", "dataframe", "connect"],
-    "models_cli": ["base", "plan", "engine", "dataframe", "train", "ml", "models", "cli"],
+    "models_cli": ["base", "plan", "engine", "dataframe", "train", "ml", "models", "cluster", "cli"],
 }
 # what may be included where, beside the standard library
 FOREIGN = {

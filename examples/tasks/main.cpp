@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   }
   try {
     const char* remote = std::getenv("SPARK_REMOTE");
-    jobs.at(argv[1])(firesteel::Session::builder().remote(remote ? remote : "").config("firesteel.cluster.transport","python").getOrCreate(),
+    jobs.at(argv[1])(firesteel::Session::builder().remote(remote ? remote : "").getOrCreate(),
                      argv[2]);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());

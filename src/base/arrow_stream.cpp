@@ -1,7 +1,9 @@
 // Ownership of Arrow C structs: release exactly once, errors thrown.
 #include "base/arrow_stream.h"
 
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 

@@ -14,6 +14,8 @@
 #include <optional>
 
 #include "base/error.h"
+#include "dataframe/session.h"
+#include "engine/engine.h"
 #include "plan/names.h"
 
 namespace firesteel::cli {
@@ -141,7 +143,11 @@ void write_rows(const DataFrame& df, const std::string& format, const std::strin
   if (format == "parquet" && path.empty()) {
     throw Error("INVALID_OPTION", "Parquet needs a file: give --output FILE.");
   }
-  write_through_engine(df, format, path);
+  // Files are written here: rows of a server come here first.
+  write_through_engine(df.executor()->is_remote()
+                           ? Session(make_embedded_executor()).createDataFrame(df.toArrowStream())
+                           : df,
+                       format, path);
 }
 
 }  // namespace firesteel::cli

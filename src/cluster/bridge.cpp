@@ -1,3 +1,4 @@
+// The texts that start the program on executors, and the files it is made of.
 #include "cluster/bridge.h"
 
 #include <link.h>

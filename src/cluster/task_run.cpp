@@ -1,3 +1,4 @@
+// Arrow C++ reads and writes the streams; the task sees the C interface.
 #include "cluster/task_run.h"
 
 #include <arrow/array/array_nested.h>
@@ -99,15 +100,22 @@ void run_task(const TaskRequest& request, arrow::io::InputStream& stream,
             : arrow::schema({arrow::field(output.struct_name, arrow::struct_(schema->fields()))});
     if (output.begin) output.begin();
     const auto writer = value_of(arrow::ipc::MakeStreamWriter(&output.stream, written));
-    while (auto batch = rows.next()) {
-      ArrowArray array = batch->release();
-      auto columns_of_batch = value_of(arrow::ImportRecordBatch(&array, schema));
-      if (!output.struct_name.empty()) {
-        columns_of_batch = arrow::RecordBatch::Make(
-            written, columns_of_batch->num_rows(),
-            {std::static_pointer_cast<arrow::Array>(value_of(columns_of_batch->ToStructArray()))});
+    try {
+      while (auto batch = rows.next()) {
+        ArrowArray array = batch->release();
+        auto columns_of_batch = value_of(arrow::ImportRecordBatch(&array, schema));
+        if (!output.struct_name.empty()) {
+          columns_of_batch =
+              arrow::RecordBatch::Make(written, columns_of_batch->num_rows(),
+                                       {std::static_pointer_cast<arrow::Array>(
+                                           value_of(columns_of_batch->ToStructArray()))});
+        }
+        check(writer->WriteRecordBatch(*columns_of_batch));
       }
-      check(writer->WriteRecordBatch(*columns_of_batch));
+    } catch (...) {
+      // Spark hears of the error behind the end of the rows.
+      static_cast<void>(writer->Close());
+      throw;
     }
     check(writer->Close());
   }

@@ -1,9 +1,12 @@
+// A model goes to the executors as a folder; what training made of it comes back as rows of file
+// blocks.
 #include "ml/cluster.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <fstream>
 #include <map>
@@ -60,24 +63,23 @@ class Parts {
   }
 
   ArrowStream stream(int32_t part) {
-    return make_stream([this] { return rows_.schema(); },
-                       [this, part]() -> std::optional<ArrowBatch> {
-                         while (!batch_ || begin_ == batch_->rows()) {
-                           auto next = rows_.next();
-                           if (!next) return std::nullopt;
-                           batch_ = std::make_shared<ArrowBatch>(std::move(*next));
-                           begin_ = 0;
-                         }
-                         const auto& parts = *batch_->get()->children[column_];
-                         const auto* values =
-                             static_cast<const int32_t*>(parts.buffers[1]) + parts.offset;
-                         const auto* end = std::upper_bound(values + begin_,
-                                                            values + batch_->rows(), part);
-                         const auto rows = end - (values + begin_);
-                         if (rows == 0) return std::nullopt;
-                         begin_ += rows;
-                         return slice_of(batch_, begin_ - rows, rows);
-                       });
+    return make_stream(
+        [this] { return rows_.schema(); },
+        [this, part]() -> std::optional<ArrowBatch> {
+          while (!batch_ || begin_ == batch_->rows()) {
+            auto next = rows_.next();
+            if (!next) return std::nullopt;
+            batch_ = std::make_shared<ArrowBatch>(std::move(*next));
+            begin_ = 0;
+          }
+          const auto& parts = *batch_->get()->children[column_];
+          const auto* values = static_cast<const int32_t*>(parts.buffers[1]) + parts.offset;
+          const auto* end = std::upper_bound(values + begin_, values + batch_->rows(), part);
+          const auto rows = end - (values + begin_);
+          if (rows == 0) return std::nullopt;
+          begin_ += rows;
+          return slice_of(batch_, begin_ - rows, rows);
+        });
   }
 
  private:
@@ -89,10 +91,11 @@ class Parts {
 
 /// The files of a folder as rows.
 ArrowStream files_as_rows(std::shared_ptr<const Temporary> folder) {
-  return built_rows(schema_of<FileBlock>(), [folder](RowBuilder& rows) {
+  return built_rows(row_schema<FileBlock>(), [folder](RowBuilder& rows) {
     Emit<FileBlock> emit(rows);
     std::error_code nothing;
-    for (const auto& entry : fs::recursive_directory_iterator(folder->folder() / "result", nothing)) {
+    for (const auto& entry :
+         fs::recursive_directory_iterator(folder->folder() / "result", nothing)) {
       if (!entry.is_regular_file()) continue;
       std::ifstream in(entry.path(), std::ios::binary);
       FileBlock block{.name = fs::relative(entry.path(), folder->folder() / "result").string()};
@@ -215,25 +218,28 @@ TrainResult train_on_cluster(TabularModel* model, const DataFrame& rows, const s
     if (!options.trainer.resume) fs::remove_all(checkpoints, ignored);
     fs::create_directories(checkpoints.parent_path(), ignored);
   }
-  const auto progress = checkpoints.empty() ? fs::path() : checkpoints.parent_path() / "progress.jsonl";
-  const auto hash = expr(fmt::format("xxhash64({})", fmt::join(hash_terms, ", ")));
-  std::vector<std::string> columns;
-  for (const auto& field : rows.schema()) columns.push_back(fmt::format("`{}`", field.name));
-  const auto dealt = rows.repartition({hash}, static_cast<int>(options.workers))
-                         .sortWithinPartitions({col(part), hash})
-                         .selectExpr(columns);
+  const auto progress =
+      checkpoints.empty() ? fs::path() : checkpoints.parent_path() / "progress.jsonl";
+  const auto hash = functions::expr(fmt::format("xxhash64({})", fmt::join(hash_terms, ", ")));
+  const auto dealt = rows.repartition(std::vector<Column>{hash}, static_cast<int>(options.workers))
+                         .sortWithinPartitions({functions::col(part), hash});
   const json argument = {{"part", part},
                          {"validated", validated},
                          {"checkpoints", checkpoints.string()},
                          {"progress", progress.string()}};
   const ProgressReader reader(progress, options.progress);
-  auto files = Dataset<FileBlock>::of(dealt.mapPartitions({.task = kTrain,
-                                                           .argument = argument.dump(),
-                                                           .output = schema_of<FileBlock>(),
-                                                           .together = true,
-                                                           .folders = {job.folder()}}))
+  // Spark begins a barrier stage anew when the rows go on to another stage, not when they are the
+  // answer (DAGScheduler).
+  auto files = Dataset<FileBlock>::of(dealt
+                                          .mapPartitions({.task = kTrain,
+                                                          .argument = argument.dump(),
+                                                          .output = row_schema<FileBlock>(),
+                                                          .together = true,
+                                                          .folders = {job.folder()}})
+                                          .repartition(1))
                    .collect();
-  std::ranges::sort(files, {}, [](const FileBlock& block) { return std::pair(block.name, block.place); });
+  std::ranges::sort(files, {},
+                    [](const FileBlock& block) { return std::pair(block.name, block.place); });
   const auto result = job.folder() / "result";
   for (const auto& block : files) {
     fs::create_directories((result / block.name).parent_path());

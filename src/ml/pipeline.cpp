@@ -47,6 +47,11 @@ struct PipelineRun {
   std::unique_ptr<Tracking> tracking = {};
 
   RunResult run();
+  /// Whether workers train on the cluster that the plans run on.
+  bool trains_there() const {
+    return executor->is_remote() &&
+           (options.workers > 0 ? options.workers : pipeline.train.workers) > 1;
+  }
   DataFrame feature_rows();
   void hash_inputs();
   std::string model_name() const;
@@ -86,6 +91,12 @@ nlohmann::ordered_json metrics_json(const RunResult& result) {
 
 }  // namespace
 
+std::string path_there(const Executor& executor, const fs::path& path) {
+  const auto text = path.string();
+  return executor.is_remote() && text.find(":/") == std::string::npos ? fs::absolute(path).string()
+                                                                      : text;
+}
+
 DataFrame pipeline_rows(const Pipeline& pipeline, std::shared_ptr<Executor> executor,
                         const std::string& step) {
   const std::string wanted = step.empty() ? pipeline.from : step;
@@ -105,8 +116,7 @@ DataFrame pipeline_rows(const Pipeline& pipeline, std::shared_ptr<Executor> exec
   // The whole plan in one piece: what each name stands for, then the rows wanted.
   spark::connect::Relation plan;
   auto* named = plan.mutable_with_relations();
-  named->mutable_root()->mutable_read()->mutable_named_table()->set_unparsed_identifier(
-      "`" + wanted + "`");
+  named->mutable_root()->mutable_sql()->set_query("SELECT * FROM `" + wanted + "`");
   const auto add = [&](const std::string& name, const DataFrame& rows) {
     auto* alias = named->add_references()->mutable_subquery_alias();
     *alias->mutable_input() = rows.plan();
@@ -122,7 +132,7 @@ DataFrame pipeline_rows(const Pipeline& pipeline, std::shared_ptr<Executor> exec
     reader.format(source.format);
     for (const auto& [key, value] : source.options) reader.option(key, value);
     if (!source.schema.empty()) reader.schema(source.schema);
-    if (add(source.name, reader.load(source.path.string()))) return whole();
+    if (add(source.name, reader.load(path_there(*executor, source.path)))) return whole();
   }
   for (const auto& other : pipeline.steps) {
     try {
@@ -164,7 +174,7 @@ DataFrame artifact_rows(const fs::path& artifact, std::shared_ptr<Executor> exec
                               fmt::join(names, ", ")));
     }
     found->second->clear_paths();
-    for (const auto& path : paths) found->second->add_paths(path);
+    for (const auto& path : paths) found->second->add_paths(path_there(*executor, path));
   }
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(artifact / kFunctions, none))
@@ -425,15 +435,17 @@ std::string PipelineRun::part_expression(const DataFrame& rows) const {
 /// The columns that the model reads and the part of each row, run once and kept as a file. A
 /// resumed run takes the file of the run before, when the inputs and the pipeline are the same.
 DataFrame PipelineRun::stored_rows(const DataFrame& rows) {
-  const Session spark(executor);
   const fs::path path = work / "rows.parquet", key_path = work / "rows.key";
   std::string& key = rows_key;
   key = pipeline.text;
   for (const auto& step : pipeline.steps) key += "\n" + step.sql;
   for (const auto& [name, hash] : input_hashes) key += "\n" + name + " " + hash;
   key = hash_text(hash_bytes(key));
+  const bool kept_there = trains_there();
+  const Session keeper(kept_there || !options.local ? executor : options.local);
+  const auto kept = [&] { return keeper.read().parquet(fs::absolute(path).string()); };
   if (options.resume && fs::exists(key_path)) {
-    if (read_file(key_path) == key && fs::exists(path)) return spark.read().parquet(path.string());
+    if (read_file(key_path) == key && fs::exists(path)) return kept();
     if (!options.resume_changed) {
       throw Error(
           "INVALID_OPTION",
@@ -449,9 +461,18 @@ DataFrame PipelineRun::stored_rows(const DataFrame& rows) {
   std::vector<std::string> columns;
   for (const auto& name : pipeline.features.columns()) columns.push_back("`" + name + "`");
   columns.push_back(fmt::format("{} AS {}", part_expression(rows), kPartColumn));
-  rows.selectExpr(columns).write().mode("overwrite").parquet(path.string());
+  auto wanted = rows.selectExpr(columns);
+  if (keeper.executor() != executor) wanted = keeper.createDataFrame(wanted.toArrowStream());
+  wanted.write().mode("overwrite").parquet(fs::absolute(path).string());
+  if (kept_there && !fs::exists(path)) {
+    throw Error("PATH_NOT_FOUND",
+                fmt::format("The cluster wrote the rows to `{}`, which is not seen here. Workers "
+                            "need an output folder that this machine and all executors share; "
+                            "without one, train here with --workers 1.",
+                            fs::absolute(path).string()));
+  }
   write_file_aside(key_path, key);
-  return spark.read().parquet(path.string());
+  return kept();
 }
 
 /// Trials on the same rows; the pipeline is then that of the best.

@@ -85,6 +85,9 @@ Pipeline parse_pipeline(const std::filesystem::path& file, const TuneValues& set
 /// "csv", "json" or "parquet", by the ending, before .gz.
 std::string format_of(const std::filesystem::path& path);
 
+/// A path as plans name it: whole, where they run in another process than this one.
+std::string path_there(const Executor& executor, const std::filesystem::path& path);
+
 /// The rows of a source or step (by default the one features are made of). The views before it are
 /// made in the executor; nothing runs yet.
 DataFrame pipeline_rows(const Pipeline& pipeline, std::shared_ptr<Executor> executor,
@@ -103,6 +106,9 @@ struct RunOptions {
   std::map<std::string, std::string> versions;  // of the engine, for the manifest
   bool tune = false;    // search as the file's [tune] says, and keep the best model
   int64_t workers = 0;  // in place of the file's, when given
+  /// An executor of this process, for a run whose plans run elsewhere: their rows are kept and
+  /// trained on here, unless workers train there.
+  std::shared_ptr<Executor> local;
   WorkerLaunch launch;
   const std::atomic<bool>* interrupt = nullptr;
   std::function<void(const TrainProgress&)> progress;

@@ -11,6 +11,7 @@
 #include "cli/output.h"
 #include "cli/run_log.h"
 #include "cli/run_view.h"
+#include "engine/engine.h"
 #include "ml/pipeline.h"
 #include "models_cli/input_rows.h"
 #include "train/metrics.h"
@@ -161,6 +162,7 @@ int run_file(const RunArguments& run, const GlobalOptions& options) {
   } else if (!run.quiet) {
     settings.progress = ProgressBar();
   }
+  if (spark.executor()->is_remote()) settings.local = make_embedded_executor(options.database);
   const auto result = run_pipeline(pipeline, spark.executor(), settings);
   if (watched) watched->picture.state = RunPicture::State::kFinished;
   watched.reset();
@@ -195,7 +197,7 @@ Run tune_command(CLI::App& app, const GlobalOptions& options) {
 
 Run predict_command(CLI::App& app, const GlobalOptions& options) {
   struct Options {
-    std::string artifact, where;
+    std::string artifact, where, table, view;
     std::vector<std::string> sources;
     InputRows in;
     OutputRows out;
@@ -208,10 +210,17 @@ Run predict_command(CLI::App& app, const GlobalOptions& options) {
                                  "Raw data in place of a source of the pipeline, name=path; its "
                                  "steps make the rows; repeatable");
   in->excludes(sources);
+  auto* table = app.add_option("--table", predict->table, "Rows of a table or view");
+  table->excludes(in)->excludes(sources);
   app.add_option("--where", predict->where, "Predict the rows of which this SQL condition holds");
-  predict->out.add_options(app)->required();
+  auto* out = predict->out.add_options(app);
+  app.add_option("--view", predict->view,
+                 "In place of a folder: a temporary view, for who shares the server's session")
+      ->excludes(out);
   return [predict, &options] {
-    if (predict->in.in.empty() && predict->sources.empty()) {
+    if (predict->out.out.empty() && predict->view.empty())
+      throw Error("INVALID_OPTION", "Say where the predictions go: --out FOLDER, or --view NAME.");
+    if (predict->in.in.empty() && predict->sources.empty() && predict->table.empty()) {
       throw Error(
           "INVALID_OPTION",
           "Say what to predict: --in with rows that the model reads, or --source with raw data.");
@@ -226,9 +235,15 @@ Run predict_command(CLI::App& app, const GlobalOptions& options) {
       }
       return artifact_rows(predict->artifact, spark.executor(), paths);
     };
-    auto rows = predict->in.in.empty() ? make_rows() : predict->in.read(spark);
+    auto rows = !predict->table.empty()  ? spark.table(predict->table)
+                : predict->in.in.empty() ? make_rows()
+                                         : predict->in.read(spark);
     if (!predict->where.empty()) rows = rows.filter(predict->where);
-    predict->out.write(model.transform(rows));
+    const auto predicted = model.transform(rows);
+    if (predict->view.empty())
+      predict->out.write(predicted);
+    else
+      predicted.createOrReplaceTempView(predict->view);
     return 0;
   };
 }

@@ -34,7 +34,7 @@ DataFrame InputRows::read(const Session& spark) const {
     const auto [key, value] = pair_of("--option takes key=value", text);
     from.option(key, value);
   }
-  return from.load(in);
+  return from.load(path_there(*spark.executor(), in));
 }
 
 CLI::Option* OutputRows::add_options(CLI::App& app) {
@@ -47,13 +47,18 @@ CLI::Option* OutputRows::add_options(CLI::App& app) {
 }
 
 void OutputRows::write(const DataFrame& rows) const {
+  const auto path = path_there(*rows.executor(), out);
   (format == "csv" ? nested_as_text(rows) : rows)
       .write()
       .format(format)
       .mode(mode)
       .option("header", "true")
-      .save(out);
-  fmt::print("{} rows  {}\n", rows.count(), out);
+      .save(path);
+  // What was written is counted, since on a cluster the rows would be made once more.
+  const auto written = rows.executor()->is_remote()
+                           ? Session(rows.executor()).read().format(format).load(path)
+                           : rows;
+  fmt::print("{} rows  {}\n", written.count(), out);
 }
 
 }  // namespace firesteel::cli

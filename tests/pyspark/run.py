@@ -25,6 +25,9 @@ import pyspark.sql.connect.proto.base_pb2_grpc as service
 from pyspark.sql.connect.session import SparkSession
 
 HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from proxy import Proxy  # noqa: E402
+
 FIRESTEEL = ""
 FOLDER = pathlib.Path()
 
@@ -66,46 +69,6 @@ class Server:
         self.reader.join()
         self.process.stderr.close()
         return self.process.returncode
-
-
-class Proxy:
-    """Passes bytes to a port, and cuts the connections after so many bytes of answers."""
-
-    def __init__(self, port, cut_after):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.target, self.cut_after, self.cuts, self.passed = port, cut_after, 0, 0
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self.target))
-            threading.Thread(target=self.pump, args=(client, server, False), daemon=True).start()
-            threading.Thread(target=self.pump, args=(server, client, True), daemon=True).start()
-
-    def pump(self, source, sink, counted):
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-                if counted:
-                    self.passed += len(data)
-                    if self.cuts < 3 and self.passed > self.cut_after * (self.cuts + 1):
-                        self.cuts += 1
-                        break
-        except OSError:
-            pass
-        for each in (source, sink):
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def close(self):
-        self.listener.close()
 
 
 def connect(url):

@@ -1,3 +1,4 @@
+// Reads google.rpc.Status and what FetchErrorDetails adds to it.
 #include "connect/client/remote_error.h"
 
 #include <fmt/format.h>
@@ -22,7 +23,7 @@ constexpr int kCancelled = 1, kDeadline = 4, kUnimplemented = 12, kUnavailable =
 constexpr std::string_view kTaskError = "FIRESTEEL_ERROR ";
 
 std::optional<Error> task_error(const std::string& message) {
-  const auto at = message.find(kTaskError);
+  const auto at = message.rfind(kTaskError);  // A traceback quotes the line that raises it.
   if (at == std::string::npos) return std::nullopt;
   std::istringstream rest(message.substr(at + kTaskError.size()));
   nlohmann::json json;

@@ -1,3 +1,4 @@
+// Reads IPC messages as they come; a batch shares the memory of its message.
 #include "connect/client/row_stream.h"
 
 #include <arrow/array.h>

@@ -8,8 +8,8 @@
 #include <chrono>
 
 #include "base/error.h"
-#include "connect/server/answers.h"
 #include "connect/arrow_encoder.h"
+#include "connect/server/answers.h"
 #include "plan/types.h"
 
 namespace firesteel::connect {
