@@ -7,8 +7,8 @@
     model.transform(df).show()
 
 An estimator exports its module (torch.export), writes a pipeline file, and starts the program `firesteel`, which joins
-the session of the DataFrame: rows go from executors to the workers that train, and never through this process. torch is
-needed here alone. TorchDistributor (distributor.py) runs functions of Python. See docs/spark-python.md.
+the session of the DataFrame and trains on the executors. They need no torch and no Python for it.
+TorchDistributor (distributor.py) runs functions of Python. See docs/spark-python.md.
 """
 import collections
 import copy
@@ -33,6 +33,7 @@ from .distributor import TorchDistributor
 __all__ = ["TorchEstimator", "TorchModel", "TorchDistributor", "TorchObject", "serialize_torch_obj"]
 
 PROPERTIES = "estimator.json"  # beside the artifact's own files: what a TorchModel knows besides
+STEP = "_step"  # The program makes a view of each step; the user's own views keep their names.
 NUMBERS = {"boolean", "byte", "short", "integer", "long", "float", "double", "decimal"}
 
 
@@ -64,7 +65,8 @@ ESTIMATOR = SHARED + [
     Row("patience", 0, _int, "epochs without a better validation metric before training ends; 0: never"),
     Row("seed", 0, _int, "of the split, the shuffle and dropout"),
     Row("settings", {}, _any, "more keys of the pipeline file: {'train.schedule': 'cosine'}"),
-    Row("output", None, _text, "folder of the artifact (default: a temporary one, which goes with the model)"),
+    Row("output", None, _text, "folder of the artifact, which all executors share where there are several workers "
+                               "(default: a temporary one of this machine, which goes with the model)"),
 ]
 # SparkTorch's names of the same things.
 ALIASES = {"iters": "epochs", "miniBatch": "batchSize", "partitions": "numWorkers", "validationPct": "validationShare",
@@ -171,7 +173,8 @@ class TorchEstimator(_WithParams, Estimator):
                 _run(program, spark, ["run", file, "--workers", self.getNumWorkers(), "--output", artifact, *settings],
                      self.getVerbose())
             finally:
-                spark.catalog.dropTempView(view)
+                for name in (view, view + STEP):
+                    spark.catalog.dropTempView(name)
         model = TorchModel(artifact, **{row.name: self.getOrDefault(row.name) for row in SHARED})
         model._owned = owned
         return model
@@ -406,7 +409,7 @@ def _pipeline(estimator, schema, view, inputs, outputs):
     train = {**train, **{key: estimator.getOrDefault(name) for key, name in named.items()
                          if estimator.isSet(name) or key not in train}}
     tables = {
-        "[step]": {"name": "rows", "sql": f"SELECT {', '.join(columns)} FROM {view}"},
+        "[step]": {"name": view + STEP, "sql": f"SELECT {', '.join(columns)} FROM {view}"},
         "split": {"test": estimator.getTestShare(), "validation": estimator.getValidationShare(),
                   "seed": estimator.getSeed()},
         "features": {"label": label, "numeric": numbers, "vector": [array] if array else [], "categorical": categories,
