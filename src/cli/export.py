@@ -26,7 +26,6 @@ try:
 except ImportError:
     sys.exit(f"[PYTHON_NOT_FOUND] {sys.executable} has no torch. Name a Python that has: --python.")
 
-sys.dont_write_bytecode = True  # Nothing but the archive is left in the user's folders.
 BATCH, SEQUENCE = 3, 8  # of examples: different, so that the exporter does not take one for the other
 
 
@@ -257,6 +256,7 @@ def main():
     parser.add_argument("--sequence", type=int, default=SEQUENCE, help="length of the example text")
     parser.add_argument("--static", action="store_true", help="fix all sizes as the example has them")
     options = parser.parse_args()
+    sys.dont_write_bytecode = True  # Nothing but the archive is left in the user's folders.
     if pathlib.Path(options.source).is_dir():
         module, inputs = hugging_face_model(options.source, options)
         dimensions = batch_and_sequence

@@ -345,6 +345,9 @@ Section Parser::section(const std::string& name, std::vector<std::string> keys, 
 
 void Parser::sources() {
   const auto* node = root.get("source");
+  const auto* step = root.get("step");
+  if (!node && step && step->is_array() && !step->as_array()->empty())
+    return;  // Steps may read the session's tables and views.
   if (!node || !node->is_table() || node->as_table()->empty()) {
     refuse(file, node ? line_of(*node) : 1,
            "The pipeline needs a source: [source.NAME] with a path.");
@@ -412,7 +415,7 @@ void Parser::functions() {
 void Parser::steps() {
   std::set<std::string> names;
   for (const auto& source : pipeline.sources) names.insert(source.name);
-  pipeline.from = pipeline.sources.back().name;
+  if (!pipeline.sources.empty()) pipeline.from = pipeline.sources.back().name;
   const auto* node = root.get("step");
   if (!node) return;
   if (!node->is_array()) refuse(file, line_of(*node), "Steps are a list: write [[step]].");

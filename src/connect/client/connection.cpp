@@ -66,6 +66,7 @@ Connection parse_connection(std::string_view url) {
   if (address.empty()) refuse(url, "there is no host.");
   out.host = address;
 
+  bool has_user = false;
   while (!rest.empty()) {
     rest.remove_prefix(1);
     const auto end = std::min(rest.find(';'), rest.size());
@@ -84,6 +85,7 @@ Connection parse_connection(std::string_view url) {
       out.use_ssl = value == "true";
     } else if (name == "user_id") {
       out.user_id = value;
+      has_user = true;  // None, where it is empty, as of clients that do not know theirs.
     } else if (name == "session_id") {
       out.session_id = value;
     } else if (name == "user_agent") {
@@ -92,7 +94,7 @@ Connection parse_connection(std::string_view url) {
       out.headers.emplace_back(name, value);
     }
   }
-  if (out.user_id.empty()) {
+  if (!has_user) {
     const char* user = std::getenv("USER");
     out.user_id = user ? user : "firesteel";
   }

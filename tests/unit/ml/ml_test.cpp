@@ -210,6 +210,23 @@ TEST_F(Ml, RunsAPipelineIntoAnArtifact) {
   EXPECT_EQ(condition_of([&] { FittedModel::load(folder / "out"); }, ""), "INVALID_ARTIFACT");
 }
 
+TEST_F(Ml, StepsReadTheSessionsViews) {
+  rows().createOrReplaceTempView("of_the_session");
+  std::string text = kPipeline;
+  const auto source = text.find("[source.raw]"), step = text.find("[[step]]");
+  text.replace(source, step - source, "");
+  text.replace(text.find("FROM raw"), 8, "FROM of_the_session");
+  write("views.toml", text);
+  auto pipeline = parse_pipeline(folder / "views.toml");
+  pipeline.baselines = {};
+  const auto result = run_pipeline(pipeline, spark.executor(), {});
+  EXPECT_GT(result.models.at(0).metrics.at("auc"), 0.9);
+  text.replace(text.find("[[step]]"), text.find("[split]") - text.find("[[step]]"), "step = []\n");
+  write("views.toml", text);
+  EXPECT_EQ(condition_of([&] { parse_pipeline(folder / "views.toml"); }, "needs a source"),
+            "INVALID_PIPELINE");
+}
+
 TEST_F(Ml, AStoppedPipelineResumesToTheSameMetrics) {
   rows().write().parquet(folder / "raw.parquet");
   write("pipeline.toml", kPipeline);
