@@ -9,12 +9,12 @@ install(FILES ${CMAKE_SOURCE_DIR}/src/cli/export.py DESTINATION share/firesteel)
 install(TARGETS firesteel_shared EXPORT FiresteelTargets LIBRARY DESTINATION lib)
 install(EXPORT FiresteelTargets NAMESPACE Firesteel:: DESTINATION lib/cmake/Firesteel)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/firesteel DESTINATION include)
-foreach(layer base plan dataframe ml)
+foreach(layer base plan cluster dataframe ml)
   install(DIRECTORY ${CMAKE_SOURCE_DIR}/src/${layer} DESTINATION include/firesteel FILES_MATCHING PATTERN "*.h" PATTERN "*.inc")
 endforeach()
 # Of the torch layers, the headers that need no torch.
 install(FILES ${CMAKE_SOURCE_DIR}/src/tensor/encoder_spec.h ${CMAKE_SOURCE_DIR}/src/tensor/sampling.h DESTINATION include/firesteel/tensor)
-foreach(header train/metrics train/options train/progress train/schedule models/fine_tuning models/job models/tabular models/sentence_encoder
+foreach(header connect/client/executor train/metrics train/options train/progress train/schedule models/fine_tuning models/job models/tabular models/sentence_encoder
     models/model_function text/encoding text/tokenizer)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${CMAKE_SOURCE_DIR}/src/${header}.h DESTINATION include/firesteel/${folder})
