@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 FIRESTEEL := $(BUILD)/bin/firesteel
 
-.PHONY: setup peers build demo demo-text demo-images test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-programs bench-embed bench-generate bench-finetune bench-vision bench-tokenizers bench-images models-sweep docs install clean
+.PHONY: setup peers build demo demo-text demo-images test test-all asan fuzz reference bench-flights bench-loader bench-quality bench-tpc bench-connect bench-training bench-cluster bench-programs bench-embed bench-generate bench-finetune bench-vision bench-tokenizers bench-images models-sweep docs install clean
 
 setup:
 	@tools/setup.sh
@@ -72,6 +72,9 @@ bench-connect: build reference
 
 bench-quality: build reference
 	@.deps/reference/bin/python bench/quality/compare.py
+
+bench-cluster: build reference
+	@.deps/reference/bin/python bench/cluster/compare.py
 
 bench-training: build reference
 	@.deps/reference/bin/python bench/training/compare.py

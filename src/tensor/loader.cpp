@@ -207,6 +207,9 @@ class Loader::Worker {
     return std::chrono::duration<double>(Clock::now() - start).count();
   }
 
+  /// Rows of a process in a batch, of those that know each other's: hardly ever is there none.
+  static constexpr int64_t kShareMin = 32;
+
   void wait_for_rows() {
     std::unique_lock lock(mutex_);
     filled_.wait(lock, [&] { return rows_known_ || done_; });
@@ -268,7 +271,6 @@ class Loader::Worker {
 
   /// Rows of its own: the others' are counted, and how batches are made is agreed on.
   void take_part() {
-    constexpr int64_t kShareMin = 32;  // of a batch: none is without rows of every process
     const auto& counts = options_.rows_by_rank;
     if (!rows_ || counts.at(static_cast<size_t>(options_.rank)) != own_rows_)
       throw Error("INTERNAL_ERROR", "The rows of this process are not those it told the others.");
@@ -278,7 +280,7 @@ class Loader::Worker {
                   "so many rows.");
     }
     rows_ = std::reduce(counts.begin(), counts.end(), int64_t{0});
-    const int64_t batches = (*rows_ + options_.batch_rows - 1) / options_.batch_rows;
+    const int64_t batches = count_batches();
     if (std::ranges::min(counts) < batches) {
       throw Error("TRAINING_DATA_INVALID",
                   fmt::format("A process has {} rows, too few for {} batches. Use fewer processes, "
@@ -416,7 +418,7 @@ class Loader::Worker {
     for (int64_t i = 0; i < *rows_; ++i) {
       const int64_t own = order_[i] - first;
       if (own >= 0 && own < own_rows_) pending_.push_back(record(own));
-      if ((i + 1) % options_.batch_rows != 0 && i + 1 != *rows_) continue;
+      if (i + 1 != batch_end(batch_number_)) continue;
       if (pending_.empty())
         throw Error("TRAINING_DATA_INVALID",
                     "A batch has no row of this process: use larger batches.");
@@ -621,13 +623,17 @@ class Loader::Worker {
     if (is_full) flush();
   }
 
+  /// Where a batch ends in an order of all processes' rows.
+  int64_t batch_end(int64_t batch) const {
+    return batch + 1 == *batches_ ? *rows_ : (batch + 1) * options_.batch_rows;
+  }
+
   /// Where a batch ends among the rows of a process that gives each an equal share.
   int64_t share_end(int64_t rows, int64_t batch) const { return rows * (batch + 1) / *batches_; }
 
   /// Rows of the current batch, of all processes.
   int64_t rows_of_all() const {
-    if (knows_all_)
-      return std::min(options_.batch_rows, *rows_ - batch_number_ * options_.batch_rows);
+    if (knows_all_) return batch_end(batch_number_) - batch_number_ * options_.batch_rows;
     int64_t rows = 0;
     for (const int64_t count : options_.rows_by_rank)
       rows += share_end(count, batch_number_) - share_end(count, batch_number_ - 1);
@@ -647,7 +653,12 @@ class Loader::Worker {
 
   int64_t count_batches() const {
     const auto batches = [](int64_t count, int64_t size) { return (count + size - 1) / size; };
-    const int64_t by_rows = batches(*rows_, options_.batch_rows);
+    int64_t by_rows = batches(*rows_, options_.batch_rows);
+    // A last batch that is too small to hold rows of every process joins the one before.
+    const int64_t rest = *rows_ % options_.batch_rows;
+    if (!options_.rows_by_rank.empty() && by_rows > 1 && rest > 0 &&
+        rest < kShareMin * options_.world)
+      --by_rows;
     if (options_.batch_elements == 0) return by_rows;
     int64_t elements = 0;
     const size_t bytes = layout_.record_bytes;

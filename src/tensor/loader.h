@@ -47,7 +47,8 @@ struct LoaderOptions {
   /// process would make of all of them, one process's behind the other's; a process gets those of
   /// its rows that are in a batch. Where an order of all rows is too much to know (they do not fit
   /// in memory, are drawn, or brought together by length), or a batch is too small to hold some of
-  /// each, every process orders its own rows, and gives each batch an equal share of them.
+  /// each, every process orders its own rows, and gives each batch an equal share of them. A last
+  /// batch that is too small for that joins the one before.
   std::vector<int64_t> rows_by_rank = {};
   /// Batches in memory that a CUDA device reads without the processor.
   bool pin_memory = false;

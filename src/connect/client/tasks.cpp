@@ -40,12 +40,19 @@ std::string hex(const uint8_t* bytes, int64_t size) {
   return out;
 }
 
-/// A pickle of (MODULE.make(text), None).
-std::string pickled_call(const std::string& module, const std::string& text) {
-  std::string out = fmt::format("c{}\nmake\n(X", module);
+/// Pickle's opcodes that call a module's function with a text.
+std::string pickled(const std::string& module, const std::string& function,
+                    const std::string& text) {
+  std::string out = fmt::format("c{}\n{}\n(X", module, function);
   for (size_t i = 0, size = text.size(); i < 4; ++i, size >>= 8)
     out += static_cast<char>(size & 0xFF);
-  return out + text + "tRN\x86.";
+  return out + text + "tR";
+}
+
+/// A pickle of (a function, the type of what it gives).
+std::string pickled_call(const std::string& module, const std::string& text, const Schema& output) {
+  return pickled(module, "make", text) +
+         pickled("pyspark.sql.types", "_parse_datatype_json_string", schema_json(output)) + "\x86.";
 }
 
 int64_t partitions_of(const proto::Relation& rows) {
@@ -210,7 +217,7 @@ proto::Relation ClusterTasks::plan(const proto::Relation& rows, const Schema& sc
   auto& udf = *function.mutable_python_udf();
   udf.set_eval_type(kMapInArrow);
   udf.set_python_ver(transport_ == Transport::kPython ? python_version_ : "native");
-  udf.set_command(transport_ == Transport::kPython ? pickled_call(module_, json.dump())
+  udf.set_command(transport_ == Transport::kPython ? pickled_call(module_, json.dump(), call.output)
                                                    : json.dump());
   type_to_proto(struct_type(call.output), udf.mutable_output_type());
   return out;

@@ -217,6 +217,95 @@ TEST_F(LoaderFile, ProcessesShareEveryBatchWithoutOverlap) {
   }
 }
 
+/// Rows [begin, end) of `stream_of`.
+ArrowStream rows_between(int64_t begin, int64_t end) {
+  return StreamOf::open([=](int64_t index) -> ArrowColumns {
+    if (index > 0) return {};
+    std::vector<std::optional<int64_t>> ids;
+    std::vector<std::optional<std::string>> words;
+    std::vector<std::optional<bool>> labels;
+    for (int64_t i = begin; i < end; ++i) {
+      ids.push_back(i);
+      words.push_back(std::to_string(i % 7));
+      labels.push_back(i % 2 == 1);
+    }
+    return {testing::numbers<int64_t>("id", "l", ids), testing::texts("word", "u", words),
+            testing::booleans("label", labels)};
+  });
+}
+
+/// Three processes with rows of their own, of which there are so many.
+std::vector<std::unique_ptr<Loader>> parts_of(const std::vector<int64_t>& counts,
+                                              LoaderOptions options) {
+  std::vector<std::unique_ptr<Loader>> parts;
+  options.rows_by_rank = counts;
+  options.world = static_cast<int64_t>(counts.size());
+  int64_t begin = 0;
+  for (options.rank = 0; options.rank < options.world; ++options.rank) {
+    const int64_t end = begin + counts[options.rank];
+    parts.push_back(
+        std::make_unique<Loader>([=] { return rows_between(begin, end); }, specs(), options));
+    begin = end;
+  }
+  return parts;
+}
+
+TEST(Loader, ProcessesWithRowsOfTheirOwnMakeTheBatchesOfOne) {
+  const std::vector<int64_t> counts = {1700, 1500, 2001};
+  Loader whole([] { return rows_between(0, 5201); }, specs(), small(500));
+  const auto parts = parts_of(counts, small(500));
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    while (const auto batch = whole.next()) {
+      std::vector<int64_t> wanted, ids;
+      for (int64_t i = 0; i < batch->rows(); ++i)
+        wanted.push_back(static_cast<int64_t>(batch->numeric[i][0].item<float>()));
+      for (const auto& part : parts) {
+        const auto mine = part->next();
+        EXPECT_EQ(mine->total_rows, batch->rows());
+        EXPECT_EQ(part->rows(), 5201);
+        for (int64_t i = 0; i < mine->rows(); ++i)
+          ids.push_back(static_cast<int64_t>(mine->numeric[i][0].item<float>()));
+      }
+      std::sort(ids.begin(), ids.end());
+      std::sort(wanted.begin(), wanted.end());
+      ASSERT_EQ(ids, wanted);
+    }
+    for (const auto& part : parts) EXPECT_FALSE(part->next());
+  }
+}
+
+TEST(Loader, ProcessesWithRowsOfTheirOwnShareSmallBatchesEvenly) {
+  // 30 rows are too few to be sure of some of each process in every batch of a common order.
+  const auto parts = parts_of({1700, 1500, 1801}, small(30));
+  std::vector<int64_t> ids;
+  for (int64_t batches = 0;; ++batches) {
+    int64_t rows = 0, total = 0;
+    for (const auto& part : parts) {
+      const auto mine = part->next();
+      if (!mine) continue;
+      EXPECT_GE(mine->rows(), 8);
+      rows += mine->rows();
+      total = mine->total_rows;
+      for (int64_t i = 0; i < mine->rows(); ++i)
+        ids.push_back(static_cast<int64_t>(mine->numeric[i][0].item<float>()));
+    }
+    EXPECT_EQ(rows, total);
+    if (rows > 0) continue;
+    EXPECT_EQ(batches, 5001 / 30);
+    break;
+  }
+  expect_all_once(ids, 5001);
+  // One row more than ten batches goes into the tenth.
+  const auto ends = parts_of({2500, 2501}, small(500));
+  for (int i = 0; i < 10; ++i) {
+    const auto rows = ends[0]->next()->rows() + ends[1]->next()->rows();
+    EXPECT_EQ(rows, i < 9 ? 500 : 501);
+  }
+  EXPECT_FALSE(ends[0]->next() || ends[1]->next());
+  const auto few = parts_of({5000, 1}, small(500));
+  EXPECT_THROW(few[0]->next(), Error);
+}
+
 TEST_F(LoaderFile, AWindowedShuffleMixesSortedRows) {
   // 400,000 rows in order of their ids, of which 1/12 fit: how far from uniform are the batches?
   constexpr int64_t kRows = 400'000;
