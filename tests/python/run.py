@@ -8,6 +8,7 @@ import io
 import os
 import pathlib
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -353,6 +354,19 @@ class WithStandIn(OnCluster):
         with self.assertRaisesRegex(RuntimeError, r"failed \(-9\): It said nothing."):
             self.estimator(program=self.script("kill -9 $$")).fit(self.rows())
 
+    def test_an_interrupt_ends_the_program(self):
+        ended = self.folder / "ended"
+        program = self.script(f"trap 'kill $!; touch \"{ended}\"; exit 1' TERM; echo started; sleep 60 & wait")
+        before = signal.signal(signal.SIGALRM, signal.default_int_handler)  # as Ctrl-C
+        try:
+            signal.alarm(3)
+            with self.assertRaises(KeyboardInterrupt):
+                firesteel._run(program, self.spark, ["run"], 0)
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+        self.assertTrue(ended.exists())
+
     def test_the_program_is_found(self):
         with self.assertRaisesRegex(RuntimeError, "firesteel was not found. `no/such` is no program: name it by program="):
             self.estimator(program="no/such").fit(self.rows())
@@ -409,7 +423,9 @@ class WithProgram(OnCluster):
 
     def test_binary(self):
         torch.manual_seed(0)
+        views = {table.name for table in self.spark.catalog.listTables()}
         model = self.fit(net(), featuresCols=["x1", "x2"], labelCol="y")
+        self.assertEqual({table.name for table in self.spark.catalog.listTables()}, views)
         predicted = model.transform(self.rows())
         self.assertEqual(predicted.columns, [*self.rows().columns, "prediction"])
         right, count = predicted.selectExpr("count_if((prediction > 0.5) = (y = 1))", "count(*)").first()
@@ -438,13 +454,13 @@ class WithProgram(OnCluster):
         class Wide(nn.Module):
             def __init__(self):
                 super().__init__()
-                self.embedding, self.layers = nn.Embedding(16, 4), net(2 + 4, 3)
+                self.embedding, self.layers = nn.Embedding(5 + 2, 4), net(2 + 4, 3)  # with unknown and null
 
             def forward(self, numbers, ids):
                 return self.layers(torch.cat([numbers, self.embedding(ids[:, 0])], 1))
 
         torch.manual_seed(0)
-        rows = self.rows().selectExpr("*", "concat('g', id % 5) AS place")
+        rows = self.rows().selectExpr("*", "if(id % 6 = 5, NULL, concat('g', id % 6)) AS place")
         model = self.fit(Wide(), rows, inputCol="v", categoricalCols=["place"], labelCol="kind")
         predicted = model.transform(rows)
         right, count = predicted.selectExpr("count_if(prediction = kind)", "count(*)").first()
