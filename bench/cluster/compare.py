@@ -1,10 +1,12 @@
 """Tasks, inference and training on a standalone Spark cluster of two workers on this machine, beside PySpark. Run: make bench-cluster"""
 import json
+import os
 import pathlib
 import subprocess
 import sys
 import threading
 import time
+import traceback
 
 root = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(root / "tests/cluster"))
@@ -80,8 +82,9 @@ def rounds(df, count=3):
 
 
 def session(spark):
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # functions are made for Spark Connect
     from pyspark.sql.connect.session import SparkSession
-    return SparkSession.builder.remote(spark.url).create()
+    return SparkSession.builder.remote(spark.url).getOrCreate()
 
 
 def identity(batches):
@@ -103,7 +106,7 @@ def compare_maps(spark):
     mapped = floats.mapInArrow(identity, "a FLOAT, b FLOAT, c FLOAT, d FLOAT")
     mapped.limit(1000).collect()
     speeds["PySpark mapInArrow"] = MAP_ROWS / rounds(mapped)
-    from pyspark.sql.functions import udf
+    from pyspark.sql.connect.functions import udf
     pickled = udf(plus, "double", useArrow=False)
     speeds["PySpark pickled UDF"] = MAP_ROWS / 4 / rounds(floats.limit(MAP_ROWS // 4).select(pickled("a").alias("a"), "b", "c", "d"), 1)
     client.stop()
@@ -128,16 +131,16 @@ def compare_inference(spark):
                   torch.nn.Sigmoid()]
         net = torch.nn.Sequential(*layers).eval()
 
-        def predict(*columns):
-            import numpy as np
+        def predict(rows):
             with torch.no_grad():
-                return net(torch.from_numpy(np.stack(columns, 1).astype(np.float32))).numpy()
+                return net(torch.from_numpy(rows)).numpy()[:, 0]
         return predict
 
     from pyspark.ml.functions import predict_batch_udf
     from pyspark.sql.types import FloatType
-    score = predict_batch_udf(make_predict, return_type=FloatType(), batch_size=8192)
-    predicted = client.read.parquet(str(DATA)).withColumn("prediction", score(*[f"x{i}" for i in range(8)]))
+    from pyspark.sql.connect.functions import array
+    score = predict_batch_udf(make_predict, return_type=FloatType(), batch_size=8192, input_tensor_shapes=[[8]])
+    predicted = client.read.parquet(str(DATA)).withColumn("prediction", score(array(*[f"x{i}" for i in range(8)])))
     predicted.limit(1000).collect()
     with WorkerMemory(spark) as memory:
         results["PySpark predict_batch_udf"] = ROWS / rounds(predicted), memory.peak
@@ -172,7 +175,11 @@ def main():
             client.stop()
         wanted = sys.argv[1:] or ["maps", "inference", "training"]
         for name in wanted:
-            {"maps": compare_maps, "inference": compare_inference, "training": compare_training}[name](spark)
+            try:
+                {"maps": compare_maps, "inference": compare_inference, "training": compare_training}[name](spark)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)  # PySpark's client would ask for the server that is gone for minutes; the cluster ends with us.
 
 
 if __name__ == "__main__":
