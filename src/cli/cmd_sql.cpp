@@ -7,10 +7,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/query_progress.h"
 #include "sql/parser.h"
 
 namespace firesteel::cli {
@@ -34,8 +36,11 @@ void run_statement(const Session& spark, const std::string& text, const SqlOptio
     for (const auto& row : df.collect()) fmt::print("{}\n", row[0].text);
     return;
   }
+  std::optional<QueryProgress> progress(std::in_place, spark.executor());
   if (options.format == "table") {
-    fmt::print("{}", df.showString(options.rows, options.whole ? 0 : 20, options.vertical));
+    const auto table = df.showString(options.rows, options.whole ? 0 : 20, options.vertical);
+    progress.reset();
+    fmt::print("{}", table);
   } else {
     write_rows(df, options.format, options.output);
   }

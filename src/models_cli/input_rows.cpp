@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "base/error.h"
 #include "cli/output.h"
+#include "cli/query_progress.h"
 #include "ml/pipeline.h"
 
 namespace firesteel::cli {
@@ -48,6 +51,7 @@ CLI::Option* OutputRows::add_options(CLI::App& app) {
 
 void OutputRows::write(const DataFrame& rows) const {
   const auto path = path_there(*rows.executor(), out);
+  std::optional<QueryProgress> progress(std::in_place, rows.executor());
   (format == "csv" ? nested_as_text(rows) : rows)
       .write()
       .format(format)
@@ -58,7 +62,9 @@ void OutputRows::write(const DataFrame& rows) const {
   const auto written = rows.executor()->is_remote()
                            ? Session(rows.executor()).read().format(format).load(path)
                            : rows;
-  fmt::print("{} rows  {}\n", written.count(), out);
+  const auto count = written.count();
+  progress.reset();
+  fmt::print("{} rows  {}\n", count, out);
 }
 
 }  // namespace firesteel::cli

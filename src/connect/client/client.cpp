@@ -11,10 +11,10 @@
 #include <boost/uuid/uuid_io.hpp>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <sstream>
 #include <thread>
 
 #include "base/error.h"
@@ -29,7 +29,7 @@ using Milliseconds = std::chrono::milliseconds;
 constexpr int kRetriesMax = 15;
 constexpr double kBackoffFirst = 50, kBackoffMax = 60'000, kBackoffFactor = 4, kJitter = 500,
                  kJitterFrom = 2000;  // milliseconds
-constexpr size_t kChunkBytes = 32 * 1024;
+constexpr int64_t kChunkBytes = 32 * 1024;
 constexpr size_t kReleaseBytes = 8 << 20;
 
 std::string new_uuid() {
@@ -226,90 +226,68 @@ void Client::set_tags(std::set<std::string> tags) {
   tags_ = std::move(tags);
 }
 
-/// One artifact, in chunks; `next` fills the messages anew for each attempt.
-template <typename Next>
-void Client::send_artifact(Next next) {
-  proto::AddArtifactsResponse reply;
-  retrying([&]() -> grpc::Status {
-    const auto context = stub_->context(connection_);
-    const auto writer = stub_->rpc->AddArtifacts(context.get(), &reply);
-    next([&](proto::AddArtifactsRequest request) {
-      return writer->Write(about(std::move(request)));
-    });
-    writer->WritesDone();
-    return writer->Finish();
-  });
-  for (const auto& artifact : reply.artifacts()) {
-    if (!artifact.is_crc_successful())
-      throw Error("CONNECT_UNAVAILABLE", fmt::format("`{}` came damaged to {}; try again.",
-                                                     artifact.name(), connection_.url()));
-  }
-}
-
 namespace {
 
-void fill(proto::AddArtifactsRequest::ArtifactChunk* chunk, const char* data, size_t size) {
-  chunk->set_data(data, size);
-  chunk->set_crc(static_cast<int64_t>(
-      crc32(0, reinterpret_cast<const unsigned char*>(data), static_cast<unsigned>(size))));
+void fill(proto::AddArtifactsRequest::ArtifactChunk* chunk, std::string bytes) {
+  chunk->set_crc(static_cast<int64_t>(crc32(0, reinterpret_cast<const unsigned char*>(bytes.data()),
+                                            static_cast<unsigned>(bytes.size()))));
+  chunk->set_data(std::move(bytes));
 }
 
 }  // namespace
 
-void Client::add_artifact(const std::string& name, const std::string& bytes) {
-  send_artifact([&](const auto& write) {
-    for (size_t at = 0; at == 0 || at < bytes.size(); at += kChunkBytes) {
-      const auto size = std::min(kChunkBytes, bytes.size() - at);
+/// Bytes in chunks; `open` gives a stream of them for each attempt.
+void Client::send_artifact(const std::string& name, int64_t total,
+                           const std::function<std::unique_ptr<std::istream>()>& open) {
+  const int64_t chunks = (total + kChunkBytes - 1) / kChunkBytes;
+  proto::AddArtifactsResponse reply;
+  retrying([&]() -> grpc::Status {
+    const auto context = stub_->context(connection_);
+    const auto writer = stub_->rpc->AddArtifacts(context.get(), &reply);
+    const auto in = open();
+    for (int64_t i = 0; i < std::max<int64_t>(1, chunks); ++i) {
+      std::string bytes(static_cast<size_t>(std::min(kChunkBytes, total - i * kChunkBytes)), '\0');
+      if (!in->read(bytes.data(), static_cast<std::streamsize>(bytes.size())))
+        throw Error("IO_ERROR", fmt::format("`{}` cannot be read to its end.", name));
       proto::AddArtifactsRequest request;
-      if (bytes.size() <= kChunkBytes) {
+      if (chunks <= 1) {
         auto* whole = request.mutable_batch()->add_artifacts();
         whole->set_name(name);
-        fill(whole->mutable_data(), bytes.data(), size);
-      } else if (at == 0) {
+        fill(whole->mutable_data(), std::move(bytes));
+      } else if (i == 0) {
         auto* begin = request.mutable_begin_chunk();
         begin->set_name(name);
-        begin->set_total_bytes(static_cast<int64_t>(bytes.size()));
-        begin->set_num_chunks(static_cast<int64_t>((bytes.size() + kChunkBytes - 1) / kChunkBytes));
-        fill(begin->mutable_initial_chunk(), bytes.data(), size);
+        begin->set_total_bytes(total);
+        begin->set_num_chunks(chunks);
+        fill(begin->mutable_initial_chunk(), std::move(bytes));
       } else {
-        fill(request.mutable_chunk(), bytes.data() + at, size);
+        fill(request.mutable_chunk(), std::move(bytes));
       }
-      if (!write(std::move(request))) return;
+      if (!writer->Write(about(std::move(request)))) break;
     }
+    writer->WritesDone();
+    return writer->Finish();
   });
+  for (const auto& artifact : reply.artifacts()) {
+    if (!artifact.is_crc_successful()) {
+      throw Error("CONNECT_UNAVAILABLE", fmt::format("`{}` came damaged to {}; try again.",
+                                                     artifact.name(), connection_.url()));
+    }
+  }
 }
 
-void Client::add_artifact_file(const std::string& name, const std::string& path,
-                               const std::function<void(int64_t)>& sent) {
+void Client::add_artifact(const std::string& name, const std::string& bytes) {
+  send_artifact(name, static_cast<int64_t>(bytes.size()),
+                [&] { return std::make_unique<std::istringstream>(bytes); });
+}
+
+void Client::add_artifact_file(const std::string& name, const std::string& path) {
   std::error_code missing;
   const auto total = std::filesystem::file_size(path, missing);
   if (missing)
     throw Error("PATH_NOT_FOUND", fmt::format("`{}` cannot be read: {}.", path, missing.message()));
-  if (total <= kChunkBytes) {
-    std::ifstream in(path, std::ios::binary);
-    return add_artifact(name, std::string(std::istreambuf_iterator<char>(in), {}));
-  }
-  send_artifact([&](const auto& write) {
-    std::ifstream in(path, std::ios::binary);
-    std::string block(kChunkBytes, '\0');
-    for (uintmax_t at = 0; at < total; at += kChunkBytes) {
-      in.read(block.data(), static_cast<std::streamsize>(kChunkBytes));
-      const auto size = static_cast<size_t>(in.gcount());
-      if (size == 0) throw Error("IO_ERROR", fmt::format("`{}` became shorter.", path));
-      proto::AddArtifactsRequest request;
-      if (at == 0) {
-        auto* begin = request.mutable_begin_chunk();
-        begin->set_name(name);
-        begin->set_total_bytes(static_cast<int64_t>(total));
-        begin->set_num_chunks(static_cast<int64_t>((total + kChunkBytes - 1) / kChunkBytes));
-        fill(begin->mutable_initial_chunk(), block.data(), size);
-      } else {
-        fill(request.mutable_chunk(), block.data(), size);
-      }
-      if (!write(std::move(request))) return;
-      if (sent) sent(static_cast<int64_t>(std::min<uintmax_t>(at + size, total)));
-    }
-  });
+  send_artifact(name, static_cast<int64_t>(total),
+                [&] { return std::make_unique<std::ifstream>(path, std::ios::binary); });
 }
 
 bool Client::has_artifact(const std::string& name) {

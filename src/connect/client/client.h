@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <functional>
+#include <iosfwd>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -53,9 +54,8 @@ class Client {
   proto::ConfigResponse config(proto::ConfigRequest::Operation operation);
   /// Files, modules, archives and blocks under the server's names for them ("files/x", "cache/…").
   void add_artifact(const std::string& name, const std::string& bytes);
-  /// The same of a file, read as it is sent; `sent` hears how many bytes have gone.
-  void add_artifact_file(const std::string& name, const std::string& path,
-                         const std::function<void(int64_t)>& sent = {});
+  /// The same of a file, read as it is sent.
+  void add_artifact_file(const std::string& name, const std::string& path);
   /// Whether the session has such a block ("cache/…").
   bool has_artifact(const std::string& name);
 
@@ -78,8 +78,8 @@ class Client {
   void retrying(Call call);
   template <typename Reply>
   void observe(const Reply& reply);
-  template <typename Next>
-  void send_artifact(Next next);
+  void send_artifact(const std::string& name, int64_t total,
+                     const std::function<std::unique_ptr<std::istream>()>& open);
 
   const Connection connection_;
   std::string session_id_;
