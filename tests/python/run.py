@@ -1,6 +1,7 @@
 """The Python package (python/firesteel) on a real Spark cluster of two workers.
 
-usage: run.py [PROGRAM] [unittest arguments], with a Python that has pyspark[connect] and torch (tools/setup.sh reference).
+usage: run.py [PROGRAM] [unittest arguments], with a Python that has pyspark[connect] and torch; any other hands over to the one that
+tools/setup.sh reference makes, or ends with 77 where there is none.
 Without PROGRAM, the program firesteel, the tests of training are left out; a stand-in takes its part in the others.
 """
 import contextlib
@@ -22,6 +23,9 @@ try:
     import pyspark.sql.connect.session  # noqa: F401
     import torch
 except ImportError as error:
+    reference = ROOT / ".deps/reference/bin/python"
+    if reference.exists() and pathlib.Path(sys.executable) != reference:
+        os.execv(reference, [str(reference), *sys.argv])
     print(f"{sys.executable} has no PySpark Connect or no torch ({error}): tools/setup.sh reference installs them")
     sys.exit(77)
 sys.dont_write_bytecode = True
