@@ -59,7 +59,7 @@ void run(const Session& spark, const std::vector<std::string>& arguments) {
     for (int i = 0; i < 3; ++i)
       fmt::print("{{\"seconds\": {}}}\n", timed([&] { drain(predicted); }));
   } else if (job == "train") {
-    const auto rows = spark.read().parquet(arguments.at(1));
+    const auto rows = spark.read().parquet(arguments.at(1)).limit(1'000'000);
     const auto fitted = fit(rows, features());
     TrainOptions options{
         .trainer = {.epochs = 3}, .batches = {.rows = 8192}, .workers = std::stoi(arguments.at(2))};

@@ -151,7 +151,7 @@ def compare_inference(spark):
 
 
 def compare_training(spark):
-    print(f"\n{ROWS:,} rows, MLP of 512, 256 and 128 units, 3 epochs in a barrier stage, one thread a worker")
+    print(f"\n1,000,000 rows, MLP of 512, 256 and 128 units, 3 epochs in a barrier stage, one thread a worker")
     first = None
     for workers in (1, 2):
         runs = program(spark.url, "native", "train", DATA, workers)
