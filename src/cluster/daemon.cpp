@@ -169,6 +169,12 @@ class WireOutput : public arrow::io::OutputStream {
   int64_t position_ = 0;
 };
 
+Error other_protocol() {
+  return {"TASK_FAILED",
+          "Spark's message to its worker is not that of Spark 4.3. Set firesteel.cluster.transport "
+          "to python."};
+}
+
 /// The fields of Spark's init message, one behind the other.
 class InitMessage {
  public:
@@ -184,11 +190,7 @@ class InitMessage {
 
  private:
   std::string_view take(size_t size) {
-    if (size > rest_.size()) {
-      throw Error("TASK_FAILED",
-                  "Spark's message to its worker is not that of Spark 4.3. Set "
-                  "firesteel.cluster.transport to python.");
-    }
+    if (size > rest_.size()) throw other_protocol();
     const auto out = rest_.substr(0, size);
     rest_.remove_prefix(size);
     return out;
@@ -299,10 +301,7 @@ TaskRequest request_of(const std::string& message, json* context) {
 
 void serve_task(Wire& wire) {
   const auto boot = now_ms();
-  if (wire.read_int() != kStartInit)
-    throw Error("TASK_FAILED",
-                "Spark's message to its worker is not that of Spark 4.3. Set "
-                "firesteel.cluster.transport to python.");
+  if (wire.read_int() != kStartInit) throw other_protocol();
   json context;
   auto request = request_of(wire.read_text(), &context);
   const auto started = now_ms();
@@ -342,7 +341,7 @@ int serve_connection(int socket) {
         return 0;
       } catch (...) {
         wire.write_int(kException);
-        wire.write_text("FIRESTEEL_ERROR " + error_json(std::current_exception()) + "\n");
+        wire.write_text(std::string(kErrorMark) + error_json(std::current_exception()) + "\n");
         wire.flush();
         // Spark reads to the end what it is told before it closes.
         char block[4096];

@@ -1,7 +1,10 @@
 // One partition's run of a task: Arrow IPC in, Arrow IPC out, whatever carries them.
 #pragma once
 
+#include <exception>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/task.h"
@@ -35,6 +38,8 @@ struct TaskOutput {
 /// taken apart. Throws what the task throws.
 void run_task(const TaskRequest& request, arrow::io::InputStream& input, const TaskOutput& output);
 
+/// Stands before an error's JSON in the text of a Python exception, by which it gets through Spark.
+inline constexpr std::string_view kErrorMark = "FIRESTEEL_ERROR ";  // and in bridge.py
 /// {"condition", "message"} of whatever is being thrown.
 std::string error_json(std::exception_ptr error);
 

@@ -210,6 +210,9 @@ class Loader::Worker {
   /// Rows of a process in a batch, of those that know each other's: hardly ever is there none.
   static constexpr int64_t kShareMin = 32;
 
+  /// Whether each process packs rows of its own, or all have all.
+  bool has_own_rows() const { return !options_.rows_by_rank.empty(); }
+
   void wait_for_rows() {
     std::unique_lock lock(mutex_);
     filled_.wait(lock, [&] { return rows_known_ || done_; });
@@ -236,7 +239,7 @@ class Loader::Worker {
         if (!stream_) rows_ = file_ ? file_->rows() : store_.rows();
         full_ = rows_ && *rows_ <= rows_max_;
         if (rows_) own_rows_ = *rows_;
-        if (!options_.rows_by_rank.empty()) take_part();
+        if (has_own_rows()) take_part();
         if (rows_) batches_ = count_batches();
       }
       filled_.notify_all();
@@ -451,9 +454,8 @@ class Loader::Worker {
   void order_by_length(RecordOf record_of, Random& random) {
     constexpr size_t kBatches = 64;
     if (!options_.by_length || !options_.shuffle) return;
-    const auto batch = static_cast<size_t>(options_.rows_by_rank.empty()
-                                               ? options_.batch_rows
-                                               : std::max<int64_t>(1, own_rows_ / *batches_));
+    const auto batch = static_cast<size_t>(
+        has_own_rows() ? std::max<int64_t>(1, own_rows_ / *batches_) : options_.batch_rows);
     for (size_t begin = 0; begin < order_.size(); begin += kBatches * batch) {
       const auto end = std::min(order_.size(), begin + kBatches * batch);
       std::vector<std::pair<int64_t, uint32_t>> rows;  // by length; the order settles ties
@@ -617,9 +619,9 @@ class Loader::Worker {
     pending_.push_back(record);
     ++emitted_;
     // With rows of its own, each process has an equal share of them in every batch.
-    const bool is_full = options_.rows_by_rank.empty()
-                             ? static_cast<int64_t>(pending_.size()) == options_.batch_rows
-                             : emitted_ == share_end(own_rows_, batch_number_);
+    const bool is_full = has_own_rows()
+                             ? emitted_ == share_end(own_rows_, batch_number_)
+                             : static_cast<int64_t>(pending_.size()) == options_.batch_rows;
     if (is_full) flush();
   }
 
@@ -656,9 +658,7 @@ class Loader::Worker {
     int64_t by_rows = batches(*rows_, options_.batch_rows);
     // A last batch that is too small to hold rows of every process joins the one before.
     const int64_t rest = *rows_ % options_.batch_rows;
-    if (!options_.rows_by_rank.empty() && by_rows > 1 && rest > 0 &&
-        rest < kShareMin * options_.world)
-      --by_rows;
+    if (has_own_rows() && by_rows > 1 && rest > 0 && rest < kShareMin * options_.world) --by_rows;
     if (options_.batch_elements == 0) return by_rows;
     int64_t elements = 0;
     const size_t bytes = layout_.record_bytes;
@@ -681,20 +681,20 @@ class Loader::Worker {
     pending_elements_ = 0;
     const auto count = static_cast<int64_t>(pending_.size());
     if (count == 0) return;
-    const bool is_part = !options_.rows_by_rank.empty();
     if (skip_ > 0) {
       skip_ -= count;
     } else if (skip_batches_ > 0) {
       --skip_batches_;
     } else {
       // Fewer rows than processes go to each: their mean is the same, and no process has none.
-      const bool shared = is_part || count >= options_.world;
-      const int64_t begin = shared && !is_part ? count * options_.rank / options_.world : 0;
-      const int64_t end = shared && !is_part ? count * (options_.rank + 1) / options_.world : count;
+      const bool shared = has_own_rows() || count >= options_.world;
+      const bool cut = shared && !has_own_rows();
+      const int64_t begin = cut ? count * options_.rank / options_.world : 0;
+      const int64_t end = cut ? count * (options_.rank + 1) / options_.world : count;
       const int64_t mine = end - begin, times = shared ? 1 : options_.world;
       Batch batch = layout_.make_batch(mine);
       layout_.unpack(pending_.data() + begin, mine, &batch);
-      batch.total_rows = is_part ? rows_of_all() : count * times;
+      batch.total_rows = has_own_rows() ? rows_of_all() : count * times;
       batch.total_weight = static_cast<double>(batch.total_rows);
       if (batch.weight.defined() && options_.sampling != Sampling::kWeighted)
         batch.total_weight = pending_weight() * static_cast<double>(times);

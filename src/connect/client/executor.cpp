@@ -15,6 +15,7 @@
 #include "connect/client/row_stream.h"
 #include "connect/client/tasks.h"
 #include "plan/build.h"
+#include "plan/visit.h"
 
 namespace firesteel::connect {
 
@@ -33,34 +34,29 @@ std::string sha256(const std::string& bytes) {
 }
 
 /// The SQL texts in a plan, to which an error's place may belong.
-void sql_texts(const google::protobuf::Message& message, std::vector<std::string>& out) {
-  const auto* reflection = message.GetReflection();
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  for (const auto* field : fields) {
-    if (field->full_name() == "spark.connect.SQL.query" ||
-        field->full_name() == "spark.connect.SqlCommand.sql" ||
-        field->full_name() == "spark.connect.Expression.ExpressionString.expression")
-      out.push_back(reflection->GetString(message, field));
-    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE || field->is_map())
-      continue;
-    if (field->is_repeated()) {
-      for (int i = 0; i < reflection->FieldSize(message, field); ++i)
-        sql_texts(reflection->GetRepeatedMessage(message, field, i), out);
-    } else {
-      sql_texts(reflection->GetMessage(message, field), out);
+std::vector<std::string> sql_texts(const proto::Plan& plan) {
+  static constexpr std::pair<std::string_view, const char*> kTexts[] = {
+      {"spark.connect.SQL", "query"},
+      {"spark.connect.SqlCommand", "sql"},
+      {"spark.connect.Expression.ExpressionString", "expression"}};
+  std::vector<std::string> out;
+  for_each_message(plan, [&](const google::protobuf::Message& message) {
+    const auto* type = message.GetDescriptor();
+    for (const auto& [name, field] : kTexts) {
+      if (type->full_name() == name)
+        out.push_back(message.GetReflection()->GetString(message, type->FindFieldByName(field)));
     }
-  }
+    return true;
+  });
+  return out;
 }
 
 /// The error with the text that its place is in.
 Error placed(const Error& error, const proto::Plan& plan) {
   const auto fragment = error.parameters().find("fragment");
   if (!error.span().known() || fragment == error.parameters().end()) return error;
-  std::vector<std::string> texts;
-  sql_texts(plan, texts);
   const auto start = static_cast<size_t>(error.span().start);
-  for (const auto& text : texts) {
+  for (const auto& text : sql_texts(plan)) {
     if (text.size() > start && text.compare(start, fragment->second.size(), fragment->second) == 0)
       return error.in(text);
   }

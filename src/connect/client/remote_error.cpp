@@ -9,6 +9,8 @@
 #include <optional>
 #include <sstream>
 
+#include "cluster/task_run.h"
+
 namespace firesteel::connect {
 
 namespace proto = spark::connect;
@@ -19,13 +21,11 @@ namespace {
 constexpr int kCancelled = 1, kDeadline = 4, kUnimplemented = 12, kUnavailable = 14,
               kUnauthenticated = 16;
 
-/// What a worker's bridge writes into a Python exception's text (cluster/bridge.py).
-constexpr std::string_view kTaskError = "FIRESTEEL_ERROR ";
-
 std::optional<Error> task_error(const std::string& message) {
-  const auto at = message.rfind(kTaskError);  // A traceback quotes the line that raises it.
+  const auto at =
+      message.rfind(cluster::kErrorMark);  // A traceback quotes the line that raises it.
   if (at == std::string::npos) return std::nullopt;
-  std::istringstream rest(message.substr(at + kTaskError.size()));
+  std::istringstream rest(message.substr(at + cluster::kErrorMark.size()));
   nlohmann::json json;
   try {
     rest >> json;  // What stands behind it is Spark's.
